@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "basic/fileio.h"
+#include "basic/macros.h"
+
+int read_first_line(const char *path, char **ret)
+{
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    if (!file)
+        return -errno;
+
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    errno = 0;
+    if (getline(&line, &size, file) < 0) {
+        if (ferror(file))
+            return errno > 0 ? -errno : -EIO;
+        free(TAKE_PTR(line));
+        line = strdup("");
+        if (!line)
+            return -ENOMEM;
+    }
+
+    line[strcspn(line, "\n")] = '\0';
+    *ret = TAKE_PTR(line);
+    return 0;
+}
+
+int read_first_linef(char **ret, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    _cleanup_free_ char *path = NULL;
+    int r = vasprintf(&path, format, ap);
+    va_end(ap);
+    if (r < 0) {
+        path = NULL;
+        return -ENOMEM;
+    }
+    return read_first_line(path, ret);
+}
+
+int write_text(const char *path, const char *text)
+{
+    _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+
+    size_t length = strlen(text);
+    ssize_t n = write(fd, text, length);
+    if (n < 0)
+        return -errno;
+    return (size_t)n == length ? 0 : -EIO;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The first line of a small file, without its newline, as sysfs has them. Negative errno of
+ * opening or reading it; -ENOMEM.
+ */
+int read_first_line(const char *path, char **ret);
+
+/* The same with the path made from a format. */
+int read_first_linef(char **ret, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes text to an existing file in one write, as sysfs wants it. */
+int write_text(const char *path, const char *text);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "basic/log.h"
+
+void log_line(int priority, const char *format, ...)
+{
+    char text[2048];
+    va_list ap;
+
+    va_start(ap, format);
+    vsnprintf(text, sizeof(text), format, ap);
+    va_end(ap);
+
+    /* One call, so that lines of this process and its children do not mix. */
+    fprintf(stderr, "<%d>%s\n", priority, text);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "bus/bus.h"
+#include "service/requester.h"
+
+
+static void strv_freep(char ***strv)
+{
+    for (char **s = *strv; s && *s; s++)
+        free(*s);
+    free(*strv);
+}
+
+void adapter_path(uint64_t id, char ret[OBJECT_PATH_MAX])
+{
+    snprintf(ret, OBJECT_PATH_MAX, ADAPTER_PREFIX "/%016" PRIx64, id);
+}
+
+void session_path(uint64_t id, char ret[OBJECT_PATH_MAX])
+{
+    snprintf(ret, OBJECT_PATH_MAX, SESSION_PREFIX "/%016" PRIx64, id);
+}
+
+/* The ID in a path of ours: exactly 16 lower-case hex digits. */
+static bool id_of_path(const char *path, const char *prefix, uint64_t *ret)
+{
+    const char *digits = path + strlen(prefix) + 1;
+    if (strlen(path) != strlen(prefix) + 17 || strspn(digits, "0123456789abcdef") != 16)
+        return false;
+    *ret = strtoull(digits, NULL, 16);
+    return true;
+}
+
+static int find_adapter(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                        void **ret_found, sd_bus_error *error)
+{
+    struct host *host = userdata;
+    uint64_t id;
+
+    host_refresh_unidentified(host);
+    if (!id_of_path(path, ADAPTER_PREFIX, &id))
+        return 0;
+    *ret_found = host_adapter(host, id);
+    return *ret_found != NULL;
+}
+
+static int find_session(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                        void **ret_found, sd_bus_error *error)
+{
+    struct host *host = userdata;
+    uint64_t id;
+
+    host_refresh_unidentified(host);
+    if (!id_of_path(path, SESSION_PREFIX, &id))
+        return 0;
+    *ret_found = host_session(host, id);
+    return *ret_found != NULL;
+}
+
+static int enumerate_adapters(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                              sd_bus_error *error)
+{
+    struct host *host = userdata;
+    char path[OBJECT_PATH_MAX];
+
+    _cleanup_(strv_freep) char **nodes = calloc(host->n_adapters + 1, sizeof(*nodes));
+    if (!nodes)
+        return -ENOMEM;
+    for (size_t i = 0; i < host->n_adapters; i++) {
+        adapter_path(host->adapters[i]->id, path);
+        nodes[i] = strdup(path);
+        if (!nodes[i])
+            return -ENOMEM;
+    }
+    *ret_nodes = TAKE_PTR(nodes);
+    return 0;
+}
+
+static int enumerate_sessions(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                              sd_bus_error *error)
+{
+    struct host *host = userdata;
+    char path[OBJECT_PATH_MAX];
+
+    _cleanup_(strv_freep) char **nodes = calloc(host->n_sessions + 1, sizeof(*nodes));
+    if (!nodes)
+        return -ENOMEM;
+    for (size_t i = 0; i < host->n_sessions; i++) {
+        session_path(host->sessions[i]->id, path);
+        nodes[i] = strdup(path);
+        if (!nodes[i])
+            return -ENOMEM;
+    }
+    *ret_nodes = TAKE_PTR(nodes);
+    return 0;
+}
+
+void bus_requester(sd_bus_message *message, struct requester *ret)
+{
+    _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+    const char *name = NULL;
+
+    *ret = (struct requester){.uid = (uid_t)-1, .name = "unknown"};
+    if (sd_bus_query_sender_creds(message,
+                                  SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID | SD_BUS_CREDS_COMM |
+                                      SD_BUS_CREDS_AUGMENT,
+                                  &creds) < 0)
+        return;
+    (void)sd_bus_creds_get_euid(creds, &ret->uid);
+    (void)sd_bus_creds_get_pid(creds, &ret->pid);
+    if (sd_bus_creds_get_comm(creds, &name) >= 0)
+        snprintf(ret->name, sizeof(ret->name), "%s", name);
+}
+
+int bus_failure(sd_bus_error *error, int r, const char *what)
+{
+    return sd_bus_error_set_errnof(error, r, "%s: %s", what, strerror(-r));
+}
+
+int get_instance_name(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    const struct adapter *adapter = userdata;
+    return sd_bus_message_append(reply, "s", adapter->initiator);
+}
+
+int get_unique_adapter_id(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *error)
+{
+    const struct adapter *adapter = userdata;
+    return sd_bus_message_append(reply, "t", adapter->id);
+}
+
+int get_true(sd_bus *bus, const char *path, const char *interface, const char *property,
+             sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    return sd_bus_message_append(reply, "b", 1);
+}
+
+static void on_adapter_added(const struct adapter *adapter, void *userdata)
+{
+    char path[OBJECT_PATH_MAX];
+    adapter_path(adapter->id, path);
+    (void)sd_bus_emit_object_added(userdata, path);
+}
+
+static void on_session_added(const struct session *session, void *userdata)
+{
+    char path[OBJECT_PATH_MAX];
+    session_path(session->id, path);
+    (void)sd_bus_emit_object_added(userdata, path);
+}
+
+static void on_session_removed(uint64_t id, void *userdata)
+{
+    char path[OBJECT_PATH_MAX];
+    session_path(id, path);
+    /* By name, for the object that could be asked for its interfaces is gone. */
+    (void)sd_bus_emit_interfaces_removed(userdata, path, BUS_INTERFACE("Session"), NULL);
+}
+
+static int register_adapters(sd_bus *bus, struct host *host)
+{
+    static const struct {
+        const char *interface;
+        const sd_bus_vtable *vtable;
+    } interfaces[] = {
+        {BUS_INTERFACE("MSiSCSI_HBAInformation"), hba_information_vtable},
+        {BUS_INTERFACE("MSiSCSI_LB_Operations"), lb_operations_vtable},
+        {BUS_INTERFACE("MSiSCSI_QueryLBPolicy"), query_lb_policy_vtable},
+        {BUS_INTERFACE("MSiSCSI_SecurityConfigOperations"), security_config_operations_vtable},
+    };
+
+    int r = sd_bus_add_node_enumerator(bus, NULL, ADAPTER_PREFIX, enumerate_adapters, host);
+    for (size_t i = 0; i < ELEMENTSOF(interfaces) && r >= 0; i++)
+        r = sd_bus_add_fallback_vtable(bus, NULL, ADAPTER_PREFIX, interfaces[i].interface,
+                                       interfaces[i].vtable, find_adapter, host);
+    return r;
+}
+
+int bus_start(sd_bus *bus, struct host *host)
+{
+    int r = sd_bus_add_object_manager(bus, NULL, BUS_PATH);
+    if (r >= 0)
+        r = sd_bus_add_object_vtable(bus, NULL, BUS_PATH, BUS_INTERFACE("Manager"), manager_vtable,
+                                     host);
+    if (r >= 0)
+        r = register_adapters(bus, host);
+    if (r >= 0)
+        r = sd_bus_add_node_enumerator(bus, NULL, SESSION_PREFIX, enumerate_sessions, host);
+    if (r >= 0)
+        r = sd_bus_add_fallback_vtable(bus, NULL, SESSION_PREFIX, BUS_INTERFACE("Session"),
+                                       session_vtable, find_session, host);
+    if (r < 0)
+        return r;
+
+    host->observer = (struct host_observer){
+        .adapter_added = on_adapter_added,
+        .session_added = on_session_added,
+        .session_removed = on_session_removed,
+        .userdata = bus,
+    };
+    return sd_bus_request_name(bus, BUS_NAME, 0);
+}

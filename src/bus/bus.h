@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The service on D-Bus: the object tree of DESIGN section 2. */
+
+#include <systemd/sd-bus.h>
+
+#include "service/host.h"
+
+#define BUS_NAME "com.open_iscsi.WMI1"
+#define BUS_PATH "/com/open_iscsi/WMI1"
+#define ADAPTER_PREFIX BUS_PATH "/adapter"
+#define SESSION_PREFIX BUS_PATH "/session"
+#define BUS_INTERFACE(name) BUS_NAME "." name
+
+/* Longest path of an object of ours, with its NUL. */
+#define OBJECT_PATH_MAX 64U
+
+/* Registers all objects and has the model report what comes and goes. The name is requested. */
+int bus_start(sd_bus *bus, struct host *host);
+
+void adapter_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
+void session_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
+
+/* Who sent a message, for the journal. */
+struct requester;
+void bus_requester(sd_bus_message *message, struct requester *ret);
+
+/* A D-Bus error for a failure that no Status covers: the service's own trouble. */
+int bus_failure(sd_bus_error *error, int r, const char *what);
+
+/* One table an interface; userdata is the struct adapter, session or host. */
+extern const sd_bus_vtable manager_vtable[];
+extern const sd_bus_vtable lb_operations_vtable[];
+extern const sd_bus_vtable query_lb_policy_vtable[];
+extern const sd_bus_vtable hba_information_vtable[];
+extern const sd_bus_vtable security_config_operations_vtable[];
+extern const sd_bus_vtable session_vtable[];
+
+/* InstanceName, Active and UniqueAdapterId, as the classes of an adapter have them. */
+int get_instance_name(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error);
+int get_true(sd_bus *bus, const char *path, const char *interface, const char *property,
+             sd_bus_message *reply, void *userdata, sd_bus_error *error);
+int get_unique_adapter_id(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *error);

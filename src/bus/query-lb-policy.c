@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "bus/bus.h"
+#include "service/lb-query.h"
+
+/* A stored policy may keep a session that is logged out: WMI has only live ones. */
+static bool is_listed(const struct adapter *adapter, const struct session *session)
+{
+    return session->adapter_id == adapter->id && session->n_connections > 0;
+}
+
+static int append_session(sd_bus_message *reply, const struct session *session)
+{
+    _cleanup_(lb_answer_done) struct lb_answer answer = {0};
+
+    /* One session that cannot be read must not hide the others. */
+    int r = lb_query(session->host, session, &answer);
+    if (r < 0)
+        log_warning("The policy of %s cannot be read: %s.", session->target, strerror(-r));
+
+    r = sd_bus_message_open_container(reply, 'r', "tuua(ttuuuu)");
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "tuu", session->id,
+                                  answer.policy ?: (uint32_t)LB_VENDOR_SPECIFIC,
+                                  (uint32_t)answer.n_paths);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "(ttuuuu)");
+    for (size_t i = 0; i < answer.n_paths && r >= 0; i++) {
+        const struct lb_path *path = &answer.paths[i];
+        r = sd_bus_message_append(reply, "(ttuuuu)", path->connection_id, path->link_speed,
+                                  path->weight, path->primary, path->status, path->offload);
+    }
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_policies(sd_bus *bus, const char *path, const char *interface,
+                        const char *property, sd_bus_message *reply, void *userdata,
+                        sd_bus_error *error)
+{
+    const struct adapter *adapter = userdata;
+    const struct host *host = adapter->host;
+
+    int r = sd_bus_message_open_container(reply, 'a', "(tuua(ttuuuu))");
+    for (size_t i = 0; i < host->n_sessions && r >= 0; i++)
+        if (is_listed(adapter, host->sessions[i]))
+            r = append_session(reply, host->sessions[i]);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_session_count(sd_bus *bus, const char *path, const char *interface,
+                             const char *property, sd_bus_message *reply, void *userdata,
+                             sd_bus_error *error)
+{
+    const struct adapter *adapter = userdata;
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < adapter->host->n_sessions; i++)
+        n += is_listed(adapter, adapter->host->sessions[i]);
+    return sd_bus_message_append(reply, "u", n);
+}
+
+static int get_reserved(sd_bus *bus, const char *path, const char *interface,
+                        const char *property, sd_bus_message *reply, void *userdata,
+                        sd_bus_error *error)
+{
+    return sd_bus_message_append(reply, "u", 0U);
+}
+
+const sd_bus_vtable query_lb_policy_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("UniqueAdapterId", "t", get_unique_adapter_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Reserved", "u", get_reserved, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("SessionCount", "u", get_session_count, 0, 0),
+    SD_BUS_PROPERTY("LoadBalancePolicies", "a(tuua(ttuuuu))", get_policies, 0, 0),
+    SD_BUS_VTABLE_END,
+};

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macros.h"
+#include "bus/bus.h"
+#include "iscsi/disk.h"
+#include "service/lb-query.h"
+
+static int get_session_id(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *error)
+{
+    const struct session *session = userdata;
+    return sd_bus_message_append(reply, "t", session->id);
+}
+
+static int get_adapter_id(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *error)
+{
+    const struct session *session = userdata;
+    return sd_bus_message_append(reply, "t", session->adapter_id);
+}
+
+static int get_initiator(sd_bus *bus, const char *path, const char *interface,
+                         const char *property, sd_bus_message *reply, void *userdata,
+                         sd_bus_error *error)
+{
+    const struct session *session = userdata;
+    return sd_bus_message_append(reply, "s", session->initiator);
+}
+
+static int get_target(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    const struct session *session = userdata;
+    return sd_bus_message_append(reply, "s", session->target);
+}
+
+static int append_connection(sd_bus_message *reply, const struct connection *connection)
+{
+    const struct kernel_session *kernel = connection->kernel;
+    struct kernel_session_state state;
+    _cleanup_free_ char *peer = NULL;
+    _cleanup_(strings_freep) char **disks = NULL;
+    uint16_t peer_port = 0;
+    char tag[GUID_TEXT_SIZE] = "";
+
+    kernel_session_state(kernel->sid, &state);
+    (void)kernel_session_peer(kernel->sid, &peer, &peer_port);
+    (void)kernel_session_disks(kernel->sid, &disks);
+    if (connection->has_tag)
+        guid_format(connection->tag, tag);
+
+    int r = sd_bus_message_open_container(reply, 'r', "tussqsqsass");
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "tussqsqs", connection->id, (uint32_t)state.status,
+                                  kernel->iface, kernel->address, kernel->port, peer ?: "",
+                                  peer_port, state.text);
+    if (r >= 0)
+        r = sd_bus_message_append_strv(reply, disks);
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "s", tag);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_connections(sd_bus *bus, const char *path, const char *interface,
+                           const char *property, sd_bus_message *reply, void *userdata,
+                           sd_bus_error *error)
+{
+    const struct session *session = userdata;
+
+    int r = sd_bus_message_open_container(reply, 'a', "(tussqsqsass)");
+    for (size_t i = 0; i < session->n_connections && r >= 0; i++)
+        r = append_connection(reply, session->connections[i]);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static const char *group_state(const struct mp_status *status, size_t group)
+{
+    char letter = group < status->n_groups ? status->group_states[group] : 'E';
+    return letter == 'A' ? "active" : letter == 'D' ? "disabled" : "enabled";
+}
+
+/* UniqueConnectionId of a path, 0 where it is not this session's. */
+static uint64_t connection_of_path(const struct session *session, dev_t dev)
+{
+    struct scsi_disk disk;
+    struct session *owner;
+    struct connection *connection;
+
+    if (scsi_disk_read(dev, &disk) < 0 || disk.sid == NO_SID ||
+        !host_find_sid(session->host, disk.sid, &owner, &connection) || owner != session)
+        return 0;
+    return connection->id;
+}
+
+static int append_group(sd_bus_message *reply, const struct session *session,
+                        const struct dm_map *map, size_t index)
+{
+    const struct mp_group *group = &map->table->groups[index];
+
+    int r = sd_bus_message_open_container(reply, 'r', "ssat");
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "ss", group->selector, group_state(map->status, index));
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "t");
+    for (size_t i = 0; i < group->n_paths && r >= 0; i++)
+        r = sd_bus_message_append(reply, "t", connection_of_path(session, group->paths[i]));
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int append_map(sd_bus_message *reply, const struct session *session,
+                      const struct dm_map *map)
+{
+    int r = sd_bus_message_open_container(reply, 'r', "ssta(ssat)");
+    if (r >= 0)
+        r = sd_bus_message_append(reply, "sst", map->name, dm_map_wwid(map), map->sectors * 512);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "(ssat)");
+    for (size_t i = 0; i < map->table->n_groups && r >= 0; i++)
+        r = append_group(reply, session, map, i);
+    if (r >= 0)
+        r = sd_bus_message_close_container(reply);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_maps(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    const struct session *session = userdata;
+    _cleanup_(session_maps_done) struct session_maps maps = {0};
+
+    int r = session_maps_read(session, &maps);
+    if (r >= 0)
+        r = sd_bus_message_open_container(reply, 'a', "(ssta(ssat))");
+    for (size_t i = 0; i < maps.n && r >= 0; i++)
+        r = append_map(reply, session, maps.maps[i]);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
+static int get_policy(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    const struct session *session = userdata;
+    return sd_bus_message_append(reply, "u", session->policy ? (uint32_t)session->policy->policy : 0U);
+}
+
+static int get_provenance(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *error)
+{
+    const struct session *session = userdata;
+    return sd_bus_message_append(reply, "s", session->policy ? "session" : "host");
+}
+
+/* Agreement and Reason come of the same look at the maps. */
+static int append_agreement(sd_bus_message *reply, struct session *session, bool reason)
+{
+    _cleanup_(session_maps_done) struct session_maps maps = {0};
+    const char *text = "";
+    char sentence[256];
+
+    int r = session->policy ? session_maps_read(session, &maps) : 0;
+    if (r < 0)
+        return r;
+    const struct dm_map *map = lb_disagreeing_map(session->host, session, &maps);
+    if (map) {
+        snprintf(sentence, sizeof(sentence), "The table of %s does not mean the policy.",
+                 map->name);
+        text = sentence;
+    } else if (session->policy && maps.n == 0)
+        text = "There is no multipath map over the session's disks.";
+
+    if (reason)
+        return sd_bus_message_append(reply, "s", text);
+    return sd_bus_message_append(reply, "s", text[0] ? "Pending" : "Applied");
+}
+
+static int get_agreement(sd_bus *bus, const char *path, const char *interface,
+                         const char *property, sd_bus_message *reply, void *userdata,
+                         sd_bus_error *error)
+{
+    return append_agreement(reply, userdata, false);
+}
+
+static int get_reason(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    return append_agreement(reply, userdata, true);
+}
+
+const sd_bus_vtable session_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_PROPERTY("UniqueSessionId", "t", get_session_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("UniqueAdapterId", "t", get_adapter_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InitiatorName", "s", get_initiator, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("TargetName", "s", get_target, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Connections", "a(tussqsqsass)", get_connections, 0, 0),
+    SD_BUS_PROPERTY("Maps", "a(ssta(ssat))", get_maps, 0, 0),
+    SD_BUS_PROPERTY("LoadBalancePolicy", "u", get_policy, 0, 0),
+    SD_BUS_PROPERTY("Provenance", "s", get_provenance, 0, 0),
+    SD_BUS_PROPERTY("Agreement", "s", get_agreement, 0, 0),
+    SD_BUS_PROPERTY("Reason", "s", get_reason, 0, 0),
+    SD_BUS_VTABLE_END,
+};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What main.c hands to a command, and how a command says that it failed. A command is one row of
+ * the table in main.c and one run function, which returns the exit status; commands of one group
+ * share a file, cmd-GROUP.c.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/client.h"
+
+enum {
+    EXIT_OK = 0,
+    EXIT_FAILED = 1, /* a Status that is not 0, no such thing, no service */
+    EXIT_USAGE = 2,
+};
+
+/* --primary CONN and --weight CONN=N, in the order in which they were given. */
+struct path_option {
+    bool is_weight;
+    const char *value;
+};
+
+struct cli {
+    char **args; /* the words after the command's own */
+    size_t n_args;
+    bool json;
+    const char *adapter; /* NULL: not given */
+    struct path_option *paths;
+    size_t n_paths;
+    struct client *client;
+};
+
+int run_status(struct cli *cli);
+int run_policy_get(struct cli *cli);
+int run_policy_set(struct cli *cli);
+int run_guid_get(struct cli *cli);
+int run_guid_set(struct cli *cli);
+int run_guid_new(struct cli *cli);
+int run_explain(struct cli *cli);
+
+/* Each prints "iscsi-wmi: ..." on standard error and returns the exit status. */
+int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int cli_fail_memory(void);
+int cli_fail_client(const struct cli *cli);
+
+/* The exit status of a name that was not resolved (names.h); takes the message. */
+int cli_fail_name(char *message);
+
+/* 0 for STATUS_SUCCESS; else prints symbol, code and text. */
+int cli_finish(uint32_t status);

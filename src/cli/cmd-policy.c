@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "cli/json.h"
+#include "cli/names.h"
+#include "cli/show.h"
+#include "cli/text.h"
+
+static int show_policy(const struct session *session)
+{
+    int r = show_session(session);
+
+    if (r < 0)
+        return r;
+    putchar('\n');
+    return show_connections(session);
+}
+
+int run_policy_get(struct cli *cli)
+{
+    _cleanup_host_ struct host *host = NULL;
+    const struct session *session = NULL;
+    char *message = NULL;
+    int r;
+
+    if (client_fetch_host(cli->client, &host) < 0)
+        return cli_fail_client(cli);
+    if (cli->n_args > 0 && names_session(host, cli->args[0], &session, &message) < 0)
+        return cli_fail_name(message);
+    if (cli->json)
+        return json_print(json_sessions(host, session));
+    if (host->n_sessions == 0) {
+        puts("No iSCSI session on this host.");
+        return EXIT_OK;
+    }
+    r = session ? show_policy(session) : show_policies(host);
+    return r < 0 ? cli_fail_memory() : EXIT_OK;
+}
+
+/* A number goes to the service whatever it is: whether there is such a policy is for it to say. */
+static int parse_policy(const char *text, uint32_t *ret_policy)
+{
+    if (lb_policy_parse(text, ret_policy) >= 0 || text_parse_u32(text, ret_policy) >= 0)
+        return EXIT_OK;
+    return cli_usage("'%s' is no policy: 1 FAILOVER, 2 ROUND_ROBIN, 3 ROUND_ROBIN_WITH_SUBSET, "
+                     "4 DYN_LEAST_QUEUE_DEPTH, 5 WEIGHTED_PATHS, 6 VENDOR_SPECIFIC",
+                     text);
+}
+
+/* CONN=N; the last '=' counts. */
+static int split_weight(const char *value, char **ret_name, uint32_t *ret_weight)
+{
+    const char *equals = strrchr(value, '=');
+    int r = equals ? text_parse_u32(equals + 1, ret_weight) : -EINVAL;
+
+    if (r < 0 || equals == value)
+        return cli_usage("--weight takes CONN=N with N from 0 to 4294967295, not '%s'", value);
+    *ret_name = strndup(value, (size_t)(equals - value));
+    return *ret_name ? EXIT_OK : cli_fail_memory();
+}
+
+/* What is wrong with the options by themselves comes out before the host is asked. */
+static int check_weights(const struct cli *cli)
+{
+    for (size_t i = 0; i < cli->n_paths; i++) {
+        _cleanup_free_ char *name = NULL;
+        uint32_t weight;
+        int status;
+
+        if (!cli->paths[i].is_weight)
+            continue;
+        status = split_weight(cli->paths[i].value, &name, &weight);
+        if (status != EXIT_OK)
+            return status;
+    }
+    return EXIT_OK;
+}
+
+/* The path of a connection, which joins the request behind the others where it is not in it yet. */
+static struct lb_path *take_path(struct lb_path *paths, size_t *n, uint64_t connection_id)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (paths[i].connection_id == connection_id)
+            return &paths[i];
+    paths[*n].connection_id = connection_id;
+    return &paths[(*n)++];
+}
+
+static int take_option(const struct session *session, const struct path_option *option,
+                       struct lb_path *paths, size_t *n)
+{
+    _cleanup_free_ char *name = NULL;
+    const struct connection *connection;
+    struct lb_path *path;
+    char *message = NULL;
+    uint32_t weight = 0;
+    int status;
+
+    if (option->is_weight) {
+        status = split_weight(option->value, &name, &weight);
+        if (status != EXIT_OK)
+            return status;
+    }
+    if (names_connection(session, name ? name : option->value, &connection, &message) < 0)
+        return cli_fail_name(message);
+    path = take_path(paths, n, connection->id);
+    if (option->is_weight)
+        path->weight = weight;
+    else
+        path->primary = 1;
+    return EXIT_OK;
+}
+
+/*
+ * All connections of the session: those that options name, in the order given, which is the order
+ * of a failover, then the rest by ID. paths has room for all of them.
+ */
+static int fill_paths(const struct cli *cli, const struct session *session, uint32_t policy,
+                      struct lb_path *paths)
+{
+    bool any_primary = false;
+    size_t n = 0;
+
+    for (size_t i = 0; i < cli->n_paths; i++) {
+        int status = take_option(session, &cli->paths[i], paths, &n);
+
+        if (status != EXIT_OK)
+            return status;
+        any_primary = any_primary || !cli->paths[i].is_weight;
+    }
+    for (size_t i = 0; i < session->connections.n; i++)
+        take_path(paths, &n, session->connections.items[i].id);
+    if (policy == LB_ROUND_ROBIN && !any_primary)
+        for (size_t i = 0; i < n; i++)
+            paths[i].primary = 1;
+    return EXIT_OK;
+}
+
+static const struct adapter *find_adapter(const struct host *host, const struct session *session)
+{
+    for (size_t i = 0; i < host->n_adapters; i++)
+        if (host->adapters[i].id == session->adapter_id)
+            return &host->adapters[i];
+    return NULL;
+}
+
+static int set_policy(struct cli *cli, const struct host *host, const struct session *session,
+                      uint32_t policy)
+{
+    size_t n = session->connections.n;
+    _cleanup_free_ struct lb_path *paths = calloc(n ? n : 1, sizeof(*paths));
+    const struct adapter *adapter = find_adapter(host, session);
+    struct lb_request request = {
+        .session_id = session->id,
+        .policy = policy,
+        .path_count = (uint32_t)n,
+        .paths = paths,
+        .n_paths = n,
+    };
+    uint32_t status;
+    int r;
+
+    if (!paths)
+        return cli_fail_memory();
+    if (!adapter)
+        return cli_fail("%s has no adapter any more: is %s still in /etc/iscsi?", session->target,
+                        session->initiator);
+    r = fill_paths(cli, session, policy, paths);
+    if (r != EXIT_OK)
+        return r;
+    if (client_set_policy(cli->client, adapter, &request, &status) < 0)
+        return cli_fail_client(cli);
+    return cli_finish(status);
+}
+
+int run_policy_set(struct cli *cli)
+{
+    _cleanup_host_ struct host *host = NULL;
+    const struct session *session;
+    char *message = NULL;
+    uint32_t policy;
+    int status;
+
+    if ((status = parse_policy(cli->args[1], &policy)) != EXIT_OK ||
+        (status = check_weights(cli)) != EXIT_OK)
+        return status;
+    if (client_fetch_host(cli->client, &host) < 0)
+        return cli_fail_client(cli);
+    if (names_session(host, cli->args[0], &session, &message) < 0)
+        return cli_fail_name(message);
+    return set_policy(cli, host, session, policy);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * iscsi-wmi status --json
+ *
+ *   {
+ *     "service":  {"version": "0.1.0", "path_weight_order": "lowest-first", "conditions": [TEXT]},
+ *     "adapters": [ADAPTER],
+ *     "sessions": [SESSION]
+ *   }
+ *
+ * iscsi-wmi policy get [SESSION] --json     {"sessions": [SESSION]}
+ * iscsi-wmi guid get --json                 ADAPTER
+ *
+ * ADAPTER:
+ *   "adapter_id": ID, "initiator_name": TEXT, "status": 0 (working) or 1 (degraded),
+ *   "driver": TEXT, "driver_version": TEXT, "ports": N,
+ *   "generational_guid": GUID, "cache_valid": BOOL
+ *
+ * SESSION:
+ *   "session_id": ID, "adapter_id": ID, "initiator_name": TEXT, "target_name": TEXT,
+ *   "policy": 1 to 6, the one in force, or 0 where none is known,
+ *   "policy_name": "FAILOVER", ..., or null,
+ *   "chosen_policy": 1 to 5, or 0: the maps are the host's own,
+ *   "provenance": TEXT, "agreement": TEXT, "reason": TEXT (may be empty),
+ *   "connections": [CONNECTION], by ascending ID,
+ *   "maps": [MAP]
+ *
+ * CONNECTION:
+ *   "connection_id": ID, "iface": TEXT,
+ *   "portal": "ADDR:PORT" or "[v6]:PORT", "address": TEXT, "port": N: those of the node record,
+ *   "current_address": TEXT (may be empty), "current_port": N (may be 0),
+ *   "status": 1 (connected), 2 (disconnected) or 3 (reconnecting), "kernel_state": TEXT,
+ *   "role": "primary", "standby", "weight N" or "-",
+ *   "primary": BOOL, "weight": N, "link_speed_mbps": N, "offload": BOOL: null, all four, where the
+ *   policy in force does not have this connection,
+ *   "disks": [TEXT], "generational_guid": GUID or null
+ *
+ * MAP:
+ *   "name": TEXT, "wwid": TEXT, "size_bytes": N,
+ *   "groups": [{"selector": TEXT, "state": TEXT, "active": BOOL,
+ *               "connections": [ID, or null for a path that is not the session's]}], in table order
+ *
+ * An ID is a text of 16 hex digits, because many readers of JSON cannot hold 64 bits.
+ */
+
+#include "cli/json.h"
+
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/text.h"
+
+static void add(struct json_object *object, const char *key, struct json_object *value)
+{
+    json_object_object_add(object, key, value);
+}
+
+static void add_text(struct json_object *object, const char *key, const char *text)
+{
+    add(object, key, text ? json_object_new_string(text) : NULL);
+}
+
+static void add_number(struct json_object *object, const char *key, uint64_t number)
+{
+    add(object, key, json_object_new_uint64(number));
+}
+
+static void add_bool(struct json_object *object, const char *key, bool value)
+{
+    add(object, key, json_object_new_boolean(value));
+}
+
+static struct json_object *new_id(uint64_t id)
+{
+    char text[ID_TEXT_SIZE];
+
+    text_id(id, text);
+    return json_object_new_string(text);
+}
+
+static struct json_object *new_text_list(const struct text_list *list)
+{
+    struct json_object *array = json_object_new_array();
+
+    for (size_t i = 0; i < list->n; i++)
+        json_object_array_add(array, json_object_new_string(list->items[i]));
+    return array;
+}
+
+struct json_object *json_adapter(const struct adapter *adapter)
+{
+    struct json_object *object = json_object_new_object();
+    char guid[GUID_TEXT_SIZE];
+
+    guid_format(adapter->guid, guid);
+    add(object, "adapter_id", new_id(adapter->id));
+    add_text(object, "initiator_name", adapter->name);
+    add_number(object, "status", adapter->status);
+    add_text(object, "driver", adapter->driver);
+    add_text(object, "driver_version", adapter->driver_version);
+    add_number(object, "ports", adapter->ports);
+    add_text(object, "generational_guid", guid);
+    add_bool(object, "cache_valid", adapter->cache_valid);
+    return object;
+}
+
+static void add_role(struct json_object *object, uint32_t policy,
+                     const struct connection *connection)
+{
+    const struct lb_path *path = &connection->path;
+    bool known = connection->in_policy;
+    char role[ROLE_TEXT_SIZE];
+
+    text_role(policy, connection, role);
+    add_text(object, "role", role);
+    add(object, "primary", known ? json_object_new_boolean(path->primary != 0) : NULL);
+    add(object, "weight", known ? json_object_new_uint64(path->weight) : NULL);
+    add(object, "link_speed_mbps", known ? json_object_new_uint64(path->link_speed) : NULL);
+    add(object, "offload", known ? json_object_new_boolean(path->offload != 0) : NULL);
+}
+
+static struct json_object *new_connection(uint32_t policy, const struct connection *connection)
+{
+    struct json_object *object = json_object_new_object();
+    _cleanup_free_ char *portal = text_portal(connection->address, connection->port);
+
+    add(object, "connection_id", new_id(connection->id));
+    add_text(object, "iface", connection->iface);
+    add_text(object, "portal", portal);
+    add_text(object, "address", connection->address);
+    add_number(object, "port", connection->port);
+    add_text(object, "current_address", connection->current_address);
+    add_number(object, "current_port", connection->current_port);
+    add_number(object, "status", connection->status);
+    add_text(object, "kernel_state", connection->kernel_state);
+    add_role(object, policy, connection);
+    add(object, "disks", new_text_list(&connection->disks));
+    add_text(object, "generational_guid", *connection->tag ? connection->tag : NULL);
+    return object;
+}
+
+static struct json_object *new_group(const struct group *group)
+{
+    struct json_object *object = json_object_new_object();
+    struct json_object *connections = json_object_new_array();
+
+    for (size_t i = 0; i < group->n_connections; i++)
+        json_object_array_add(connections,
+                              group->connections[i] ? new_id(group->connections[i]) : NULL);
+    add_text(object, "selector", group->selector);
+    add_text(object, "state", group->state);
+    add_bool(object, "active", strcmp(group->state, "active") == 0);
+    add(object, "connections", connections);
+    return object;
+}
+
+static struct json_object *new_map(const struct map *map)
+{
+    struct json_object *object = json_object_new_object();
+    struct json_object *groups = json_object_new_array();
+
+    for (size_t i = 0; i < map->n_groups; i++)
+        json_object_array_add(groups, new_group(&map->groups[i]));
+    add_text(object, "name", map->name);
+    add_text(object, "wwid", map->wwid);
+    add_number(object, "size_bytes", map->size);
+    add(object, "groups", groups);
+    return object;
+}
+
+static struct json_object *new_session(const struct session *session)
+{
+    struct json_object *object = json_object_new_object();
+    struct json_object *connections = json_object_new_array();
+    struct json_object *maps = json_object_new_array();
+
+    for (size_t i = 0; i < session->connections.n; i++)
+        json_object_array_add(connections,
+                              new_connection(session->policy, &session->connections.items[i]));
+    for (size_t i = 0; i < session->maps.n; i++)
+        json_object_array_add(maps, new_map(&session->maps.items[i]));
+    add(object, "session_id", new_id(session->id));
+    add(object, "adapter_id", new_id(session->adapter_id));
+    add_text(object, "initiator_name", session->initiator);
+    add_text(object, "target_name", session->target);
+    add_number(object, "policy", session->policy);
+    add_text(object, "policy_name", lb_policy_name(session->policy));
+    add_number(object, "chosen_policy", session->chosen_policy);
+    add_text(object, "provenance", session->provenance);
+    add_text(object, "agreement", session->agreement);
+    add_text(object, "reason", session->reason);
+    add(object, "connections", connections);
+    add(object, "maps", maps);
+    return object;
+}
+
+static struct json_object *new_session_array(const struct host *host, const struct session *only)
+{
+    struct json_object *array = json_object_new_array();
+
+    for (size_t i = 0; i < host->n_sessions; i++)
+        if (!only || only == &host->sessions[i])
+            json_object_array_add(array, new_session(&host->sessions[i]));
+    return array;
+}
+
+struct json_object *json_sessions(const struct host *host, const struct session *only)
+{
+    struct json_object *object = json_object_new_object();
+
+    add(object, "sessions", new_session_array(host, only));
+    return object;
+}
+
+struct json_object *json_host(const struct host *host, const struct manager *manager)
+{
+    struct json_object *object = json_object_new_object();
+    struct json_object *service = json_object_new_object();
+    struct json_object *adapters = json_object_new_array();
+
+    add_text(service, "version", manager->version);
+    add_text(service, "path_weight_order", manager->weight_order);
+    add(service, "conditions", new_text_list(&manager->conditions));
+    for (size_t i = 0; i < host->n_adapters; i++)
+        json_object_array_add(adapters, json_adapter(&host->adapters[i]));
+    add(object, "service", service);
+    add(object, "adapters", adapters);
+    add(object, "sessions", new_session_array(host, NULL));
+    return object;
+}
+
+int json_print(struct json_object *object)
+{
+    const char *text = json_object_to_json_string_ext(
+        object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+    int r = text ? 0 : cli_fail_memory();
+
+    if (text)
+        puts(text);
+    json_object_put(object);
+    return r;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What scripts read. The shape is at the top of json.c; keys are only ever added. */
+
+#include <json-c/json.h>
+
+#include "cli/host.h"
+
+struct json_object *json_host(const struct host *host, const struct manager *manager);
+
+/* Every session, or, where one is given, that one alone. */
+struct json_object *json_sessions(const struct host *host, const struct session *only);
+
+struct json_object *json_adapter(const struct adapter *adapter);
+
+/* Prints an object and drops it. Returns the exit status. */
+int json_print(struct json_object *object);

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/show.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/table.h"
+#include "cli/text.h"
+
+#define POLICY_TEXT_SIZE 48U
+
+static void policy_text(uint32_t policy, char ret_text[POLICY_TEXT_SIZE])
+{
+    const char *name = lb_policy_name(policy);
+
+    if (policy == 0)
+        snprintf(ret_text, POLICY_TEXT_SIZE, "none");
+    else
+        snprintf(ret_text, POLICY_TEXT_SIZE, "%" PRIu32 " %s", policy, name ? name : "(unknown)");
+}
+
+static enum tone agreement_tone(const struct session *session)
+{
+    if (strcmp(session->agreement, "Applied") == 0)
+        return TONE_GOOD;
+    return strcmp(session->agreement, "Pending") == 0 ? TONE_DOUBTFUL : TONE_BAD;
+}
+
+static enum tone status_tone(uint32_t status)
+{
+    if (status == LB_CONNECTED)
+        return TONE_GOOD;
+    return status == LB_RECONNECTING ? TONE_DOUBTFUL : TONE_BAD;
+}
+
+static const char *adapter_status(uint32_t status)
+{
+    static const char *const words[] = {"working", "degraded", "critical", "failed"};
+
+    return status < ELEMENTSOF(words) ? words[status] : "unknown";
+}
+
+int show_adapter(const struct adapter *adapter)
+{
+    _cleanup_free_ char *state = NULL;
+    char id[ID_TEXT_SIZE], guid[GUID_TEXT_SIZE];
+
+    if (asprintf(&state, "%s, %s%s%s, %" PRIu32 " %s", adapter_status(adapter->status),
+                 adapter->driver, *adapter->driver_version ? " " : "", adapter->driver_version,
+                 adapter->ports, adapter->ports == 1 ? "port" : "ports") < 0) {
+        state = NULL;
+        return -ENOMEM;
+    }
+    text_id(adapter->id, id);
+    guid_format(adapter->guid, guid);
+    output_heading("Adapter", adapter->name);
+    output_field("ID", TONE_PLAIN, id);
+    output_field("Status", adapter->status == 0 ? TONE_GOOD : TONE_DOUBTFUL, state);
+    output_field("GUID", TONE_PLAIN, guid);
+    if (!adapter->cache_valid)
+        output_field("", TONE_DOUBTFUL, "records have changed since this GUID was set");
+    return 0;
+}
+
+int show_session(const struct session *session)
+{
+    _cleanup_free_ char *line = NULL;
+    char id[ID_TEXT_SIZE], policy[POLICY_TEXT_SIZE];
+
+    policy_text(session->policy, policy);
+    if (asprintf(&line, "%s, from %s, %s", policy, session->provenance, session->agreement) < 0) {
+        line = NULL;
+        return -ENOMEM;
+    }
+    text_id(session->id, id);
+    output_heading("Session", session->target);
+    output_field("ID", TONE_PLAIN, id);
+    output_field("Policy", agreement_tone(session), line);
+    if (session->chosen_policy && session->chosen_policy != session->policy) {
+        policy_text(session->chosen_policy, policy);
+        output_field("Chosen", TONE_PLAIN, policy);
+    }
+    if (*session->reason)
+        output_field("Reason", TONE_PLAIN, session->reason);
+    return 0;
+}
+
+static char *join(const struct text_list *list)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < list->n; i++)
+        fprintf(out, "%s%s", i ? " " : "", list->items[i]);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static void add_connection(struct table *table, const struct session *session,
+                           const struct connection *connection)
+{
+    _cleanup_free_ char *portal = text_portal(connection->address, connection->port);
+    _cleanup_free_ char *disks = join(&connection->disks);
+    char id[ID_TEXT_SIZE], role[ROLE_TEXT_SIZE];
+
+    text_id(connection->id, id);
+    text_role(session->policy, connection, role);
+    table_add(table, TONE_PLAIN, id);
+    table_add(table, TONE_PLAIN, connection->iface);
+    table_add(table, TONE_PLAIN, portal);
+    table_add(table, status_tone(connection->status), text_connection_status(connection->status));
+    table_add(table, TONE_PLAIN, role);
+    table_add(table, TONE_PLAIN, disks);
+}
+
+int show_connections(const struct session *session)
+{
+    static const struct column columns[] = {
+        {.title = "ID", .cut = true, .rank = 2, .min_width = 8},
+        {.title = "IFACE", .rank = 4},
+        {.title = "PORTAL", .rank = 4, .min_width = 14},
+        {.title = "STATE"},
+        {.title = "ROLE", .rank = 3, .min_width = 7},
+        {.title = "DISKS", .rank = 1},
+    };
+    _cleanup_table_ struct table *table = table_new(columns, ELEMENTSOF(columns));
+
+    if (!table)
+        return -ENOMEM;
+    if (session->connections.n == 0) {
+        puts("  Not logged in.");
+        return 0;
+    }
+    for (size_t i = 0; i < session->connections.n; i++)
+        add_connection(table, session, &session->connections.items[i]);
+    return table_print(table);
+}
+
+static char *group_paths(const struct session *session, const struct group *group)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < group->n_connections; i++) {
+        const struct connection *connection =
+            session_find_connection(session, group->connections[i]);
+        _cleanup_free_ char *name = connection ? text_connection(session, connection) : NULL;
+
+        fprintf(out, "%s%s", i ? " " : "", connection ? (name ? name : "?") : "(other)");
+    }
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static void add_group(struct table *table, const struct session *session, const struct map *map,
+                      const struct group *group, size_t i)
+{
+    _cleanup_free_ char *paths = group_paths(session, group);
+    bool active = strcmp(group->state, "active") == 0;
+    enum tone tone = active ? TONE_GOOD : TONE_PLAIN;
+    char size[SIZE_TEXT_SIZE], number[24];
+
+    text_size(map->size, size);
+    snprintf(number, sizeof(number), "%zu%s", i + 1, active ? "*" : " ");
+    table_add(table, TONE_PLAIN, i == 0 ? map->name : "");
+    table_add(table, TONE_PLAIN, i == 0 ? size : "");
+    table_add(table, tone, number);
+    table_add(table, tone, group->selector);
+    table_add(table, tone, group->state);
+    table_add(table, tone, paths);
+}
+
+static void add_map(struct table *table, const struct session *session, const struct map *map)
+{
+    static const struct group none = {.selector = (char *)"", .state = (char *)"no path"};
+
+    if (map->n_groups == 0)
+        add_group(table, session, map, &none, 0);
+    for (size_t i = 0; i < map->n_groups; i++)
+        add_group(table, session, map, &map->groups[i], i);
+}
+
+int show_maps(const struct session *session)
+{
+    static const struct column columns[] = {
+        {.title = "MAP", .rank = 3, .min_width = 8},
+        {.title = "SIZE", .right = true},
+        {.title = "GROUP", .right = true},
+        {.title = "SELECTOR", .rank = 2},
+        {.title = "STATE"},
+        {.title = "PATHS", .rank = 1, .min_width = 14},
+    };
+    _cleanup_table_ struct table *table = table_new(columns, ELEMENTSOF(columns));
+
+    if (!table)
+        return -ENOMEM;
+    if (session->maps.n == 0) {
+        puts("  No multipath map.");
+        return 0;
+    }
+    for (size_t i = 0; i < session->maps.n; i++)
+        add_map(table, session, &session->maps.items[i]);
+    return table_print(table);
+}
+
+int show_policies(const struct host *host)
+{
+    static const struct column columns[] = {
+        {.title = "SESSION", .cut = true, .rank = 1, .min_width = 8},
+        {.title = "TARGET", .rank = 2, .min_width = 16},
+        {.title = "POLICY", .rank = 2, .min_width = 12},
+        {.title = "FROM"},
+        {.title = "STATE"},
+    };
+    _cleanup_table_ struct table *table = table_new(columns, ELEMENTSOF(columns));
+
+    if (!table)
+        return -ENOMEM;
+    for (size_t i = 0; i < host->n_sessions; i++) {
+        const struct session *session = &host->sessions[i];
+        char id[ID_TEXT_SIZE], policy[POLICY_TEXT_SIZE];
+
+        text_id(session->id, id);
+        policy_text(session->policy, policy);
+        table_add(table, TONE_PLAIN, id);
+        table_add(table, TONE_PLAIN, session->target);
+        table_add(table, TONE_PLAIN, policy);
+        table_add(table, TONE_PLAIN, session->provenance);
+        table_add(table, agreement_tone(session), session->agreement);
+    }
+    return table_print(table);
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* Adapters and sessions for a person. -ENOMEM, or 0. */
+
+#include "cli/host.h"
+
+int show_adapter(const struct adapter *adapter);
+
+/* Heading and fields, without the tables. */
+int show_session(const struct session *session);
+
+int show_connections(const struct session *session);
+int show_maps(const struct session *session);
+
+/* One row for each session. */
+int show_policies(const struct host *host);

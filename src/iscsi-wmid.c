@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The service's program: puts store, model, events and bus together and runs the main loop. */
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "bus/bus.h"
+#include "multipath/dm.h"
+#include "service/events.h"
+#include "service/read-records.h"
+
+#define STATE_FILE "state.db"
+
+/* Ports and adapters come of open-iscsi's records, whose lock somebody may hold: up to so long. */
+#define RECORDS_WAIT_USEC (3U * 1000000U)
+
+DEFINE_CLEANUP(struct host *, host_free);
+DEFINE_CLEANUP(struct events *, events_free);
+DEFINE_CLEANUP(struct store *, store_close);
+
+static int failed(int r, const char *what)
+{
+    log_error("%s: %s", what, strerror(-r));
+    return r;
+}
+
+static int open_store(struct store **ret)
+{
+    _cleanup_free_ char *path = NULL, *message = NULL;
+    const char *directory = getenv("STATE_DIRECTORY");
+
+    if (!directory || asprintf(&path, "%s/" STATE_FILE, directory) < 0) {
+        path = NULL;
+        log_error("STATE_DIRECTORY is not set: start the service through systemd, or set it to a "
+                  "directory for the state.");
+        return -EINVAL;
+    }
+    int r = store_open(path, ret, &message);
+    if (r < 0)
+        log_error("%s", message ?: strerror(-r));
+    return r;
+}
+
+static bool stopping;
+
+/* A change that has begun is carried to its end: half of a session's maps is no state to leave. */
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+    stopping = true;
+    (void)sd_notify(0, "STOPPING=1");
+    return 0;
+}
+
+static int make_loop(sd_event **ret)
+{
+    sigset_t signals;
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGCHLD);
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+        return -errno;
+
+    int r = sd_event_default(&event);
+    if (r >= 0)
+        r = sd_event_add_signal(event, NULL, SIGTERM, on_stop, NULL);
+    if (r >= 0)
+        r = sd_event_add_signal(event, NULL, SIGINT, on_stop, NULL);
+    if (r >= 0)
+        r = sd_event_set_watchdog(event, true);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(event);
+    return 0;
+}
+
+static void on_records(int error, const struct iscsi_records *records, void *userdata)
+{
+    bool *done = userdata;
+    if (done)
+        *done = true;
+}
+
+/* Clients should find all adapters when the name is there, but not wait long for it. */
+static void wait_for_records(sd_event *event, struct host *host)
+{
+    static bool done; /* outlives this call, as the child may */
+    uint64_t now, until;
+
+    if (!host->initiator[0] || read_records(host, on_records, &done) < 0)
+        return;
+    (void)sd_event_now(event, CLOCK_MONOTONIC, &until);
+    until += RECORDS_WAIT_USEC;
+    while (!done && !stopping && sd_event_now(event, CLOCK_MONOTONIC, &now) >= 0 && now < until)
+        if (sd_event_run(event, until - now) < 0)
+            return;
+}
+
+static int loop(sd_event *event, const struct host *host)
+{
+    int r = 0;
+    while (r >= 0 && (!stopping || host->n_changes > 0 || host->guid_changes))
+        r = sd_event_run(event, UINT64_MAX);
+    return r;
+}
+
+static int run(void)
+{
+    _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+    _cleanup_(store_closep) struct store *store = NULL;
+    _cleanup_(host_freep) struct host *host = NULL;
+    _cleanup_(events_freep) struct events *events = NULL;
+    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+
+    int r = open_store(&store);
+    if (r < 0)
+        return r;
+    r = make_loop(&event);
+    if (r < 0)
+        return failed(r, "The main loop cannot be made");
+    dm_setup();
+    r = host_new(event, store, &host);
+    if (r < 0)
+        return failed(r, "The state or the host's sessions cannot be read");
+    r = events_new(host, &events);
+    if (r < 0)
+        return failed(r, "udev's events cannot be had");
+    wait_for_records(event, host);
+
+    r = sd_bus_open_system(&bus);
+    if (r >= 0)
+        r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
+    if (r >= 0)
+        r = bus_start(bus, host);
+    if (r < 0)
+        return failed(r, "The name " BUS_NAME " cannot be had on the system bus");
+
+    (void)sd_notifyf(0, "READY=1\nSTATUS=%zu sessions on %zu adapters.", host->n_sessions,
+                     host->n_adapters);
+    r = loop(event, host);
+    host->observer = (struct host_observer){0};
+    return r < 0 ? failed(r, "The main loop failed") : 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("iscsi-wmid %s\n", PROJECT_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (argc > 1) {
+        fprintf(stderr, "iscsi-wmid takes no arguments but --version; systemd starts it.\n");
+        return EX_USAGE;
+    }
+
+    /* A limit on files is an error of the store's, with a status of its own, and no end. */
+    signal(SIGXFSZ, SIG_IGN);
+
+    /* A state that must not be touched is no matter of trying again (see the unit). */
+    int r = run();
+    return r == 0 ? EXIT_SUCCESS : r == -EUCLEAN || r == -EPROTONOSUPPORT ? EX_CONFIG : EXIT_FAILURE;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <glob.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "basic/fileio.h"
+#include "basic/macros.h"
+#include "iscsi/kernel-session.h"
+#include "iscsi/openiscsi.h"
+
+#define SESSION_CLASS "/sys/class/iscsi_session"
+
+DEFINE_CLEANUP(struct iscsi_session *, iscsi_session_free);
+DEFINE_CLEANUP(struct kernel_session *, kernel_session_free);
+DEFINE_CLEANUP(DIR *, closedir);
+DEFINE_CLEANUP(struct ifaddrs *, freeifaddrs);
+
+void kernel_session_free(struct kernel_session *session)
+{
+    if (!session)
+        return;
+    free(session->initiator);
+    free(session->target);
+    free(session->iface);
+    free(session->address);
+    free(session->transport);
+    free(session);
+}
+
+static int errno_of_library(int rc)
+{
+    switch (rc) {
+    case LIBISCSI_OK:
+        return 0;
+    case LIBISCSI_ERR_NOMEM:
+        return -ENOMEM;
+    case LIBISCSI_ERR_ACCESS:
+        return -EACCES;
+    case LIBISCSI_ERR_SESS_NOT_FOUND:
+        return -ENOENT;
+    default:
+        return -EIO;
+    }
+}
+
+static bool is_named(const char *text)
+{
+    return text && text[0] && strcmp(text, "<empty>") != 0 && strcmp(text, "(null)") != 0;
+}
+
+static int copy_identity(struct iscsi_session *se, struct kernel_session *to)
+{
+    struct iscsi_iface *iface = iscsi_session_iface_get(se);
+    const char *initiator = iface ? iscsi_iface_iname_get(iface) : NULL;
+    const char *iface_name = iface ? iscsi_iface_name_get(iface) : NULL;
+    const char *transport = iface ? iscsi_iface_transport_name_get(iface) : NULL;
+    const char *target = iscsi_session_target_name_get(se);
+    const char *address = iscsi_session_persistent_address_get(se);
+    int32_t port = iscsi_session_persistent_port_get(se);
+
+    if (!is_named(initiator) || !is_named(target) || !is_named(address) || port <= 0)
+        return -EAGAIN;
+
+    to->initiator = strdup(initiator);
+    to->target = strdup(target);
+    to->iface = strdup(is_named(iface_name) ? iface_name : "default");
+    to->address = strdup(address);
+    to->port = (uint16_t)port;
+    to->transport = strdup(transport ? transport : "");
+    return to->initiator && to->target && to->iface && to->address && to->transport ? 0 : -ENOMEM;
+}
+
+/*
+ * An iface name that the kernel does not know yet would make the library search its records
+ * under open-iscsi's lock; so look first.
+ */
+static int is_identified(uint32_t sid)
+{
+    _cleanup_free_ char *target = NULL, *iface = NULL;
+    int r = read_first_linef(&target, SESSION_CLASS "/session%u/targetname", sid);
+    if (r == -ENOENT || r == -ENODEV)
+        return -ENOENT;
+    if (r < 0)
+        return -EAGAIN;
+    r = read_first_linef(&iface, SESSION_CLASS "/session%u/ifacename", sid);
+    return r >= 0 && is_named(target) && is_named(iface) ? 0 : -EAGAIN;
+}
+
+int kernel_session_read(struct iscsi_context *context, uint32_t sid, struct kernel_session **ret)
+{
+    int r = is_identified(sid);
+    if (r < 0)
+        return r;
+
+    _cleanup_(iscsi_session_freep) struct iscsi_session *se = NULL;
+    int rc = iscsi_session_get(context, sid, &se);
+    if (rc == LIBISCSI_ERR_SYSFS_LOOKUP || rc == LIBISCSI_ERR_BUG)
+        return -EAGAIN; /* vanished, or not all there, in the middle of reading */
+    if (rc != LIBISCSI_OK)
+        return errno_of_library(rc);
+    if (!se)
+        return -ENOENT;
+
+    _cleanup_(kernel_session_freep) struct kernel_session *session = calloc(1, sizeof(*session));
+    if (!session)
+        return -ENOMEM;
+    session->sid = sid;
+    r = copy_identity(se, session);
+    if (r < 0)
+        return r;
+
+    *ret = TAKE_PTR(session);
+    return 0;
+}
+
+static int compare_sids(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+int kernel_session_list(uint32_t **ret_sids, size_t *ret_n)
+{
+    _cleanup_free_ uint32_t *sids = NULL;
+    size_t n = 0, allocated = 0;
+
+    _cleanup_(closedirp) DIR *dir = opendir(SESSION_CLASS);
+    if (!dir && errno != ENOENT)
+        return -errno;
+
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        uint32_t sid;
+        if (sscanf(entry->d_name, "session%u", &sid) != 1)
+            continue;
+        if (n == allocated) {
+            allocated = allocated ? 2 * allocated : 16;
+            uint32_t *more = reallocarray(sids, allocated, sizeof(*sids));
+            if (!more)
+                return -ENOMEM;
+            sids = more;
+        }
+        sids[n++] = sid;
+    }
+
+    if (n > 0)
+        qsort(sids, n, sizeof(*sids), compare_sids);
+    *ret_sids = TAKE_PTR(sids);
+    *ret_n = n;
+    return 0;
+}
+
+int kernel_session_sid_of_path(const char *path, uint32_t *ret_sid)
+{
+    for (const char *p = path; (p = strstr(p, "/session")); p++) {
+        unsigned sid;
+        int end = 0;
+        if (sscanf(p, "/session%u%n", &sid, &end) == 1 && (p[end] == '/' || p[end] == '\0')) {
+            *ret_sid = sid;
+            return 0;
+        }
+    }
+    return -ENOENT;
+}
+
+void kernel_session_state(uint32_t sid, struct kernel_session_state *ret)
+{
+    _cleanup_free_ char *text = NULL;
+
+    *ret = (struct kernel_session_state){.status = LB_DISCONNECTED};
+    if (read_first_linef(&text, SESSION_CLASS "/session%u/state", sid) < 0)
+        return;
+    snprintf(ret->text, sizeof(ret->text), "%s", text);
+
+    /* FREE: the recovery time has passed and the kernel fails the path's I/O. */
+    if (strcmp(text, "LOGGED_IN") == 0)
+        ret->status = LB_CONNECTED;
+    else if (strcmp(text, "FAILED") == 0)
+        ret->status = LB_RECONNECTING;
+}
+
+#define CONNECTION_FORMAT "/sys/class/iscsi_connection/connection%u:0/"
+
+int kernel_session_peer(uint32_t sid, char **ret_address, uint16_t *ret_port)
+{
+    _cleanup_free_ char *address = NULL, *port = NULL;
+    int r = read_first_linef(&address, CONNECTION_FORMAT "address", sid);
+    if (r < 0)
+        return r;
+    r = read_first_linef(&port, CONNECTION_FORMAT "port", sid);
+    if (r < 0)
+        return r;
+
+    unsigned long number = strtoul(port, NULL, 10);
+    if (number == 0 || number > UINT16_MAX || !is_named(address))
+        return -ENOTCONN;
+    *ret_address = TAKE_PTR(address);
+    *ret_port = (uint16_t)number;
+    return 0;
+}
+
+static int local_address(uint32_t sid, char **ret)
+{
+    char path[64];
+    snprintf(path, sizeof(path), SESSION_CLASS "/session%u", sid);
+    _cleanup_free_ char *real = realpath(path, NULL);
+    if (!real)
+        return -errno;
+
+    unsigned host;
+    const char *p = strstr(real, "/host");
+    if (!p || sscanf(p, "/host%u", &host) != 1)
+        return -ENOENT;
+    return read_first_linef(ret, "/sys/class/iscsi_host/host%u/ipaddress", host);
+}
+
+static bool has_address(const struct ifaddrs *ifa, const char *address)
+{
+    char text[NI_MAXHOST];
+
+    if (!ifa->ifa_addr)
+        return false;
+    int family = ifa->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6)
+        return false;
+    socklen_t size =
+        family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    if (getnameinfo(ifa->ifa_addr, size, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
+        return false;
+    text[strcspn(text, "%")] = '\0'; /* scope of a link-local address */
+    return strcmp(text, address) == 0;
+}
+
+uint64_t kernel_session_link_speed(uint32_t sid)
+{
+    _cleanup_free_ char *address = NULL, *speed = NULL;
+    _cleanup_(freeifaddrsp) struct ifaddrs *list = NULL;
+
+    if (local_address(sid, &address) < 0 || !address[0] || getifaddrs(&list) < 0)
+        return 0;
+    for (struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next) {
+        if (!has_address(ifa, address))
+            continue;
+        if (read_first_linef(&speed, "/sys/class/net/%s/speed", ifa->ifa_name) < 0)
+            return 0;
+        long long mbits = strtoll(speed, NULL, 10); /* -1: unknown */
+        return mbits > 0 ? (uint64_t)mbits : 0;
+    }
+    return 0;
+}
+
+bool kernel_session_offloads(const struct kernel_session *session)
+{
+    static const char *const offloading[] = {"be2iscsi", "bnx2i", "cxgb3i",
+                                             "cxgb4i",   "qedi",  "qla4xxx"};
+    for (size_t i = 0; i < ELEMENTSOF(offloading); i++)
+        if (strcmp(session->transport, offloading[i]) == 0)
+            return true;
+    return false;
+}
+
+void strings_free(char **strings)
+{
+    for (char **s = strings; s && *s; s++)
+        free(*s);
+    free(strings);
+}
+
+/* Last parts of the paths that match, in glob's order, which is ascending. */
+static int matching_names(const char *pattern, char ***ret)
+{
+    _cleanup_(globfree) glob_t found = {0};
+    int r = glob(pattern, 0, NULL, &found);
+    if (r == GLOB_NOSPACE)
+        return -ENOMEM;
+
+    size_t n = r == 0 ? found.gl_pathc : 0;
+    char **names = calloc(n + 1, sizeof(*names));
+    if (!names)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        names[i] = strdup(strrchr(found.gl_pathv[i], '/') + 1);
+        if (!names[i]) {
+            strings_free(names);
+            return -ENOMEM;
+        }
+    }
+    *ret = names;
+    return 0;
+}
+
+int kernel_session_disks(uint32_t sid, char ***ret_names)
+{
+    char pattern[128];
+    snprintf(pattern, sizeof(pattern), SESSION_CLASS "/session%u/device/target*/*:*/block/*", sid);
+    return matching_names(pattern, ret_names);
+}
+
+int kernel_session_dm_devices(uint32_t sid, char ***ret_names, size_t *ret_n)
+{
+    char pattern[160];
+    char **names = NULL;
+
+    snprintf(pattern, sizeof(pattern),
+             SESSION_CLASS "/session%u/device/target*/*:*/block/*/holders/dm-*", sid);
+    int r = matching_names(pattern, &names);
+    if (r < 0)
+        return r;
+
+    size_t n = 0;
+    while (names[n])
+        n++;
+    *ret_names = names;
+    *ret_n = n;
+    return 0;
+}
+
+int kernel_session_tag(uint32_t sid, const char *guid_text)
+{
+    char path[64], event[96];
+    snprintf(path, sizeof(path), SESSION_CLASS "/session%u/uevent", sid);
+    snprintf(event, sizeof(event), "change %s ISCSIWMITAG=1", guid_text);
+    return write_text(path, event);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * One kernel iSCSI session, which is one connection here (DESIGN section 1): who it is, from
+ * libopeniscsiusr; how it is, from sysfs, which the library does not read.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wmi/policy.h"
+
+struct iscsi_context;
+
+/* What names a kernel session, and does not change while it lives. */
+struct kernel_session {
+    uint32_t sid;
+    char *initiator;
+    char *target;
+    char *iface;
+    char *address; /* persistent address and port: those of the node record */
+    uint16_t port;
+    char *transport; /* "tcp", "iser", ... */
+};
+
+/*
+ * Reads one session. -ENOENT: it is gone. -EAGAIN: its login has not come far enough to say who
+ * it is, ask again later. Other errors as errno. Must run with CAP_SYS_ADMIN, for the kernel
+ * hides the CHAP attributes from others and the library then drops the session.
+ */
+int kernel_session_read(struct iscsi_context *context, uint32_t sid, struct kernel_session **ret);
+void kernel_session_free(struct kernel_session *session);
+
+/* The sids under /sys/class/iscsi_session, ascending; none where the class is absent. */
+int kernel_session_list(uint32_t **ret_sids, size_t *ret_n);
+
+/* The sid in a device path such as ".../host2/session5/target2:0:0/...". -ENOENT: none. */
+int kernel_session_sid_of_path(const char *path, uint32_t *ret_sid);
+
+/* How a session is at this moment. */
+struct kernel_session_state {
+    char text[16]; /* the kernel's word: LOGGED_IN, FAILED, FREE; empty: gone */
+    enum lb_connection_status status;
+};
+void kernel_session_state(uint32_t sid, struct kernel_session_state *ret);
+
+/* Address and port of the target's end, -ENOTCONN while the connection is down. */
+int kernel_session_peer(uint32_t sid, char **ret_address, uint16_t *ret_port);
+
+/*
+ * Mbit/s of the network interface that has the local address of the session's host; 0 where the
+ * interface is not known or has no speed (the loopback interface, a bridge).
+ */
+uint64_t kernel_session_link_speed(uint32_t sid);
+
+/* Whether the transport runs TCP in the adapter (bnx2i, cxgb4i, qedi, ...). */
+bool kernel_session_offloads(const struct kernel_session *session);
+
+/* Names of the multipath maps' dm devices ("dm-3") over the disks of one session, ascending. */
+int kernel_session_dm_devices(uint32_t sid, char ***ret_names, size_t *ret_n);
+
+/* Names of its SCSI disks ("sda"), NULL-terminated, ascending. */
+int kernel_session_disks(uint32_t sid, char ***ret_names);
+
+void strings_free(char **strings);
+
+/*
+ * Tags the session's device: a synthetic uevent with the GUID's text as its UUID, which our udev
+ * rule turns into the property ISCSI_GENERATIONAL_GUID.
+ */
+int kernel_session_tag(uint32_t sid, const char *guid_text);
+
+static inline void strings_freep(char ***strings)
+{
+    strings_free(*strings);
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macros.h"
+#include "iscsi/openiscsi.h"
+#include "iscsi/records.h"
+
+#define INITIATOR_NAME_FILE "/etc/iscsi/initiatorname.iscsi"
+
+DEFINE_CLEANUP(struct iscsi_context *, iscsi_context_free);
+DEFINE_CLEANUP(struct iscsi_records *, records_free);
+
+/* The stream: words, each ended by a NUL; the first of a record is its kind. */
+#define KIND_IFACE "iface"
+#define KIND_NODE "node"
+#define KIND_END "end"
+
+static void write_word(FILE *out, const char *word)
+{
+    fputs(word ? word : "", out);
+    fputc('\0', out);
+}
+
+static int write_ifaces(struct iscsi_context *context, FILE *out)
+{
+    struct iscsi_iface **ifaces = NULL;
+    uint32_t n = 0;
+
+    if (iscsi_ifaces_get(context, &ifaces, &n) != LIBISCSI_OK)
+        return EIO;
+    for (uint32_t i = 0; i < n; i++) {
+        const char *initiator = iscsi_iface_iname_get(ifaces[i]);
+        write_word(out, KIND_IFACE);
+        write_word(out, iscsi_iface_name_get(ifaces[i]));
+        write_word(out, initiator && initiator[0] != '<' ? initiator : "");
+    }
+    iscsi_ifaces_free(ifaces, n);
+    return 0;
+}
+
+static int write_nodes(struct iscsi_context *context, FILE *out)
+{
+    struct iscsi_node **nodes = NULL;
+    uint32_t n = 0;
+
+    if (iscsi_nodes_get(context, &nodes, &n) != LIBISCSI_OK)
+        return EIO;
+    for (uint32_t i = 0; i < n; i++) {
+        write_word(out, KIND_NODE);
+        write_word(out, iscsi_node_target_name_get(nodes[i]));
+        write_word(out, iscsi_node_conn_address_get(nodes[i]));
+        fprintf(out, "%u%c", iscsi_node_conn_port_get(nodes[i]), '\0');
+        write_word(out, iscsi_node_iface_name_get(nodes[i]));
+    }
+    iscsi_nodes_free(nodes, n);
+    return 0;
+}
+
+int records_write(int fd)
+{
+    _cleanup_(iscsi_context_freep) struct iscsi_context *context = iscsi_context_new();
+    if (!context)
+        return ENOMEM;
+    iscsi_context_log_func_set(context, NULL);
+
+    _cleanup_fclose_ FILE *out = fdopen(fd, "w");
+    if (!out)
+        return errno;
+
+    int r = write_ifaces(context, out);
+    if (r == 0)
+        r = write_nodes(context, out);
+    if (r != 0)
+        return r;
+
+    write_word(out, KIND_END);
+    return fflush(out) == 0 ? 0 : errno;
+}
+
+static const char *next_word(char **p, const char *end)
+{
+    if (*p >= end)
+        return NULL;
+    char *word = *p;
+    char *nul = memchr(word, '\0', (size_t)(end - word));
+    if (!nul)
+        return NULL;
+    *p = nul + 1;
+    return word;
+}
+
+static int parse_iface(struct iscsi_records *records, char **p, const char *end)
+{
+    const char *name = next_word(p, end), *initiator = next_word(p, end);
+    if (!initiator)
+        return -EINVAL;
+
+    struct iface_record *more =
+        reallocarray(records->ifaces, records->n_ifaces + 1, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    records->ifaces = more;
+    records->ifaces[records->n_ifaces++] =
+        (struct iface_record){.name = name, .initiator = initiator};
+    return 0;
+}
+
+static int parse_node(struct iscsi_records *records, char **p, const char *end)
+{
+    const char *target = next_word(p, end), *address = next_word(p, end);
+    const char *port = next_word(p, end), *iface = next_word(p, end);
+    if (!iface)
+        return -EINVAL;
+
+    struct node_record *more = reallocarray(records->nodes, records->n_nodes + 1, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    records->nodes = more;
+    records->nodes[records->n_nodes++] = (struct node_record){
+        .target = target,
+        .address = address,
+        .port = (uint16_t)strtoul(port, NULL, 10),
+        .iface = iface,
+    };
+    return 0;
+}
+
+int records_parse(const void *data, size_t size, struct iscsi_records **ret)
+{
+    _cleanup_(records_freep) struct iscsi_records *records = calloc(1, sizeof(*records));
+    if (!records)
+        return -ENOMEM;
+    records->data = malloc(size + 1);
+    if (!records->data)
+        return -ENOMEM;
+    if (size > 0)
+        memcpy(records->data, data, size);
+
+    char *p = records->data;
+    const char *end = p + size, *kind;
+    while ((kind = next_word(&p, end))) {
+        int r = -EINVAL;
+        if (strcmp(kind, KIND_END) == 0) {
+            *ret = TAKE_PTR(records);
+            return 0;
+        }
+        if (strcmp(kind, KIND_IFACE) == 0)
+            r = parse_iface(records, &p, end);
+        else if (strcmp(kind, KIND_NODE) == 0)
+            r = parse_node(records, &p, end);
+        if (r < 0)
+            return r;
+    }
+    return -EINVAL;
+}
+
+void records_free(struct iscsi_records *records)
+{
+    if (!records)
+        return;
+    free(records->ifaces);
+    free(records->nodes);
+    free(records->data);
+    free(records);
+}
+
+int initiator_name_read(char **ret)
+{
+    _cleanup_fclose_ FILE *file = fopen(INITIATOR_NAME_FILE, "re");
+    if (!file)
+        return -errno;
+
+    _cleanup_free_ char *line = NULL;
+    size_t size = 0;
+    while (getline(&line, &size, file) >= 0) {
+        char *name = NULL;
+        if (sscanf(line, " InitiatorName = %ms", &name) == 1) {
+            *ret = name;
+            return 0;
+        }
+    }
+    return -ENOENT;
+}

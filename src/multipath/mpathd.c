@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "basic/macros.h"
+#include "multipath/mpathd.h"
+
+#define COMMAND_MAX 512U                 /* multipathd refuses longer ones, NUL included */
+#define REPLY_MAX (32U * 1024U * 1024U) /* and sends none longer than this */
+
+/* Newer releases (0.12 on) listen on the path too; every release has the abstract name. */
+static const char *const socket_names[] = {"/run/multipathd.socket",
+                                           "@/org/kernel/linux/storage/multipathd"};
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int connect_to(const char *name)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(name);
+
+    memcpy(address.sun_path, name, length);
+    if (name[0] == '@')
+        address.sun_path[0] = '\0';
+    else
+        length++;
+
+    _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    if (connect(fd, (struct sockaddr *)&address, size) < 0)
+        return -errno;
+    return TAKE_FD(fd);
+}
+
+static int connect_any(void)
+{
+    int fd = -ENOTCONN;
+    for (size_t i = 0; i < ELEMENTSOF(socket_names) && fd < 0; i++)
+        fd = connect_to(socket_names[i]);
+    /* A full backlog (EAGAIN) is a listener that has no time now. */
+    if (fd < 0)
+        return fd == -EAGAIN ? -ETIMEDOUT : -ENOTCONN;
+    return fd;
+}
+
+bool mpathd_listens(void)
+{
+    _cleanup_close_ int fd = connect_any();
+    return fd >= 0 || fd == -ETIMEDOUT;
+}
+
+static int wait_for(int fd, short events, int64_t deadline)
+{
+    for (;;) {
+        int64_t left = deadline - now_ms();
+        struct pollfd p = {.fd = fd, .events = events};
+        int n = left > 0 ? poll(&p, 1, (int)left) : 0;
+        if (n > 0)
+            return 0;
+        if (n == 0)
+            return -ETIMEDOUT;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+/* One that hangs up keeps to no protocol. */
+static int errno_of_peer(int error)
+{
+    return error == EPIPE || error == ECONNRESET ? -EPROTO : -error;
+}
+
+static int send_all(int fd, const void *data, size_t size, int64_t deadline)
+{
+    for (const char *p = data; size > 0;) {
+        int r = wait_for(fd, POLLOUT, deadline);
+        if (r < 0)
+            return r;
+        ssize_t n = send(fd, p, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return errno_of_peer(errno);
+        if (n > 0) {
+            p += n;
+            size -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+static int receive_all(int fd, void *data, size_t size, int64_t deadline)
+{
+    for (char *p = data; size > 0;) {
+        int r = wait_for(fd, POLLIN, deadline);
+        if (r < 0)
+            return r;
+        ssize_t n = recv(fd, p, size, MSG_DONTWAIT);
+        if (n == 0)
+            return -EPROTO;
+        if (n < 0 && errno != EAGAIN && errno != EINTR)
+            return errno_of_peer(errno);
+        if (n > 0) {
+            p += n;
+            size -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+int mpathd_exchange(int fd, const char *command, int timeout_ms, char **ret_reply)
+{
+    int64_t deadline = now_ms() + timeout_ms;
+    size_t size = strlen(command) + 1;
+    if (size > COMMAND_MAX)
+        return -EMSGSIZE;
+
+    int r = send_all(fd, &size, sizeof(size), deadline);
+    if (r >= 0)
+        r = send_all(fd, command, size, deadline);
+    if (r >= 0)
+        r = receive_all(fd, &size, sizeof(size), deadline);
+    if (r < 0)
+        return r;
+    if (size == 0 || size > REPLY_MAX)
+        return -EPROTO;
+
+    _cleanup_free_ char *reply = malloc(size);
+    if (!reply)
+        return -ENOMEM;
+    r = receive_all(fd, reply, size, deadline);
+    if (r < 0)
+        return r;
+    reply[size - 1] = '\0';
+    *ret_reply = TAKE_PTR(reply);
+    return 0;
+}
+
+int mpathd_command(const char *command, int timeout_ms, char **ret_reply)
+{
+    _cleanup_close_ int fd = connect_any();
+    return fd < 0 ? fd : mpathd_exchange(fd, command, timeout_ms, ret_reply);
+}

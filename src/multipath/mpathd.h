@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * multipathd's control socket: a command and its reply, each a native size_t of length, NUL
+ * included, and then the text (multipath-tools, libmpathcmd).
+ */
+
+#include <stdbool.h>
+
+/*
+ * Sends one command and waits for its reply, at most timeout_ms in all. -ENOTCONN: multipathd
+ * does not listen. -ETIMEDOUT, -EMSGSIZE (command over 511 bytes), -EPROTO (no reply of the
+ * protocol's, or none at all). Blocks: for child processes.
+ */
+int mpathd_command(const char *command, int timeout_ms, char **ret_reply);
+
+/* The same on a socket that is connected already. */
+int mpathd_exchange(int fd, const char *command, int timeout_ms, char **ret_reply);
+
+/* Whether multipathd listens; does not wait. */
+bool mpathd_listens(void);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <libdevmapper.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "basic/macros.h"
+#include "multipath/mpathd.h"
+#include "multipath/swap.h"
+
+#define SWAP_ATTEMPTS 3
+#define GIVE_BACK_TIMEOUT_MS 20000
+
+DEFINE_CLEANUP(struct dm_task *, dm_task_destroy);
+DEFINE_CLEANUP(struct dm_map *, dm_map_free);
+
+static const char *const stage_texts[] = {
+    [SWAP_READ] = "reading the live table",
+    [SWAP_LOAD] = "loading the new table",
+    [SWAP_RESUME] = "taking the new table into use",
+    [SWAP_READ_BACK] = "keeping the new table against another one's",
+    [SWAP_GIVE_BACK] = "having multipathd rebuild the map",
+};
+
+const char *swap_stage_text(enum swap_stage stage)
+{
+    return stage_texts[stage];
+}
+
+static struct swap_result failed(enum swap_stage stage, int error)
+{
+    return (struct swap_result){.error = error, .stage = stage};
+}
+
+static int run(struct dm_task *task)
+{
+    if (dm_task_run(task))
+        return 0;
+    int error = dm_task_get_errno(task);
+    return error > 0 ? -error : -EIO;
+}
+
+static struct dm_task *task_for(const struct dm_map *map, int type)
+{
+    _cleanup_(dm_task_destroyp) struct dm_task *task = dm_task_create(type);
+    if (!task || !dm_task_set_uuid(task, map->uuid) || !dm_task_no_open_count(task))
+        return NULL;
+    return TAKE_PTR(task);
+}
+
+/* Whether every path of the map has failed: udev then holds the device for not ready. */
+static bool nothing_usable(const struct dm_map *map)
+{
+    for (size_t i = 0; i < map->status->n_paths; i++)
+        if (!map->status->paths[i].failed)
+            return false;
+    return true;
+}
+
+/*
+ * What udev's rules for multipath need in the cookie of every event (multipath-tools, 11-dm-mpath
+ * rules): FLAG0 a reload, FLAG1 no partitions, FLAG2 no usable path. Without a cookie the rules
+ * would take the event for a synthetic one, and scan.
+ */
+static uint16_t udev_flags(const struct dm_map *map, bool skip_kpartx)
+{
+    uint16_t flags = DM_UDEV_DISABLE_LIBRARY_FALLBACK | DM_SUBSYSTEM_UDEV_FLAG0;
+    if (skip_kpartx)
+        flags |= DM_SUBSYSTEM_UDEV_FLAG1;
+    if (nothing_usable(map))
+        flags |= DM_SUBSYSTEM_UDEV_FLAG2;
+    return flags;
+}
+
+static int load(const struct dm_map *map, const struct mp_table *table)
+{
+    _cleanup_free_ char *params = NULL;
+    struct mp_table fresh = *table;
+
+    /* These can have changed since the plan was made: no_path_retry runs out, for one. */
+    fresh.features = map->table->features;
+    fresh.hwhandler = map->table->hwhandler;
+    int r = mp_table_format(&fresh, &params);
+    if (r < 0)
+        return r;
+
+    _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(map, DM_DEVICE_RELOAD);
+    if (!task || !dm_task_add_target(task, 0, map->sectors, "multipath", params) ||
+        (map->read_only && !dm_task_set_ro(task)))
+        return -ENOMEM;
+    return run(task);
+}
+
+static int resume(const struct dm_map *map, uint16_t flags)
+{
+    uint32_t cookie = 0;
+    _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(map, DM_DEVICE_RESUME);
+    if (!task || !dm_task_no_flush(task) || !dm_task_skip_lockfs(task) ||
+        !dm_task_set_cookie(task, &cookie, flags))
+        return -ENOMEM;
+    return run(task);
+}
+
+/* Drops our table and, should the kernel have stopped half way, lets the old one run again. */
+static void abandon(const struct dm_map *map, uint16_t flags)
+{
+    _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(map, DM_DEVICE_CLEAR);
+    if (task)
+        (void)run(task);
+
+    _cleanup_(dm_map_freep) struct dm_map *now = NULL;
+    if (dm_map_read(map->dev, &now) >= 0 && now->suspended)
+        (void)resume(now, flags);
+}
+
+/* A new table starts with every path usable; I/O would try the dead ones again. */
+static void fail_again(const struct dm_map *before)
+{
+    for (size_t i = 0; i < before->status->n_paths; i++) {
+        char message[64];
+        const struct mp_path_state *path = &before->status->paths[i];
+        if (!path->failed)
+            continue;
+
+        _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(before, DM_DEVICE_TARGET_MSG);
+        snprintf(message, sizeof(message), "fail_path %u:%u", major(path->dev), minor(path->dev));
+        if (task && dm_task_set_sector(task, 0) && dm_task_set_message(task, message))
+            (void)run(task); /* the checker of multipathd finds it out as well, only later */
+    }
+}
+
+/* One attempt; *ret_same says whether the live table is the wanted one afterwards. */
+static struct swap_result attempt(dev_t dev, const struct mp_table *table, bool skip_kpartx,
+                                  bool *ret_same)
+{
+    _cleanup_(dm_map_freep) struct dm_map *before = NULL, *after = NULL;
+
+    int r = dm_map_read(dev, &before);
+    if (r < 0)
+        return failed(SWAP_READ, r);
+    if (!mp_table_same_paths(before->table, table))
+        return failed(SWAP_READ, -ESTALE);
+    *ret_same = !before->suspended && mp_table_same_meaning(before->table, table, before->status);
+    if (*ret_same)
+        return (struct swap_result){0};
+
+    r = load(before, table);
+    if (r < 0)
+        return failed(SWAP_LOAD, r);
+
+    uint16_t flags = udev_flags(before, skip_kpartx);
+    r = resume(before, flags);
+    if (r < 0) {
+        abandon(before, flags);
+        return failed(SWAP_RESUME, r);
+    }
+    fail_again(before);
+
+    r = dm_map_read(dev, &after);
+    if (r < 0)
+        return failed(SWAP_READ_BACK, r);
+    *ret_same = mp_table_same_meaning(after->table, table, NULL);
+    return (struct swap_result){0};
+}
+
+struct swap_result swap_table(dev_t dev, const struct mp_table *table, bool skip_kpartx)
+{
+    for (int i = 0; i < SWAP_ATTEMPTS; i++) {
+        bool same = false;
+        struct swap_result result = attempt(dev, table, skip_kpartx, &same);
+        if (result.error < 0 && i > 0)
+            result.stage = SWAP_READ_BACK; /* an earlier attempt has changed the map */
+        if (result.error < 0 || same)
+            return result;
+    }
+    return failed(SWAP_READ_BACK, -EBUSY);
+}
+
+struct swap_result swap_give_back(dev_t dev)
+{
+    char command[256];
+    _cleanup_(dm_map_freep) struct dm_map *map = NULL;
+    _cleanup_free_ char *reply = NULL;
+
+    int r = dm_map_read(dev, &map);
+    if (r < 0)
+        return failed(SWAP_READ, r);
+
+    /* By WWID, for a name can be anything, blanks included. */
+    snprintf(command, sizeof(command), "reload map %s", dm_map_wwid(map));
+    r = mpathd_command(command, GIVE_BACK_TIMEOUT_MS, &reply);
+    if (r < 0)
+        return failed(SWAP_GIVE_BACK, r);
+    return strncmp(reply, "ok", 2) == 0 ? (struct swap_result){0} : failed(SWAP_GIVE_BACK, -EIO);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Changing one map's table under I/O. For child processes: a hung path can hold a swap for a
+ * SCSI timeout.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "multipath/dm.h"
+#include "plan/table.h"
+
+/* How far a swap came before it failed. */
+enum swap_stage {
+    SWAP_READ,      /* the live table could not be read; nothing was touched */
+    SWAP_LOAD,      /* the kernel refused the new table; the live one is the old */
+    SWAP_RESUME,    /* the new table was not taken; the live one is the old */
+    SWAP_READ_BACK, /* somebody else's table is live */
+    SWAP_GIVE_BACK, /* multipathd did not rebuild the map */
+};
+
+struct swap_result {
+    int error; /* 0, or a negative errno */
+    enum swap_stage stage;
+};
+
+/* Text for a log message: what `stage` could not do. */
+const char *swap_stage_text(enum swap_stage stage);
+
+/*
+ * Makes `table` the live one of the map: RELOAD, one RESUME with no-flush and skip-lockfs (never
+ * a suspended map in between, so that dying here leaves the map running), paths that had failed
+ * failed again, read back and compared; once more where somebody else's load came in between, up
+ * to three times. Does nothing where the live table means the same already. -ESTALE at SWAP_READ:
+ * the map has other paths than the table by now, plan again. `skip_kpartx`: the
+ * map's udev property DM_SUBSYSTEM_UDEV_FLAG1 is set and must stay so.
+ */
+struct swap_result swap_table(dev_t dev, const struct mp_table *table, bool skip_kpartx);
+
+/* Has multipathd rebuild the map after its own configuration. */
+struct swap_result swap_give_back(dev_t dev);

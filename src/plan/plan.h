@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * From policies and the paths of one map to the map's table (DESIGN section 3, "What each policy
+ * means"). Pure: no call leaves this folder.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "plan/access.h"
+#include "plan/table.h"
+#include "wmi/policy.h"
+
+/* A connection that a policy names. */
+struct plan_member {
+    uint64_t connection_id;
+    uint32_t weight;
+    bool primary;
+};
+
+/* One session's policy, 1 to 5, its members in the order of the request. */
+struct plan_policy {
+    enum lb_policy policy;
+    bool highest_first; /* policy 5: the highest weight is the best tier, not the lowest */
+    const struct plan_member *members;
+    size_t n_members;
+};
+
+#define PLAN_NO_POLICY SIZE_MAX
+
+/* One path of the map. */
+struct plan_path {
+    dev_t dev;
+    size_t policy;          /* index of its session's policy, PLAN_NO_POLICY: no session with one */
+    uint64_t connection_id; /* looked at only where it has a policy */
+    enum access_state access;
+};
+
+/* The selector that a policy's groups get, as table text: "round-robin 0". */
+const char *plan_selector(enum lb_policy policy);
+
+/*
+ * Plans the table of one map. `policies` are those of the sessions that have paths in it, the one
+ * set last first; `paths` has every path of `live`, in any order (a path of `live` that is
+ * missing there counts as one without a policy, ACCESS_OPTIMIZED).
+ *
+ * The result has every path of `live` once. Its groups are ordered by access state, then by the
+ * policies' tiers, then comes one last tier of the paths without a policy, in their old order and
+ * with the selector of the first policy; no group mixes access states, so that the last tier is
+ * split by them like any other. Inside a tier, paths stand in the order of the request, late ones
+ * behind, by connection. With several policies, tiers of equal rank join where all have the same
+ * selector and none is 1 or 5; otherwise the tiers of an earlier entry of `policies` come first.
+ * Features and hardware handler are those of `live`; `current` is 1, or 0 where there is no path.
+ *
+ * A late path is one whose connection its policy does not name (it joined the session after the
+ * call): it comes into the first tier under 2 and 4, into the last under 3 (behind the primaries)
+ * and 5 (that of the worst weight named), and alone behind the last tier under 1.
+ *
+ * -EOPNOTSUPP: a policy 1 to 3 has a primary in this map and none of them is in the best access
+ * state that its own paths have here (another session's better paths do not count: where each
+ * controller is a target of its own, no policy of the second one's session could ever be set).
+ * -EINVAL: no policy, or one outside 1..5, or a path with an index past them. -ENOMEM.
+ */
+int plan_map(const struct mp_table *live, const struct plan_policy *policies, size_t n_policies,
+             const struct plan_path *paths, size_t n_paths, struct mp_table **ret);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-device.h>
+#include <time.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "service/events.h"
+#include "service/guid-change.h"
+
+/*
+ * A session's uevent comes before its login has named it, and the kernel sends none when it has.
+ * Its disks announce themselves a moment later, but a session need not have any: so those few
+ * that are still unnamed are looked at again, for a while.
+ */
+#define RETRY_USEC 500000U
+#define RETRIES_MAX 120U
+
+struct events {
+    struct host *host;
+    sd_device_monitor *monitor;
+    sd_event_source *retry;
+    unsigned retries_left;
+};
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void arm_retry(struct events *events)
+{
+    if (events->host->n_unidentified == 0 || events->retries_left == 0)
+        return;
+    events->retries_left--;
+    if (!events->retry)
+        (void)sd_event_add_time_relative(events->host->event, &events->retry, CLOCK_MONOTONIC,
+                                         RETRY_USEC, 0, on_retry, events);
+    else if (sd_event_source_set_time_relative(events->retry, RETRY_USEC) >= 0)
+        (void)sd_event_source_set_enabled(events->retry, SD_EVENT_ONESHOT);
+}
+
+/* Looks at one kernel session; one that is new to us gets the tag of its record. */
+static void refresh(struct events *events, uint32_t sid)
+{
+    struct session *session;
+    struct connection *connection;
+    bool known = host_find_sid(events->host, sid, &session, &connection);
+
+    int r = host_refresh_sid(events->host, sid);
+    if (r < 0)
+        log_warning("iSCSI session %u cannot be read: %s.", sid, strerror(-r));
+    if (!known && host_find_sid(events->host, sid, &session, &connection))
+        guid_tag_connection(connection);
+    arm_retry(events);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct events *events = userdata;
+    size_t n = events->host->n_unidentified;
+    _cleanup_free_ uint32_t *sids = calloc(n + 1, sizeof(*sids));
+
+    if (!sids)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        sids[i] = events->host->unidentified[i];
+    for (size_t i = 0; i < n; i++)
+        refresh(events, sids[i]);
+    arm_retry(events);
+    return 0;
+}
+
+static void on_session_event(struct events *events, sd_device *device)
+{
+    const char *name, *uuid, *tag;
+    unsigned sid;
+
+    if (sd_device_get_sysname(device, &name) < 0 || sscanf(name, "session%u", &sid) != 1)
+        return;
+    if (sd_device_get_property_value(device, "SYNTH_UUID", &uuid) >= 0 &&
+        sd_device_get_property_value(device, "ISCSI_GENERATIONAL_GUID", &tag) >= 0 &&
+        strcasecmp(uuid, tag) == 0) {
+        guid_on_udev_event(events->host, sid, tag);
+        return;
+    }
+    events->retries_left = RETRIES_MAX;
+    refresh(events, sid);
+}
+
+static int on_event(sd_device_monitor *monitor, sd_device *device, void *userdata)
+{
+    struct events *events = userdata;
+    const char *subsystem, *path;
+    uint32_t sid;
+    struct session *session;
+    struct connection *connection;
+
+    if (sd_device_get_subsystem(device, &subsystem) < 0)
+        return 0;
+    if (strcmp(subsystem, "iscsi_session") == 0) {
+        on_session_event(events, device);
+        return 0;
+    }
+    /* A disk or a connection: news only where the session has not named itself yet. */
+    if (sd_device_get_syspath(device, &path) >= 0 && kernel_session_sid_of_path(path, &sid) >= 0 &&
+        !host_find_sid(events->host, sid, &session, &connection))
+        refresh(events, sid);
+    return 0;
+}
+
+struct events *events_free(struct events *events)
+{
+    if (!events)
+        return NULL;
+    sd_device_monitor_unref(events->monitor);
+    sd_event_source_disable_unref(events->retry);
+    free(events);
+    return NULL;
+}
+
+static void events_freep(struct events **events)
+{
+    events_free(*events);
+}
+
+static int open_monitor(struct events *events)
+{
+    static const char *const subsystems[] = {"iscsi_session", "iscsi_connection", "scsi"};
+
+    int r = sd_device_monitor_new(&events->monitor);
+    for (size_t i = 0; i < ELEMENTSOF(subsystems) && r >= 0; i++)
+        r = sd_device_monitor_filter_add_match_subsystem_devtype(events->monitor, subsystems[i],
+                                                                 NULL);
+    if (r >= 0)
+        r = sd_device_monitor_attach_event(events->monitor, events->host->event);
+    if (r >= 0)
+        r = sd_device_monitor_start(events->monitor, on_event, events);
+    return r;
+}
+
+/* A session that came between the first look at the host and the first event. */
+static int catch_up(struct events *events)
+{
+    _cleanup_free_ uint32_t *sids = NULL;
+    size_t n = 0;
+
+    int r = kernel_session_list(&sids, &n);
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        struct session *session;
+        struct connection *connection;
+        if (!host_find_sid(events->host, sids[i], &session, &connection))
+            refresh(events, sids[i]);
+    }
+    return r;
+}
+
+int events_new(struct host *host, struct events **ret)
+{
+    _cleanup_(events_freep) struct events *events = calloc(1, sizeof(*events));
+    if (!events)
+        return -ENOMEM;
+    events->host = host;
+    events->retries_left = RETRIES_MAX;
+
+    int r = open_monitor(events);
+    if (r >= 0)
+        r = catch_up(events);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < host->n_sessions; i++)
+        for (size_t k = 0; k < host->sessions[i]->n_connections; k++)
+            guid_tag_connection(host->sessions[i]->connections[k]);
+    arm_retry(events);
+    *ret = TAKE_PTR(events);
+    return 0;
+}

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-device.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "plan/plan.h"
+#include "service/lb-change.h"
+#include "service/lb-maps.h"
+#include "service/transaction.h"
+#include "wmi/status.h"
+
+#define CHANGES_MAX 64U /* that run at a time, on all sessions */
+
+/* A request that has passed its checks, until it is answered. */
+struct change {
+    struct host *host;
+    uint64_t session_id;
+    uint32_t policy;
+    struct store_policy *chosen; /* NULL for policy 6 */
+    struct requester who;
+    lb_change_done_t done;
+    void *userdata;
+};
+
+static void change_free(struct change *change)
+{
+    if (!change)
+        return;
+    store_policy_free(change->chosen);
+    free(change);
+}
+
+DEFINE_CLEANUP(struct change *, change_free);
+DEFINE_CLEANUP(struct store_policy *, store_policy_free);
+
+/* "mpatha, mpathb and 30 more" */
+static void describe_maps(const struct map_change *maps, size_t n, char *text, size_t size)
+{
+    size_t length = 0;
+
+    snprintf(text, size, "none");
+    for (size_t i = 0; i < n; i++) {
+        const char *name = maps[i].before->name;
+        if (length + strlen(name) + 32 > size) {
+            snprintf(text + length, size - length, " and %zu more", n - i);
+            return;
+        }
+        length += (size_t)snprintf(text + length, size - length, "%s%s", i ? ", " : "", name);
+    }
+}
+
+/* The one line of a request. */
+static void log_result(const struct requester *who, uint64_t session_id, uint32_t policy,
+                       const struct map_change *maps, size_t n_maps, uint32_t status)
+{
+    char names[512];
+
+    describe_maps(maps, n_maps, names, sizeof(names));
+    log_line(status == STATUS_SUCCESS ? LOG_NOTICE : LOG_WARNING,
+             "Policy %" PRIu32 " (%s) for session %016" PRIx64 ", asked by %s (uid %u, pid %d); "
+             "maps: %s; result: %s",
+             policy, lb_policy_name(policy) ?: "unknown", session_id, who->name,
+             (unsigned)who->uid, (int)who->pid, names, status_symbol(status));
+}
+
+static void log_failures(const struct map_change *maps, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (maps[i].result.error < 0)
+            log_warning("Map %s: %s failed: %s%s", maps[i].before->name,
+                        swap_stage_text(maps[i].result.stage), strerror(-maps[i].result.error),
+                        maps[i].state == MAP_LOST ? "; it could not be put back" : "");
+}
+
+/* The tables carry the policy already: a store that fails does not undo it. */
+static uint32_t save(struct change *change, struct session *session)
+{
+    struct store *store = change->host->store;
+    int r = change->chosen ? store_put_policy(store, change->chosen)
+                           : store_remove_policy(store, session->initiator, session->target);
+    if (r < 0) {
+        log_error("The policy of %s is live but cannot be saved: %s.", session->target,
+                  strerror(-r));
+        if (change->chosen)
+            change->chosen->serial = (uint64_t)INT64_MAX + ++change->host->n_unsaved;
+    }
+
+    store_policy_free(session->policy);
+    session->policy = TAKE_PTR(change->chosen);
+    return r < 0 ? ISDSC_FAILURE_TO_PERSIST_LB_POLICY : STATUS_SUCCESS;
+}
+
+static uint32_t status_of_result(enum transaction_result result)
+{
+    switch (result) {
+    case TRANSACTION_DONE:
+        return STATUS_SUCCESS;
+    case TRANSACTION_NO_RESOURCES:
+        return ISDSC_OUT_OF_RESOURCES;
+    case TRANSACTION_TORN:
+        return ISDSC_OPERATION_NOT_ALL_SUCCESS;
+    default:
+        return ISDSC_INITIATOR_ERROR;
+    }
+}
+
+static void on_transaction_done(enum transaction_result result, const struct map_change *maps,
+                                size_t n_maps, void *userdata)
+{
+    _cleanup_(change_freep) struct change *change = userdata;
+    struct session *session = host_session(change->host, change->session_id);
+    uint32_t status = status_of_result(result);
+
+    if (status == STATUS_SUCCESS)
+        status = save(change, session);
+    else
+        log_failures(maps, n_maps);
+    log_result(&change->who, change->session_id, change->policy, maps, n_maps, status);
+
+    session->busy = false;
+    change->host->n_changes--;
+    change->done(status, change->userdata);
+    host_drop_if_empty(change->host, session);
+}
+
+/* Whether udev's database says that the map's partitions are not to be mapped. */
+static bool skips_kpartx(dev_t dev)
+{
+    _cleanup_(sd_device_unrefp) sd_device *device = NULL;
+    const char *value;
+
+    return sd_device_new_from_devnum(&device, 'b', dev) >= 0 &&
+           sd_device_get_property_value(device, "DM_SUBSYSTEM_UDEV_FLAG1", &value) >= 0 &&
+           strcmp(value, "1") == 0;
+}
+
+/* Fills in what is to become of a map whose `before` is there. */
+static int plan_one(struct host *host, const struct session *session,
+                    const struct store_policy *chosen, struct map_change *map)
+{
+    struct mp_table *after = NULL;
+
+    int r = lb_plan_map(host, map->before, session, chosen, &after);
+    if (r < 0 && r != -ENODATA)
+        return r;
+    mp_table_free(map->after);
+    map->after = after; /* no policy is left: multipathd's own */
+    map->skip_kpartx = skips_kpartx(map->before->dev);
+    return 0;
+}
+
+static int on_stale_map(struct map_change *map, void *userdata)
+{
+    struct change *change = userdata;
+    struct dm_map *now = NULL;
+
+    int r = dm_map_read(map->before->dev, &now);
+    if (r < 0)
+        return r;
+    dm_map_free(map->before);
+    map->before = now;
+    return plan_one(change->host, host_session(change->host, change->session_id), change->chosen,
+                    map);
+}
+
+/* Takes the maps over from `from`. */
+static int plan_all(struct host *host, const struct session *session,
+                    const struct store_policy *chosen, struct session_maps *from,
+                    struct map_change **ret, size_t *ret_n)
+{
+    struct map_change *maps = calloc(from->n + 1, sizeof(*maps));
+    int r = maps ? 0 : -ENOMEM;
+
+    for (size_t i = 0; i < from->n && r >= 0; i++) {
+        maps[i].before = TAKE_PTR(from->maps[i]);
+        r = plan_one(host, session, chosen, &maps[i]);
+    }
+    if (r < 0) {
+        if (maps)
+            map_changes_free(maps, from->n);
+        return r;
+    }
+    *ret = maps;
+    *ret_n = from->n;
+    return 0;
+}
+
+/* The policy as it is kept: only what the policy uses (Windows' sample stores no more). */
+static int choose(const struct host *host, const struct session *session,
+                  const struct lb_request *request, struct store_policy **ret)
+{
+    _cleanup_(store_policy_freep) struct store_policy *policy = calloc(1, sizeof(*policy));
+    if (!policy)
+        return -ENOMEM;
+    policy->initiator = strdup(session->initiator);
+    policy->target = strdup(session->target);
+    policy->policy = (enum lb_policy)request->policy;
+    policy->highest_first = host->highest_first;
+    policy->paths = calloc(request->path_count, sizeof(*policy->paths));
+    if (!policy->initiator || !policy->target || !policy->paths)
+        return -ENOMEM;
+
+    for (uint32_t i = 0; i < request->path_count; i++) {
+        const struct lb_path *path = &request->paths[i];
+        const struct connection *connection = session_connection(session, path->connection_id);
+        struct store_path *to = &policy->paths[policy->n_paths++];
+        *to = (struct store_path){
+            .connection_id = path->connection_id,
+            .iface = strdup(connection->kernel->iface),
+            .address = strdup(connection->kernel->address),
+            .port = connection->kernel->port,
+            .weight = policy->policy == LB_WEIGHTED_PATHS ? path->weight : 0,
+            .primary = policy->policy >= LB_DYN_LEAST_QUEUE_DEPTH || path->primary != 0,
+        };
+        if (!to->iface || !to->address)
+            return -ENOMEM;
+    }
+    *ret = TAKE_PTR(policy);
+    return 0;
+}
+
+static uint32_t status_of_errno(int r)
+{
+    if (r >= 0)
+        return STATUS_SUCCESS;
+    return r == -EOPNOTSUPP ? ISDSC_LB_POLICY_NOT_SUPPORTED
+           : r == -ENOMEM   ? ISDSC_OUT_OF_RESOURCES
+                            : ISDSC_INITIATOR_ERROR;
+}
+
+/* Rows 1 to 11. What costs a look at the host is looked at only when the rest has passed. */
+static uint32_t check(const struct lb_request *request, const struct session *session,
+                      struct session_maps *ret_maps)
+{
+    struct lb_session facts = {.known = session, .any_up = true, .has_map = true};
+    _cleanup_free_ uint64_t *ids = NULL;
+
+    if (session) {
+        ids = calloc(session->n_connections + 1, sizeof(*ids));
+        if (!ids)
+            return ISDSC_OUT_OF_RESOURCES;
+        for (size_t i = 0; i < session->n_connections; i++)
+            ids[i] = session->connections[i]->id;
+        facts.connections = ids;
+        facts.n_connections = session->n_connections;
+        facts.busy = session->busy;
+        facts.has_policy = session->policy;
+    }
+    uint32_t status = lb_check(request, &facts);
+    if (status != STATUS_SUCCESS)
+        return status;
+
+    facts.any_up = false;
+    for (size_t i = 0; i < session->n_connections && !facts.any_up; i++) {
+        struct kernel_session_state state;
+        kernel_session_state(session->connections[i]->kernel->sid, &state);
+        facts.any_up = state.status == LB_CONNECTED;
+    }
+    int r = session_maps_read(session, ret_maps);
+    if (r < 0)
+        return status_of_errno(r);
+    facts.has_map = ret_maps->n > 0;
+    return lb_check(request, &facts);
+}
+
+/* Everything up to the first change; a status other than success ends the request. */
+static uint32_t prepare(struct host *host, const struct lb_request *request,
+                        const struct session *session, struct store_policy **ret_chosen,
+                        struct map_change **ret_maps, size_t *ret_n)
+{
+    _cleanup_(session_maps_done) struct session_maps maps = {0};
+    _cleanup_(store_policy_freep) struct store_policy *chosen = NULL;
+
+    uint32_t status = check(request, session, &maps);
+    if (status != STATUS_SUCCESS)
+        return status;
+    if (request->policy != LB_VENDOR_SPECIFIC) {
+        if (!dm_selector_available(plan_selector((enum lb_policy)request->policy)))
+            return ISDSC_LB_POLICY_NOT_SUPPORTED;
+        int r = choose(host, session, request, &chosen);
+        if (r < 0)
+            return status_of_errno(r);
+    }
+
+    status = status_of_errno(plan_all(host, session, chosen, &maps, ret_maps, ret_n));
+    if (status == STATUS_SUCCESS)
+        *ret_chosen = TAKE_PTR(chosen);
+    return status;
+}
+
+static const struct transaction_calls calls = {
+    .replan = on_stale_map,
+    .done = on_transaction_done,
+};
+
+/* From here on the transaction answers. */
+static int start(struct host *host, struct session *session, struct change *change,
+                 struct map_change *maps, size_t n_maps)
+{
+    session->busy = true;
+    host->n_changes++;
+    int r = transaction_start(host->event, maps, n_maps, &calls, change);
+    if (r < 0) {
+        session->busy = false;
+        host->n_changes--;
+    }
+    return r;
+}
+
+void lb_change(struct host *host, const struct adapter *adapter, const struct lb_request *request,
+               const struct requester *who, lb_change_done_t done, void *userdata)
+{
+    _cleanup_(store_policy_freep) struct store_policy *chosen = NULL;
+    struct map_change *maps = NULL;
+    size_t n_maps = 0;
+
+    struct session *session = host_session(host, request->session_id);
+    if (session && session->adapter_id != adapter->id)
+        session = NULL;
+
+    uint32_t status = prepare(host, request, session, &chosen, &maps, &n_maps);
+    struct change *change = NULL;
+    if (status == STATUS_SUCCESS) {
+        change = host->n_changes < CHANGES_MAX ? calloc(1, sizeof(*change)) : NULL;
+        status = change ? STATUS_SUCCESS : ISDSC_OUT_OF_RESOURCES;
+    }
+    if (change) {
+        *change = (struct change){
+            .host = host,
+            .session_id = session->id,
+            .policy = request->policy,
+            .chosen = TAKE_PTR(chosen),
+            .who = *who,
+            .done = done,
+            .userdata = userdata,
+        };
+        if (start(host, session, change, maps, n_maps) >= 0)
+            return;
+        change_free(change);
+        status = ISDSC_OUT_OF_RESOURCES;
+    }
+
+    if (maps)
+        map_changes_free(maps, n_maps);
+    log_result(who, request->session_id, request->policy, NULL, 0, status);
+    done(status, userdata);
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "basic/macros.h"
+#include "iscsi/disk.h"
+#include "plan/classify.h"
+#include "service/lb-query.h"
+
+void lb_answer_done(struct lb_answer *answer)
+{
+    free(answer->paths);
+    *answer = (struct lb_answer){0};
+}
+
+const struct dm_map *lb_disagreeing_map(struct host *host, const struct session *session,
+                                        const struct session_maps *maps)
+{
+    for (size_t i = 0; session->policy && i < maps->n; i++)
+        if (!lb_map_agrees(host, maps->maps[i], session))
+            return maps->maps[i];
+    return NULL;
+}
+
+/* The session's own paths in one map; `ret` has room for all paths of the map. */
+static int own_paths(struct host *host, const struct session *session, const struct dm_map *map,
+                     struct classify_path *ret, size_t *ret_n)
+{
+    size_t n = 0;
+
+    for (size_t g = 0; g < map->table->n_groups; g++)
+        for (size_t p = 0; p < map->table->groups[g].n_paths; p++) {
+            dev_t dev = map->table->groups[g].paths[p];
+            struct session *owner;
+            struct connection *connection;
+            struct scsi_disk disk;
+            int r = scsi_disk_read(dev, &disk);
+            if (r < 0)
+                return r;
+            if (disk.sid != NO_SID && host_find_sid(host, disk.sid, &owner, &connection) &&
+                owner == session)
+                ret[n++] = (struct classify_path){dev, connection->id, disk.access};
+        }
+    *ret_n = n;
+    return 0;
+}
+
+/* Adds what one map amounts to. `roles` has room for all of the session's connections. */
+static int classify_one(struct host *host, const struct session *session, const struct dm_map *map,
+                        uint32_t *policy, struct classify_role *roles, size_t *n_roles)
+{
+    size_t room = mp_table_n_paths(map->table) + 1, n;
+    _cleanup_free_ struct classify_path *paths = calloc(room, sizeof(*paths));
+    _cleanup_free_ struct classify_role *more = calloc(room, sizeof(*more));
+    if (!paths || !more)
+        return -ENOMEM;
+
+    int r = own_paths(host, session, map, paths, &n);
+    if (r < 0)
+        return r;
+    enum lb_policy found = classify_map(map->table, paths, n, more);
+    *policy = classify_merge((enum lb_policy)*policy, roles, n_roles, found, more, n);
+    return 0;
+}
+
+static int classify_session(struct host *host, const struct session *session,
+                            const struct session_maps *maps, struct lb_answer *answer)
+{
+    uint32_t policy = 0;
+    size_t n_roles = 0;
+    _cleanup_free_ struct classify_role *roles =
+        calloc(session->n_connections + 1, sizeof(*roles));
+    if (!roles)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < maps->n; i++) {
+        int r = classify_one(host, session, maps->maps[i], &policy, roles, &n_roles);
+        if (r < 0)
+            return r;
+    }
+
+    answer->policy = policy ? policy : LB_VENDOR_SPECIFIC;
+    for (size_t i = 0; i < answer->n_paths; i++)
+        for (size_t k = 0; k < n_roles && answer->policy != LB_VENDOR_SPECIFIC; k++)
+            if (roles[k].connection_id == answer->paths[i].connection_id) {
+                answer->paths[i].weight = roles[k].weight;
+                answer->paths[i].primary = roles[k].primary;
+            }
+    return 0;
+}
+
+static const struct store_path *find_chosen(const struct store_policy *policy, uint64_t id)
+{
+    for (size_t i = 0; i < policy->n_paths; i++)
+        if (policy->paths[i].connection_id == id)
+            return &policy->paths[i];
+    return NULL;
+}
+
+static uint32_t worst_weight(const struct store_policy *policy)
+{
+    uint32_t worst = policy->n_paths > 0 ? policy->paths[0].weight : 0;
+    for (size_t i = 1; i < policy->n_paths; i++) {
+        uint32_t weight = policy->paths[i].weight;
+        if (policy->highest_first ? weight < worst : weight > worst)
+            worst = weight;
+    }
+    return worst;
+}
+
+/* The roles as they were chosen; a path that joined later has those of the tier it came into. */
+static void answer_chosen(const struct store_policy *policy, struct lb_answer *answer)
+{
+    answer->policy = policy->policy;
+    for (size_t i = 0; i < answer->n_paths; i++) {
+        struct lb_path *path = &answer->paths[i];
+        const struct store_path *chosen = find_chosen(policy, path->connection_id);
+        if (chosen) {
+            path->weight = chosen->weight;
+            path->primary = chosen->primary;
+            continue;
+        }
+        path->weight = policy->policy == LB_WEIGHTED_PATHS ? worst_weight(policy) : 0;
+        path->primary = policy->policy != LB_FAILOVER &&
+                        policy->policy != LB_ROUND_ROBIN_WITH_SUBSET;
+    }
+}
+
+static struct lb_path describe_connection(const struct connection *connection)
+{
+    struct kernel_session_state state;
+
+    kernel_session_state(connection->kernel->sid, &state);
+    return (struct lb_path){
+        .connection_id = connection->id,
+        .link_speed = kernel_session_link_speed(connection->kernel->sid),
+        .status = state.status,
+        .offload = kernel_session_offloads(connection->kernel),
+    };
+}
+
+int lb_query(struct host *host, const struct session *session, struct lb_answer *ret)
+{
+    _cleanup_(session_maps_done) struct session_maps maps = {0};
+    _cleanup_(lb_answer_done) struct lb_answer answer = {0};
+
+    answer.paths = calloc(session->n_connections + 1, sizeof(*answer.paths));
+    if (!answer.paths)
+        return -ENOMEM;
+    for (size_t i = 0; i < session->n_connections; i++)
+        answer.paths[answer.n_paths++] = describe_connection(session->connections[i]);
+
+    int r = session_maps_read(session, &maps);
+    if (r < 0)
+        return r;
+    if (session->policy && maps.n > 0 && !lb_disagreeing_map(host, session, &maps))
+        answer_chosen(session->policy, &answer);
+    else
+        r = classify_session(host, session, &maps, &answer);
+    if (r < 0)
+        return r;
+
+    *ret = answer;
+    answer = (struct lb_answer){0};
+    return 0;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <sys/types.h>
+
+/* Who asked, for the journal. */
+struct requester {
+    uid_t uid;
+    pid_t pid;
+    char name[32]; /* of the process */
+};

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * A child process for a call that may block (a swap under a hung path, open-iscsi's lock), so that
+ * the main loop does not.
+ */
+
+#include <stddef.h>
+
+#include <systemd/sd-event.h>
+
+/* Runs in the child; what it writes to fd reaches the parent. Returns 0 or an errno. */
+typedef int (*worker_func_t)(int fd, void *arg);
+
+/*
+ * Called once, from the main loop, when the child has ended. error: 0, the negated errno that the
+ * function returned, or -ECANCELED where the child was killed. `data` is all that it wrote, also
+ * on failure.
+ */
+typedef void (*worker_done_t)(int error, const void *data, size_t size, void *userdata);
+
+/*
+ * Forks a child. `arg` is the child's copy of memory; `userdata` must live until done is called.
+ * -EAGAIN, -ENOMEM, -EMFILE: no child, and done will not be called.
+ */
+int worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done,
+                 void *userdata);

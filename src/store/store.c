@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "basic/macros.h"
+#include "store/store.h"
+
+#define APPLICATION_ID 0x69576d69 /* "iWmi" */
+#define SCHEMA_VERSION 1
+
+struct store {
+    sqlite3 *db;
+};
+
+DEFINE_CLEANUP(sqlite3_stmt *, sqlite3_finalize);
+DEFINE_CLEANUP(struct store_policy *, store_policy_free);
+
+static void store_closep(struct store **store)
+{
+    store_close(*store);
+}
+
+/* IDs are unsigned 64-bit numbers, which SQLite lacks: they are kept as 16 hex digits. */
+static const char schema[] =
+    "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE policy ("
+    " serial INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " initiator TEXT NOT NULL, target TEXT NOT NULL,"
+    " policy INTEGER NOT NULL CHECK (policy BETWEEN 1 AND 5),"
+    " highest_first INTEGER NOT NULL,"
+    " UNIQUE (initiator, target));"
+    "CREATE TABLE policy_path ("
+    " serial INTEGER NOT NULL REFERENCES policy (serial) ON DELETE CASCADE,"
+    " position INTEGER NOT NULL, connection TEXT NOT NULL,"
+    " iface TEXT NOT NULL, address TEXT NOT NULL, port INTEGER NOT NULL,"
+    " weight INTEGER NOT NULL, is_primary INTEGER NOT NULL,"
+    " PRIMARY KEY (serial, position)) WITHOUT ROWID;"
+    "CREATE TABLE guid ("
+    " initiator TEXT PRIMARY KEY, guid BLOB NOT NULL CHECK (length(guid) = 16)) WITHOUT ROWID;"
+    "CREATE TABLE tag ("
+    " initiator TEXT NOT NULL, target TEXT NOT NULL, address TEXT NOT NULL,"
+    " port INTEGER NOT NULL, iface TEXT NOT NULL,"
+    " guid BLOB NOT NULL CHECK (length(guid) = 16),"
+    " PRIMARY KEY (initiator, target, address, port, iface)) WITHOUT ROWID;";
+
+static int errno_of_sqlite(int rc)
+{
+    switch (rc & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return 0;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return -EACCES;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EUCLEAN;
+    default:
+        return -EIO;
+    }
+}
+
+static int execute(struct store *store, const char *sql)
+{
+    return errno_of_sqlite(sqlite3_exec(store->db, sql, NULL, NULL, NULL));
+}
+
+static int prepare(struct store *store, const char *sql, sqlite3_stmt **ret)
+{
+    return errno_of_sqlite(sqlite3_prepare_v2(store->db, sql, -1, ret, NULL));
+}
+
+/* Binds arguments by a letter each: s text, i int64 and g a GUID. */
+static int bind(sqlite3_stmt *statement, const char *types, ...)
+{
+    va_list ap;
+    int rc = SQLITE_OK;
+
+    va_start(ap, types);
+    for (int i = 0; types[i] && rc == SQLITE_OK; i++) {
+        if (types[i] == 's')
+            rc = sqlite3_bind_text(statement, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
+        else if (types[i] == 'i')
+            rc = sqlite3_bind_int64(statement, i + 1, va_arg(ap, int64_t));
+        else
+            rc = sqlite3_bind_blob(statement, i + 1, va_arg(ap, const uint8_t *), GUID_SIZE,
+                                   SQLITE_TRANSIENT);
+    }
+    va_end(ap);
+    return errno_of_sqlite(rc);
+}
+
+static int run(sqlite3_stmt *statement)
+{
+    int rc = sqlite3_step(statement);
+    int reset = sqlite3_reset(statement);
+    return errno_of_sqlite(rc == SQLITE_DONE || rc == SQLITE_ROW ? reset : rc);
+}
+
+/* Ends a transaction: all of it for r >= 0, otherwise none. */
+static int finish(struct store *store, int r)
+{
+    if (r >= 0)
+        r = execute(store, "COMMIT");
+    if (r < 0 && !sqlite3_get_autocommit(store->db))
+        (void)execute(store, "ROLLBACK");
+    return r;
+}
+
+static int read_number(struct store *store, const char *sql, int64_t *ret)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, sql, &statement);
+    if (r < 0)
+        return r;
+    int rc = sqlite3_step(statement);
+    if (rc != SQLITE_ROW)
+        return rc == SQLITE_DONE ? -ENODATA : errno_of_sqlite(rc);
+    *ret = sqlite3_column_int64(statement, 0);
+    return 0;
+}
+
+struct store *store_close(struct store *store)
+{
+    if (store) {
+        sqlite3_close(store->db);
+        free(store);
+    }
+    return NULL;
+}
+
+static int open_file(const char *path, int flags, struct store **ret)
+{
+    _cleanup_(store_closep) struct store *store = calloc(1, sizeof(*store));
+    if (!store)
+        return -ENOMEM;
+
+    int rc = sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc != SQLITE_OK)
+        return rc == SQLITE_CANTOPEN ? -EACCES : errno_of_sqlite(rc);
+    sqlite3_extended_result_codes(store->db, 1);
+    sqlite3_busy_timeout(store->db, 2000);
+    *ret = TAKE_PTR(store);
+    return 0;
+}
+
+/* Whether sqlite's own check finds the whole file sound. */
+static int check_integrity(struct store *store)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "PRAGMA quick_check(1)", &statement);
+    if (r < 0)
+        return r;
+    int rc = sqlite3_step(statement);
+    if (rc != SQLITE_ROW)
+        return errno_of_sqlite(rc);
+    const char *text = (const char *)sqlite3_column_text(statement, 0);
+    return text && strcmp(text, "ok") == 0 ? 0 : -EUCLEAN;
+}
+
+/* SQLite takes a file of one byte for an empty one; it is somebody's, though. */
+static bool is_empty(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && st.st_size == 0;
+}
+
+/* Whether a file that was there already is a store of ours. *ret_version is for the message. */
+static int inspect(struct store *store, int64_t *ret_version)
+{
+    int64_t id, version;
+
+    int r = read_number(store, "PRAGMA application_id", &id);
+    if (r < 0)
+        return r;
+    r = read_number(store, "PRAGMA user_version", &version);
+    if (r < 0)
+        return r;
+    *ret_version = version;
+    if (id != APPLICATION_ID || version < 1)
+        return -EUCLEAN;
+    if (version > SCHEMA_VERSION)
+        return -EPROTONOSUPPORT;
+    return check_integrity(store);
+}
+
+static int create_schema(struct store *store)
+{
+    char numbers[96];
+
+    int r = execute(store, "BEGIN IMMEDIATE");
+    if (r < 0)
+        return r;
+    r = execute(store, schema);
+    snprintf(numbers, sizeof(numbers), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+             APPLICATION_ID, SCHEMA_VERSION);
+    if (r >= 0)
+        r = execute(store, numbers);
+    return finish(store, r);
+}
+
+static int explain(int r, const char *path, int64_t version, char **ret_message)
+{
+    char *text = NULL;
+    int n;
+
+    if (r == -EPROTONOSUPPORT)
+        n = asprintf(&text,
+                     "The state file %s has schema version %" PRId64
+                     ", this program knows up to %d: install the newer iscsi-wmi again, or move "
+                     "the file away to begin without state.",
+                     path, version, SCHEMA_VERSION);
+    else if (r == -EUCLEAN)
+        n = asprintf(&text,
+                     "The state file %s is corrupt or not ours: put it back from a backup, or move "
+                     "it away to begin without state. It was left as it is.",
+                     path);
+    else
+        n = asprintf(&text, "The state file %s cannot be opened: %s.", path, strerror(-r));
+    *ret_message = n < 0 ? NULL : text;
+    return r;
+}
+
+int store_open(const char *path, struct store **ret, char **ret_message)
+{
+    _cleanup_(store_closep) struct store *store = NULL;
+    int64_t n_pages, version = 0;
+
+    /*
+     * Not read-only even for the inspection: a journal left by a crash must be rolled back. Only
+     * then is it known whether there is anything: a crash of the first start leaves nothing.
+     */
+    int r = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &store);
+    if (r >= 0)
+        r = read_number(store, "PRAGMA page_count", &n_pages);
+    if (r >= 0)
+        r = n_pages == 0 && is_empty(path) ? create_schema(store) : inspect(store, &version);
+    if (r >= 0)
+        r = execute(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;");
+    if (r < 0)
+        return explain(r, path, version, ret_message);
+
+    *ret = TAKE_PTR(store);
+    return 0;
+}
+
+void store_policy_free(struct store_policy *policy)
+{
+    if (!policy)
+        return;
+    for (size_t i = 0; i < policy->n_paths; i++) {
+        free(policy->paths[i].iface);
+        free(policy->paths[i].address);
+    }
+    free(policy->paths);
+    free(policy->initiator);
+    free(policy->target);
+    free(policy);
+}
+
+static char *column_text(sqlite3_stmt *statement, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    return strdup(text ? text : "");
+}
+
+static int load_path(struct store_policy *policy, sqlite3_stmt *statement)
+{
+    struct store_path *more =
+        reallocarray(policy->paths, policy->n_paths + 1, sizeof(*policy->paths));
+    if (!more)
+        return -ENOMEM;
+    policy->paths = more;
+
+    struct store_path *path = &policy->paths[policy->n_paths++];
+    *path = (struct store_path){
+        .connection_id =
+            strtoull((const char *)sqlite3_column_text(statement, 0) ?: "0", NULL, 16),
+        .iface = column_text(statement, 1),
+        .address = column_text(statement, 2),
+        .port = (uint16_t)sqlite3_column_int(statement, 3),
+        .weight = (uint32_t)sqlite3_column_int64(statement, 4),
+        .primary = sqlite3_column_int(statement, 5),
+    };
+    return path->iface && path->address ? 0 : -ENOMEM;
+}
+
+static int load_paths(struct store *store, struct store_policy *policy)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store,
+                    "SELECT connection, iface, address, port, weight, is_primary"
+                    " FROM policy_path WHERE serial = ?1 ORDER BY position",
+                    &statement);
+    if (r >= 0)
+        r = bind(statement, "i", (int64_t)policy->serial);
+    if (r < 0)
+        return r;
+
+    int rc;
+    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        r = load_path(policy, statement);
+        if (r < 0)
+            return r;
+    }
+    return errno_of_sqlite(rc);
+}
+
+static int load_policy(struct store *store, sqlite3_stmt *statement, struct store_policy **ret)
+{
+    _cleanup_(store_policy_freep) struct store_policy *policy = calloc(1, sizeof(*policy));
+    if (!policy)
+        return -ENOMEM;
+    policy->serial = (uint64_t)sqlite3_column_int64(statement, 0);
+    policy->initiator = column_text(statement, 1);
+    policy->target = column_text(statement, 2);
+    policy->policy = (enum lb_policy)sqlite3_column_int(statement, 3);
+    policy->highest_first = sqlite3_column_int(statement, 4);
+    if (!policy->initiator || !policy->target)
+        return -ENOMEM;
+
+    int r = load_paths(store, policy);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(policy);
+    return 0;
+}
+
+static void free_policies(struct store_policy **policies, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        store_policy_free(policies[i]);
+    free(policies);
+}
+
+int store_load_policies(struct store *store, struct store_policy ***ret, size_t *ret_n)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    struct store_policy **policies = NULL;
+    size_t n = 0;
+    int rc;
+
+    int r = prepare(store,
+                    "SELECT serial, initiator, target, policy, highest_first"
+                    " FROM policy ORDER BY serial DESC",
+                    &statement);
+    if (r < 0)
+        return r;
+    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct store_policy **more = reallocarray(policies, n + 1, sizeof(*policies));
+        if (!more) {
+            r = -ENOMEM;
+            break;
+        }
+        policies = more;
+        r = load_policy(store, statement, &policies[n]);
+        if (r < 0)
+            break;
+        n++;
+    }
+    if (r >= 0)
+        r = errno_of_sqlite(rc);
+    if (r < 0) {
+        free_policies(policies, n);
+        return r;
+    }
+    *ret = policies;
+    *ret_n = n;
+    return 0;
+}
+
+static int delete_policy(struct store *store, const char *initiator, const char *target)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "DELETE FROM policy WHERE initiator = ?1 AND target = ?2", &statement);
+    if (r >= 0)
+        r = bind(statement, "ss", initiator, target);
+    return r < 0 ? r : run(statement);
+}
+
+static int insert_policy(struct store *store, struct store_policy *policy)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store,
+                    "INSERT INTO policy (initiator, target, policy, highest_first)"
+                    " VALUES (?1, ?2, ?3, ?4)",
+                    &statement);
+    if (r >= 0)
+        r = bind(statement, "ssii", policy->initiator, policy->target, (int64_t)policy->policy,
+                 (int64_t)policy->highest_first);
+    if (r >= 0)
+        r = run(statement);
+    if (r >= 0)
+        policy->serial = (uint64_t)sqlite3_last_insert_rowid(store->db);
+    return r;
+}
+
+static int insert_paths(struct store *store, const struct store_policy *policy)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "INSERT INTO policy_path VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                    &statement);
+
+    for (size_t i = 0; i < policy->n_paths && r >= 0; i++) {
+        const struct store_path *path = &policy->paths[i];
+        char id[17];
+        snprintf(id, sizeof(id), "%016" PRIx64, path->connection_id);
+        r = bind(statement, "iisssiii", (int64_t)policy->serial, (int64_t)i, id, path->iface,
+                 path->address, (int64_t)path->port, (int64_t)path->weight,
+                 (int64_t)path->primary);
+        if (r >= 0)
+            r = run(statement);
+    }
+    return r;
+}
+
+int store_put_policy(struct store *store, struct store_policy *policy)
+{
+    int r = execute(store, "BEGIN IMMEDIATE");
+    if (r < 0)
+        return r;
+    r = delete_policy(store, policy->initiator, policy->target);
+    if (r >= 0)
+        r = insert_policy(store, policy);
+    if (r >= 0)
+        r = insert_paths(store, policy);
+    return finish(store, r);
+}
+
+int store_remove_policy(struct store *store, const char *initiator, const char *target)
+{
+    return delete_policy(store, initiator, target);
+}
+
+/* One row with one GUID, or -ENODATA. */
+static int read_guid(sqlite3_stmt *statement, uint8_t ret_guid[GUID_SIZE])
+{
+    int rc = sqlite3_step(statement);
+    if (rc != SQLITE_ROW)
+        return rc == SQLITE_DONE ? -ENODATA : errno_of_sqlite(rc);
+    const void *blob = sqlite3_column_blob(statement, 0);
+    if (!blob || sqlite3_column_bytes(statement, 0) != GUID_SIZE)
+        return -EUCLEAN;
+    memcpy(ret_guid, blob, GUID_SIZE);
+    return 0;
+}
+
+int store_get_guid(struct store *store, const char *initiator, uint8_t ret_guid[GUID_SIZE])
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "SELECT guid FROM guid WHERE initiator = ?1", &statement);
+    if (r >= 0)
+        r = bind(statement, "s", initiator);
+    return r < 0 ? r : read_guid(statement, ret_guid);
+}
+
+static int replace_guid(struct store *store, const char *initiator, const uint8_t guid[GUID_SIZE])
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *put = NULL, *delete = NULL;
+    int r = prepare(store, "INSERT OR REPLACE INTO guid VALUES (?1, ?2)", &put);
+    if (r >= 0)
+        r = bind(put, "sg", initiator, guid);
+    if (r >= 0)
+        r = run(put);
+    if (r >= 0)
+        r = prepare(store, "DELETE FROM tag WHERE initiator = ?1", &delete);
+    if (r >= 0)
+        r = bind(delete, "s", initiator);
+    return r < 0 ? r : run(delete);
+}
+
+int store_put_guid(struct store *store, const char *initiator, const uint8_t guid[GUID_SIZE],
+                   const struct store_record *records, size_t n_records)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = execute(store, "BEGIN IMMEDIATE");
+    if (r < 0)
+        return r;
+    r = replace_guid(store, initiator, guid);
+    if (r >= 0)
+        r = prepare(store, "INSERT OR REPLACE INTO tag VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    &statement);
+    for (size_t i = 0; i < n_records && r >= 0; i++) {
+        r = bind(statement, "sssisg", initiator, records[i].target, records[i].address,
+                 (int64_t)records[i].port, records[i].iface, guid);
+        if (r >= 0)
+            r = run(statement);
+    }
+    return finish(store, r);
+}
+
+int store_get_tag(struct store *store, const char *initiator, const struct store_record *record,
+                  uint8_t ret_guid[GUID_SIZE])
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store,
+                    "SELECT guid FROM tag WHERE initiator = ?1 AND target = ?2"
+                    " AND address = ?3 AND port = ?4 AND iface = ?5",
+                    &statement);
+    if (r >= 0)
+        r = bind(statement, "sssis", initiator, record->target, record->address,
+                 (int64_t)record->port, record->iface);
+    return r < 0 ? r : read_guid(statement, ret_guid);
+}
+
+int store_get_setting(struct store *store, const char *name, char **ret)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "SELECT value FROM setting WHERE name = ?1", &statement);
+    if (r >= 0)
+        r = bind(statement, "s", name);
+    if (r < 0)
+        return r;
+    int rc = sqlite3_step(statement);
+    if (rc != SQLITE_ROW)
+        return rc == SQLITE_DONE ? -ENODATA : errno_of_sqlite(rc);
+    char *value = column_text(statement, 0);
+    if (!value)
+        return -ENOMEM;
+    *ret = value;
+    return 0;
+}
+
+int store_put_setting(struct store *store, const char *name, const char *value)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "INSERT OR REPLACE INTO setting VALUES (?1, ?2)", &statement);
+    if (r >= 0)
+        r = bind(statement, "ss", name, value);
+    return r < 0 ? r : run(statement);
+}

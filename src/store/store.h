@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * What was asked of the service, durable: one SQLite file. Everything is kept by identity (names,
+ * portals, stable IDs), never by a kernel session id, host number or device name.
+ *
+ * Functions return 0 or a negative errno: -ENOSPC, -EROFS, -EACCES, -ENOMEM, -EIO. Each change
+ * is one transaction: it is there whole, or not at all.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wmi/guid.h"
+#include "wmi/policy.h"
+
+struct store;
+
+/* A connection as a stored policy names it, with the words that its ID was made of. */
+struct store_path {
+    uint64_t connection_id;
+    char *iface;
+    char *address;
+    uint16_t port;
+    uint32_t weight;
+    bool primary;
+};
+
+/* The policy chosen for a session. */
+struct store_policy {
+    char *initiator;
+    char *target;
+    enum lb_policy policy; /* 1 to 5 */
+    bool highest_first;    /* the weight order in force when it was chosen */
+    uint64_t serial;       /* grows with each choice on this host */
+    struct store_path *paths; /* in the order of the request */
+    size_t n_paths;
+};
+
+/* What names a node record of an adapter. */
+struct store_record {
+    const char *target;
+    const char *address;
+    uint16_t port;
+    const char *iface;
+};
+
+/*
+ * Opens the file, creating it where there is none. A file that is no store of ours, is corrupt, or
+ * has a newer schema is left untouched: -EUCLEAN or -EPROTONOSUPPORT, with *ret_message (to be
+ * freed) saying so and what to do, as every failure does.
+ */
+int store_open(const char *path, struct store **ret, char **ret_message);
+struct store *store_close(struct store *store); /* NULL */
+
+/* All policies, the one chosen last first. */
+int store_load_policies(struct store *store, struct store_policy ***ret, size_t *ret_n);
+/* Replaces the session's policy; sets policy->serial. */
+int store_put_policy(struct store *store, struct store_policy *policy);
+int store_remove_policy(struct store *store, const char *initiator, const char *target);
+void store_policy_free(struct store_policy *policy);
+
+/* The adapter's GUID; -ENODATA where none was ever set. */
+int store_get_guid(struct store *store, const char *initiator, uint8_t ret_guid[GUID_SIZE]);
+/* Sets the adapter's GUID and tags these node records of it, and no others, with it. */
+int store_put_guid(struct store *store, const char *initiator, const uint8_t guid[GUID_SIZE],
+                   const struct store_record *records, size_t n_records);
+/* The tag of one node record; -ENODATA where it has none. */
+int store_get_tag(struct store *store, const char *initiator, const struct store_record *record,
+                  uint8_t ret_guid[GUID_SIZE]);
+
+/* A setting's text; -ENODATA where it was never set. */
+int store_get_setting(struct store *store, const char *name, char **ret);
+int store_put_setting(struct store *store, const char *name, const char *value);

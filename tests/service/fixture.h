@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* A state with what this machine need not have: a session that is logged out, with a policy. */
+
+#include "basic/macros.h"
+#include "harness.h"
+#include "iscsi/identity.h"
+#include "store/store.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#define INITIATOR "iqn.2025-01.com.example:host"
+#define TARGET "iqn.2025-01.com.example:target"
+
+#define FIXTURE_PATH_MAX 64U
+
+static inline void fixture_adapter_path(char path[FIXTURE_PATH_MAX])
+{
+    snprintf(path, FIXTURE_PATH_MAX, ADAPTERS_PATH "/%016" PRIx64, adapter_id(INITIATOR));
+}
+
+static inline void fixture_session_path(char path[FIXTURE_PATH_MAX])
+{
+    snprintf(path, FIXTURE_PATH_MAX, SESSIONS_PATH "/%016" PRIx64, session_id(INITIATOR, TARGET));
+}
+
+/* Puts the session's policy into the state, where no service runs. */
+static inline void fixture_add_session(const struct harness *harness)
+{
+    struct store *store = NULL;
+    char *message = NULL;
+    struct store_path path = {
+        .connection_id = connection_id(INITIATOR, TARGET, "default", "192.0.2.1", 3260, 0),
+        .iface = (char *)"default",
+        .address = (char *)"192.0.2.1",
+        .port = 3260,
+        .primary = true,
+    };
+    struct store_policy policy = {
+        .initiator = (char *)INITIATOR,
+        .target = (char *)TARGET,
+        .policy = LB_ROUND_ROBIN,
+        .paths = &path,
+        .n_paths = 1,
+    };
+
+    assert_int_equal(store_open(harness->state_file, &store, &message), 0);
+    assert_int_equal(store_put_policy(store, &policy), 0);
+    store_close(store);
+}
+
+/* The service, with that session. */
+static inline int fixture_setup(void **state)
+{
+    struct harness *harness = harness_new();
+    *state = harness;
+    fixture_add_session(harness);
+    harness_start(harness);
+    return 0;
+}
