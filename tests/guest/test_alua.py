@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""An array whose paths differ in access state: a target with two target port groups."""
+
+import lab
+import test_policies
+import wmi
+
+RR, QL = "round-robin", "queue-length"
+
+
+class Asymmetric(test_policies.PolicyTest):
+    """Four portals with optimized paths, two with non-optimized ones."""
+
+    SLOW = ["127.0.0.31", "127.0.0.32"]
+
+    @classmethod
+    def setUpClass(cls):
+        lab.target_asymmetric(cls.SLOW)
+        cls.addClassCleanup(cls.remove_slow)
+        lab.discover(cls.SLOW[0])
+        for address in cls.SLOW:
+            lab.login(address=address)
+        lab.wait_for_paths(lab.expected_paths() +
+                           int(lab.setting("LAB_LUNS", 4)) * len(cls.SLOW))
+
+    @classmethod
+    def remove_slow(cls):
+        for address in cls.SLOW:
+            lab.logout(address=address)
+            lab.run("iscsiadm", "-m", "node", "-T", lab.TARGET, "-p", address, "-o", "delete")
+        lab.target_group_remove(2)
+        lab.wait_for_paths()
+
+    def setUp(self):
+        super().setUp()
+        self.fast = self.portals
+        self.all = self.fast + self.SLOW
+
+    def set_all(self, *args, **kwargs):
+        return wmi.set_policy(*args, addresses=self.all, **kwargs)
+
+    def test_tiers_do_not_mix_access_states(self):
+        states = {lab.portal_of(path): lab.access_states(path)
+                  for path in next(iter(lab.maps().values())).paths}
+        self.assertEqual({states[portal] for portal in self.fast}, {"active/optimized"})
+        self.assertEqual({states[portal] for portal in self.SLOW}, {"active/non-optimized"})
+
+        self.assertEqual(self.set_all(wmi.QUEUE_DEPTH), wmi.SUCCESS)
+        self.assert_tables((QL, self.fast), (QL, self.SLOW))
+        self.assertEqual(wmi.query()[0], wmi.QUEUE_DEPTH)
+        self.assert_idle(self.reads_by_portal(), self.SLOW)
+
+        self.assertEqual(self.set_all(wmi.ROUND_ROBIN, self.all), wmi.SUCCESS)
+        self.assert_tables((RR, self.fast), (RR, self.SLOW))
+
+    def test_access_state_ranks_before_the_policy(self):
+        a, b, c, d = self.fast
+        x, y = self.SLOW
+        self.assertEqual(self.set_all(wmi.SUBSET, [b, x]), wmi.SUCCESS)
+        self.assert_tables((RR, [b]), (RR, [a, c, d]), (RR, [x]), (RR, [y]))
+
+        weights = {a: 3, b: 3, c: 2, d: 9, x: 1, y: 1}
+        self.assertEqual(self.set_all(wmi.WEIGHTED, weights=weights), wmi.SUCCESS)
+        self.assert_tables((RR, [c]), (RR, [a, b]), (RR, [d]), (RR, [x, y]))
+
+    def test_a_primary_that_the_array_does_not_prefer_is_refused(self):
+        self.assertEqual(self.set_all(wmi.QUEUE_DEPTH), wmi.SUCCESS)
+        before = wmi.shapes()
+        for policy in (wmi.FAILOVER, wmi.ROUND_ROBIN, wmi.SUBSET):
+            self.assertEqual(self.set_all(policy, self.SLOW[:1]), wmi.NOT_SUPPORTED)
+        self.assertEqual(wmi.shapes(), before)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The command iscsi-wmi on the real service."""
+
+import json
+import subprocess
+import unittest
+
+import lab
+import wmi
+
+
+def command(*words):
+    """Run iscsi-wmi: exit status, standard output, standard error."""
+    done = subprocess.run(["iscsi-wmi", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, check=False, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        self.portals = lab.portals()
+        self.addCleanup(wmi.set_policy, wmi.VENDOR)
+
+    def ok(self, *words):
+        status, output, errors = command(*words)
+        self.assertEqual((status, errors), (0, ""))
+        return output
+
+    def test_policy_set_by_portal(self):
+        a, b, c, d = self.portals
+        self.ok("policy", "set", lab.TARGET, "failover", "--primary", c)
+        for shape in wmi.shapes().values():
+            self.assertEqual(shape[0], ("round-robin", frozenset([c])))
+        self.ok("policy", "set", f"{wmi.session_id():016x}", "5", "--weight", f"{a}=3",
+                "--weight", f"{b}:3260=2", "--weight", f"{wmi.connection_id(d):016x}=1")
+        for shape in wmi.shapes().values():
+            self.assertEqual(shape, [("round-robin", frozenset([each])) for each in (c, d, b, a)])
+        self.assertEqual(wmi.query()[0], wmi.WEIGHTED)
+
+    def test_status(self):
+        wmi.set_policy(wmi.SUBSET, self.portals[:2])
+        output = self.ok("status")
+        for word in (lab.TARGET, "ROUND_ROBIN_WITH_SUBSET", *self.portals, *lab.maps()):
+            self.assertIn(word, output)
+
+    def test_json(self):
+        for words in (["status"], ["policy", "get"], ["guid", "get"]):
+            json.loads(self.ok("--json", *words))
+
+    def test_a_refused_request(self):
+        status, output, errors = command("policy", "set", lab.TARGET, "failover")
+        self.assertEqual((status, output), (1, ""))
+        self.assertIn("ISDSC_NO_PRIMARY_PATH_SPECIFIED (0xEFFF005B)", errors)
+
+    def test_guid(self):
+        self.ok("guid", "set", "33221100-5544-7766-8899-aabbccddeeff")
+        self.assertIn("33221100-5544-7766-8899-aabbccddeeff", self.ok("guid", "get"))
+        self.assertEqual(bytes(wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
+                                       "GenerationalGuid")).hex(),
+                         "00112233445566778899aabbccddeeff")
+        self.ok("guid", "new")
+        self.assertNotIn("33221100-5544-7766", self.ok("guid", "get"))
+
+    def test_explain(self):
+        self.assertIn("ISDSC_PATH_COUNT_MISMATCH", self.ok("explain", "0xEFFF0058"))

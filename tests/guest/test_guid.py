@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""SetGenerationalGuid: D-Bus, udev, restarts, logins, and what cannot be saved."""
+
+import os
+import unittest
+
+import lab
+import wmi
+
+GUID = bytes.fromhex("00112233445566778899aabbccddeeff")
+TEXT = "33221100-5544-7766-8899-aabbccddeeff"
+
+
+def tag(sid):
+    """The udev property of a session's device, None where it has none."""
+    lines = lab.run("udevadm", "info", "--query=property",
+                    f"--path=/sys/class/iscsi_session/session{sid}").splitlines()
+    found = [line.split("=", 1)[1] for line in lines
+             if line.startswith("ISCSI_GENERATIONAL_GUID=")]
+    return found[0] if found else None
+
+
+def tags():
+    return {tag(each.sid) for each in lab.sessions()}
+
+
+def stored():
+    return bytes(wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation", "GenerationalGuid"))
+
+
+class Guid(unittest.TestCase):
+    def test_text_form(self):
+        self.assertEqual(wmi.guid_text(GUID), TEXT)
+
+    def test_set_and_read_back(self):
+        for data in (GUID, os.urandom(16), bytes(16)):
+            with self.subTest(guid=data.hex()):
+                self.assertEqual(wmi.set_guid(data), wmi.SUCCESS)
+                self.assertEqual(stored(), data)
+                # The answer waited for udev: no settling here.
+                self.assertEqual(tags(), {wmi.guid_text(data)})
+                connections = wmi.get(wmi.session_path(), "Session", "Connections")
+                self.assertEqual({each[-1] for each in connections}, {wmi.guid_text(data)})
+
+    def test_wrong_lengths(self):
+        wmi.set_guid(GUID)
+        for size in (0, 15, 17, 4096):
+            self.assertEqual(wmi.set_guid(bytes(size)), wmi.INVALID_PARAMETER)
+        self.assertEqual(stored(), GUID)
+        self.assertEqual(tags(), {TEXT})
+
+    def test_survives_a_restart_of_the_service(self):
+        wmi.set_guid(GUID)
+        lab.run("systemctl", "stop", wmi.SERVICE)
+        wmi.restart()
+        self.assertEqual(stored(), GUID)
+        self.assertEqual(tags(), {TEXT})
+
+    def test_other_events_keep_the_tag(self):
+        wmi.set_guid(GUID)
+        lab.run("udevadm", "trigger", "--settle", "--subsystem-match=iscsi_session")
+        self.assertEqual(tags(), {TEXT})
+
+    def test_a_session_that_logs_in_later_is_tagged(self):
+        wmi.set_guid(GUID)
+        address = lab.portals()[0]
+        before = {each.sid for each in lab.sessions()}
+        lab.logout(address=address)
+        lab.login(address=address)
+        sid = next(each.sid for each in lab.sessions() if each.sid not in before)
+        lab.wait_for(lambda: tag(sid) == TEXT, 10, "the tag on the new session")
+        lab.wait_for_paths()
+
+    def test_a_tag_lost_by_udev_comes_back_with_the_service(self):
+        wmi.set_guid(GUID)
+        lab.run("systemctl", "stop", wmi.SERVICE)
+        for each in lab.sessions():
+            number = lab.run("udevadm", "info", "--query=property", "--property=DEVPATH",
+                             "--value", f"--path=/sys/class/iscsi_session/session{each.sid}")
+            self.assertTrue(number)
+            os.unlink(f"/run/udev/data/+iscsi_session:session{each.sid}")
+        self.assertEqual(tags(), {None})
+        wmi.restart()
+        lab.wait_for(lambda: tags() == {TEXT}, 10, "the tags again")
+
+    def test_not_saved_is_not_changed(self):
+        wmi.set_guid(GUID)
+        with wmi.full_state():
+            self.assertEqual(wmi.set_guid(bytes(16)), wmi.COULD_NOT_SAVE)
+            self.assertEqual(stored(), GUID)
+            self.assertEqual(tags(), {TEXT})
+
+    def test_clear_cache(self):
+        records = lab.run("iscsiadm", "-m", "node")
+        (status,) = lab.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations", "ClearCache")
+        self.assertEqual(status, wmi.CACHE_NOT_SUPPORTED)
+        self.assertEqual(lab.run("iscsiadm", "-m", "node"), records)
+        self.assertEqual(len(lab.sessions()), int(lab.setting("LAB_PORTALS", 4)))
+
+    def test_nothing_secret_in_the_journal(self):
+        address = lab.portals()[0]
+        secret = "hush-hush-never-seen"
+        lab.run("iscsiadm", "-m", "node", "-T", lab.TARGET, "-p", f"{address}:3260", "-o", "update",
+                "-n", "node.session.auth.password", "-v", secret)
+        try:
+            since = wmi.time.time()
+            wmi.set_guid(GUID)
+            wmi.restart()
+            self.assertNotIn(secret, "\n".join(wmi.journal(since)))
+            self.assertNotIn(secret.encode(), wmi.STATE.read_bytes())
+        finally:
+            lab.run("iscsiadm", "-m", "node", "-T", lab.TARGET, "-p", f"{address}:3260", "-o",
+                    "update", "-n", "node.session.auth.password", "-v", "")

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What a policy does to tables and I/O. The kernel is the witness."""
+
+import os
+import unittest
+
+import lab
+import wmi
+
+READS = 400
+RR, QL = "round-robin", "queue-length"
+
+
+class PolicyTest(unittest.TestCase):
+    """Begins and ends with the host's own tables."""
+
+    def setUp(self):
+        self.portals = lab.portals()
+        self.addCleanup(wmi.set_policy, wmi.VENDOR)
+
+    def set(self, *args, **kwargs):
+        self.assertEqual(wmi.set_policy(*args, **kwargs), wmi.SUCCESS)
+        self.assertEqual(wmi.suspended(), [])
+
+    def assert_tables(self, *groups):
+        """Every map has these groups of portals, in this order."""
+        wanted = [(selector, frozenset(portals)) for selector, portals in groups]
+        found = wmi.shapes()
+        self.assertEqual(len(found), int(lab.setting("LAB_LUNS", 4)))
+        for name, shape in found.items():
+            self.assertEqual(shape, wanted, name)
+
+    def reads_by_portal(self):
+        """Reads on one map: {portal: I/Os that its path completed}."""
+        name, each = next(iter(lab.maps().items()))
+        with lab.counting_ios(each.paths) as counted:
+            lab.read_map(name, count=READS)
+        return {lab.portal_of(path): ios for path, ios in counted.items()}
+
+    def assert_shared(self, counts, portals):
+        mean = sum(counts[portal] for portal in portals) / len(portals)
+        for portal in portals:
+            self.assertGreaterEqual(counts[portal], mean / 2, counts)
+
+    def assert_idle(self, counts, portals):
+        for portal in portals:
+            self.assertEqual(counts[portal], 0, counts)
+
+
+class Policies(PolicyTest):
+    def test_failover(self):
+        a, b, c, d = self.portals
+        self.set(wmi.FAILOVER, [c])
+        self.assert_tables((RR, [c]), (RR, [a]), (RR, [b]), (RR, [d]))
+        counts = self.reads_by_portal()
+        self.assertGreaterEqual(counts[c], READS)
+        self.assert_idle(counts, [a, b, d])
+
+    def test_failover_keeps_the_order_given(self):
+        a, b, c, d = self.portals
+        self.set(wmi.FAILOVER, [b], addresses=[d, b, c, a])
+        self.assert_tables((RR, [b]), (RR, [d]), (RR, [c]), (RR, [a]))
+
+    def test_round_robin(self):
+        self.set(wmi.ROUND_ROBIN, self.portals)
+        self.assert_tables((RR, self.portals))
+        self.assert_shared(self.reads_by_portal(), self.portals)
+
+    def test_round_robin_with_a_standby_path(self):
+        a, b, c, d = self.portals
+        self.set(wmi.ROUND_ROBIN, [a, b, c])
+        self.assert_tables((RR, [a, b, c]), (RR, [d]))
+        self.assert_idle(self.reads_by_portal(), [d])
+
+    def test_round_robin_with_subset(self):
+        a, b, c, d = self.portals
+        self.set(wmi.SUBSET, [b, d])
+        self.assert_tables((RR, [b, d]), (RR, [a, c]))
+        counts = self.reads_by_portal()
+        self.assert_shared(counts, [b, d])
+        self.assert_idle(counts, [a, c])
+
+    def test_least_queue_depth(self):
+        self.set(wmi.QUEUE_DEPTH)
+        self.assert_tables((QL, self.portals))
+        counts = self.reads_by_portal()
+        self.assertTrue(all(counts.values()), counts)
+
+    def test_weighted_paths(self):
+        a, b, c, d = self.portals
+        self.set(wmi.WEIGHTED, weights={a: 20, b: 5, c: 0xFFFFFFFF, d: 5})
+        self.assert_tables((RR, [b, d]), (RR, [a]), (RR, [c]))
+        counts = self.reads_by_portal()
+        self.assert_shared(counts, [b, d])
+        self.assert_idle(counts, [a, c])
+
+    def test_weighted_paths_highest_first(self):
+        a, b, c, d = self.portals
+        lab.run("busctl", "set-property", lab.BUS_NAME, lab.BUS_PATH, f"{lab.BUS_NAME}.Manager",
+                "PathWeightOrder", "s", "highest-first")
+        self.addCleanup(lab.run, "busctl", "set-property", lab.BUS_NAME, lab.BUS_PATH,
+                        f"{lab.BUS_NAME}.Manager", "PathWeightOrder", "s", "lowest-first")
+        self.set(wmi.WEIGHTED, weights={a: 20, b: 5, c: 30, d: 5})
+        self.assert_tables((RR, [c]), (RR, [a]), (RR, [b, d]))
+
+    def test_vendor_specific_gives_the_maps_back(self):
+        before = wmi.shapes()
+        self.set(wmi.FAILOVER, [self.portals[0]])
+        self.assertNotEqual(wmi.shapes(), before)
+        self.set(wmi.VENDOR)
+        self.assertEqual(wmi.shapes(), before)
+        self.assertEqual(wmi.get(wmi.session_path(), "Session", "LoadBalancePolicy"), 0)
+
+    def test_features_and_handler_stay(self):
+        before = {each.name: (each.features, each.handler) for each in lab.maps().values()}
+        self.set(wmi.ROUND_ROBIN, self.portals)
+        after = {each.name: (each.features, each.handler) for each in lab.maps().values()}
+        self.assertEqual(after, before)
+
+    def test_udev_sees_no_change(self):
+        names = ("DM_NAME", "DM_UUID", "DEVLINKS", "MPATH_DEVICE_READY", "ID_FS_TYPE")
+
+        def properties(name):
+            lines = lab.run("udevadm", "info", "--query=property",
+                            f"--name=/dev/mapper/{name}").splitlines()
+            pairs = [line.split("=", 1) for line in lines]
+            return {key: sorted(value.split()) for key, value in pairs if key in names}
+
+        def links():
+            return {name: (os.path.realpath(f"/dev/mapper/{name}"), properties(name))
+                    for name in lab.maps()}
+
+        before = links()
+        self.set(wmi.SUBSET, self.portals[:1])
+        lab.run("udevadm", "settle")
+        self.assertEqual(links(), before)
+
+    def test_a_failed_path_is_failed_after_the_swap(self):
+        name, each = next(iter(lab.maps().items()))
+        path = each.paths[0]
+        major_minor = lab.read(f"/sys/block/{path}/dev")
+        lab.run("systemctl", "stop", "multipathd.socket", "multipathd.service")
+        self.addCleanup(self.start_multipathd)
+        lab.run("dmsetup", "message", name, "0", f"fail_path {major_minor}")
+        self.assertEqual(lab.path_states()[path], "F")
+        self.set(wmi.QUEUE_DEPTH)
+        states = lab.path_states()
+        self.assertEqual(states.pop(path), "F")
+        self.assertEqual(set(states.values()), {"A"})
+
+    def start_multipathd(self):
+        lab.run("systemctl", "start", "multipathd.socket", "multipathd.service")
+        lab.wait_for_paths()
+        lab.wait_for(lambda: set(lab.path_states().values()) == {"A"}, 60, "all paths usable")
+
+
+class UnderLoad(PolicyTest):
+    def test_changing_policies_under_load(self):
+        a, b, c, d = self.portals
+        with wmi.Load() as load:
+            for primary in (a, c):
+                self.set(wmi.FAILOVER, [primary])
+                self.set(wmi.ROUND_ROBIN, self.portals)
+                self.set(wmi.QUEUE_DEPTH)
+                self.set(wmi.WEIGHTED, weights={a: 1, b: 2, c: 1, d: 3})
+                self.set(wmi.SUBSET, [b, c])
+        self.assertEqual(load.errors, [])
+        self.assert_tables((RR, [b, c]), (RR, [a, d]))
+        self.assertEqual(set(lab.path_states().values()), {"A"})
+
+    def test_no_path_is_ever_lost_to_a_swap(self):
+        """multipathd adds and removes paths while tables are swapped."""
+        address = self.portals[3]
+        for _ in range(2):
+            lab.logout(address=address)
+            wmi.set_policy(wmi.QUEUE_DEPTH, addresses=self.portals[:3])
+            lab.login(address=address)
+            wmi.set_policy(wmi.ROUND_ROBIN, self.portals)
+        lab.wait_for_paths()
+
+
+class TwoSessions(PolicyTest):
+    """Two targets export the same LUNs: the maps have paths of both sessions."""
+
+    OTHER = "iqn.2024-01.org.example:other"
+    ADDRESSES = ["127.0.0.21", "127.0.0.22"]
+
+    @classmethod
+    def setUpClass(cls):
+        lab.target_create(cls.OTHER, int(lab.setting("LAB_LUNS", 4)), cls.ADDRESSES)
+        cls.addClassCleanup(cls.remove_other)
+        lab.discover(cls.ADDRESSES[0])
+        lab.login(cls.OTHER)
+        lab.wait_for_paths(lab.expected_paths() +
+                           int(lab.setting("LAB_LUNS", 4)) * len(cls.ADDRESSES))
+
+    @classmethod
+    def remove_other(cls):
+        lab.logout(cls.OTHER)
+        lab.run("iscsiadm", "-m", "node", "-T", cls.OTHER, "-o", "delete")
+        lab.target_remove(cls.OTHER)
+        lab.wait_for_paths()
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(wmi.set_policy, wmi.VENDOR, addresses=self.ADDRESSES, target=self.OTHER)
+
+    def set_other(self, *args, **kwargs):
+        self.assertEqual(wmi.set_policy(*args, addresses=self.ADDRESSES, target=self.OTHER,
+                                        **kwargs), wmi.SUCCESS)
+
+    def test_paths_of_another_session_form_the_last_tier(self):
+        a, b, c, d = self.portals
+        self.set(wmi.SUBSET, [a])
+        self.assert_tables((RR, [a]), (RR, [b, c, d]), (RR, self.ADDRESSES))
+
+    def test_equal_selectors_join(self):
+        a, b, c, d = self.portals
+        x, y = self.ADDRESSES
+        self.set(wmi.SUBSET, [a, b])
+        self.set_other(wmi.ROUND_ROBIN, [x])
+        self.assert_tables((RR, [a, b, x]), (RR, [c, d, y]))
+
+    def test_the_policy_set_last_comes_first(self):
+        x, y = self.ADDRESSES
+        self.set(wmi.QUEUE_DEPTH)
+        self.set_other(wmi.FAILOVER, [y])
+        self.assert_tables((RR, [y]), (RR, [x]), (QL, self.portals))
+        self.set(wmi.QUEUE_DEPTH)
+        self.assert_tables((QL, self.portals), (RR, [y]), (RR, [x]))
+
+    def test_giving_one_back_leaves_the_other(self):
+        x, y = self.ADDRESSES
+        self.set(wmi.QUEUE_DEPTH)
+        self.set_other(wmi.FAILOVER, [x])
+        self.set(wmi.VENDOR)
+        self.assert_tables((RR, [x]), (RR, [y]), (RR, self.portals))

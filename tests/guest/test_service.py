@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The service under systemd and the system bus: who may what, starting, state, a poor host."""
+
+import pathlib
+import re
+import sqlite3
+import time
+import unittest
+import xml.etree.ElementTree as xml
+
+import lab
+import wmi
+
+PRIVILEGED = "org.freedesktop.systemd1."
+
+
+def members(root):
+    """What an introspection says of our interfaces, in order."""
+    found = {}
+    for interface in root.iter("interface"):
+        if not interface.get("name").startswith(lab.BUS_NAME):
+            continue
+        entries = found.setdefault(interface.get("name"), [])
+        for member in interface:
+            if member.tag not in ("method", "property", "signal"):
+                continue
+            notes = {each.get("name"): each.get("value") for each in member.iter("annotation")
+                     if not each.get("name").startswith(PRIVILEGED)}
+            arguments = [(each.get("name"), each.get("type"), each.get("direction"))
+                         for each in member.iter("arg")]
+            entries.append((member.tag, member.get("name"), member.get("type"),
+                            member.get("access"), arguments, notes))
+    return found
+
+
+class Introspection(unittest.TestCase):
+    def test_agrees_with_the_files(self):
+        live = {}
+        for path in (lab.BUS_PATH, wmi.adapter_path(), wmi.session_path()):
+            live |= members(xml.fromstring(lab.run("busctl", "introspect", "--xml-interface",
+                                                   lab.BUS_NAME, path)))
+        files = {}
+        for file in (lab.HOME / "dbus-interfaces").glob("*.xml"):
+            files |= members(xml.parse(file).getroot())
+        self.assertEqual(set(live), set(files))
+        for name in files:
+            self.assertEqual(live[name], files[name])
+
+    def test_object_manager(self):
+        (objects,) = lab.call(lab.BUS_PATH, "org.freedesktop.DBus.ObjectManager",
+                              "GetManagedObjects")
+        self.assertEqual(set(objects), {wmi.adapter_path(), wmi.session_path()})
+
+
+class Access(unittest.TestCase):
+    """The bus policy: anyone reads, only root sets."""
+
+    def test_any_user_reads(self):
+        self.assertEqual(wmi.get(wmi.adapter_path(), "MSiSCSI_QueryLBPolicy", "SessionCount",
+                                 user="guest"), 1)
+        (objects,) = lab.call(lab.BUS_PATH, "org.freedesktop.DBus.ObjectManager",
+                              "GetManagedObjects", user="guest")
+        self.assertIn(wmi.session_path(), objects)
+        symbol, _ = lab.call(lab.BUS_PATH, "Manager", "DescribeStatus", "u", 0xEFFF0058,
+                             user="guest")
+        self.assertEqual(symbol, "ISDSC_PATH_COUNT_MISMATCH")
+
+    def test_other_users_set_nothing(self):
+        before = wmi.shapes(), wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
+                                       "GenerationalGuid")
+        paths = [wmi.path(portal) for portal in lab.portals()]
+        for refused in (
+                lambda: wmi.set_policy_raw(wmi.QUEUE_DEPTH, paths, user="guest"),
+                lambda: lab.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations",
+                                 "SetGenerationalGuid", "ay", 16, *range(16), user="guest"),
+                lambda: lab.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations",
+                                 "ClearCache", user="guest"),
+                lambda: lab.call(lab.BUS_PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
+                                 f"{lab.BUS_NAME}.Manager", "PathWeightOrder", "s",
+                                 "highest-first", user="guest")):
+            with self.assertRaisesRegex(RuntimeError, "(?i)denied|not permitted|rejected"):
+                refused()
+        self.assertEqual((wmi.shapes(), wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
+                                                "GenerationalGuid")), before)
+
+    def test_wrong_signatures_get_the_bus_own_error(self):
+        for signature, words in (("s", ["x"]), ("(tuua(ttuuu))", [1, 1, 0, 0]), ("", [])):
+            with self.assertRaisesRegex(RuntimeError, "(?i)invalid|expect"):
+                lab.call(wmi.adapter_path(), "MSiSCSI_LB_Operations", "SetLoadBalancePolicy",
+                         signature, *words)
+
+    def test_no_such_object(self):
+        with self.assertRaisesRegex(RuntimeError, "(?i)unknown"):
+            lab.call(f"{lab.BUS_PATH}/adapter/0123456789abcdef", "MSiSCSI_LB_Operations",
+                     "SetLoadBalancePolicy", "(tuua(ttuuuu))", 1, 1, 0, 0)
+
+
+class Life(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(wmi.set_policy, wmi.VENDOR)
+
+    def test_the_bus_starts_it(self):
+        lab.run("systemctl", "stop", wmi.SERVICE)
+        self.assertEqual(wmi.main_pid(), 0)
+        self.assertEqual(wmi.get(lab.BUS_PATH, "Manager", "Conditions"), [])
+        self.assertGreater(wmi.main_pid(), 0)
+
+    def test_a_policy_is_known_after_a_restart(self):
+        a = lab.portals()[0]
+        weights = {portal: i for i, portal in enumerate(lab.portals())}
+        self.assertEqual(wmi.set_policy(wmi.WEIGHTED, weights=weights), wmi.SUCCESS)
+        wmi.restart()
+        policy, paths = wmi.query()
+        self.assertEqual(policy, wmi.WEIGHTED)
+        self.assertEqual({portal: paths[wmi.connection_id(portal)][2] for portal in weights},
+                         weights)
+        self.assertEqual(wmi.get(wmi.session_path(), "Session", "Provenance"), "session")
+        self.assertEqual(weights[a], 0)
+
+    def test_one_line_for_a_change(self):
+        since = time.time() - 1
+        wmi.set_policy(wmi.QUEUE_DEPTH)
+        lines = [line for line in wmi.journal(since) if "DYN_LEAST_QUEUE_DEPTH" in line]
+        self.assertEqual(len(lines), 1, lines)
+        for word in (f"{wmi.session_id():016x}", "busctl", "uid 0", "STATUS_SUCCESS",
+                     *lab.maps()):
+            self.assertIn(word, lines[0])
+
+    def test_sessions_come_and_go(self):
+        path = wmi.session_path()
+        lab.logout()
+        try:
+            lab.wait_for(lambda: wmi.get(wmi.adapter_path(), "MSiSCSI_QueryLBPolicy",
+                                         "SessionCount") == 0, 10, "no session")
+            with self.assertRaisesRegex(RuntimeError, "(?i)unknown"):
+                wmi.get(path, "Session", "TargetName")
+            self.assertEqual(wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation", "Status"), 1)
+            self.assertEqual(wmi.get(wmi.adapter_path(), "MSiSCSI_QueryLBPolicy",
+                                     "LoadBalancePolicies"), [])
+        finally:
+            lab.login()
+            lab.wait_for_paths()
+        self.assertEqual(wmi.get(path, "Session", "TargetName"), lab.TARGET)
+        self.assertEqual(len(wmi.query()[1]), len(lab.portals()))
+
+        self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
+        lab.logout()
+        try:
+            # A chosen policy keeps the object, so that it can be seen and given back.
+            for restart in (lambda: None, wmi.restart):
+                restart()
+                self.assertEqual(wmi.get(path, "Session", "LoadBalancePolicy"), wmi.QUEUE_DEPTH)
+            self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
+            with self.assertRaisesRegex(RuntimeError, "(?i)unknown"):
+                wmi.get(path, "Session", "LoadBalancePolicy")
+        finally:
+            lab.login()
+            lab.wait_for_paths()
+
+
+class State(unittest.TestCase):
+    """A state file that is not to be touched."""
+
+    def setUp(self):
+        lab.run("systemctl", "stop", wmi.SERVICE)
+        self.good = wmi.STATE.read_bytes()
+        self.addCleanup(self.put_back)
+
+    def put_back(self):
+        wmi.STATE.write_bytes(self.good)
+        wmi.restart()
+
+    def assert_stops(self, content, message):
+        since = time.time() - 1
+        self.assertRaises(RuntimeError, wmi.restart)
+        self.assertEqual(lab.run("systemctl", "show", "--value", "--property=ExecMainStatus",
+                                 wmi.SERVICE), "78")
+        self.assertEqual(wmi.main_pid(), 0)
+        self.assertRegex("\n".join(wmi.journal(since)), message)
+        self.assertEqual(wmi.STATE.read_bytes(), content)
+
+    def test_a_newer_schema(self):
+        with sqlite3.connect(wmi.STATE) as database:
+            database.execute("PRAGMA user_version = 1000")
+        database.close()
+        self.assert_stops(wmi.STATE.read_bytes(), "schema version 1000")
+
+    def test_a_corrupt_file(self):
+        broken = self.good[:4096] + b"\xa5" * (len(self.good) - 4096)
+        wmi.STATE.write_bytes(broken)
+        self.assert_stops(broken, "corrupt")
+
+
+class PoorHost(unittest.TestCase):
+    """What is missing is said, and the service answers."""
+
+    def status(self):
+        return wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation", "Status")
+
+    def conditions(self):
+        return " ".join(wmi.get(lab.BUS_PATH, "Manager", "Conditions"))
+
+    def test_all_is_well(self):
+        self.assertEqual((self.status(), self.conditions()), (0, ""))
+
+    def test_without_multipathd_and_device_mapper_modules(self):
+        lab.flush_maps()
+        lab.run("systemctl", "stop", "multipathd.socket", "multipathd.service")
+        modules = re.findall(r"^(dm_(?:multipath|service_time|round_robin|queue_length)) ",
+                             pathlib.Path("/proc/modules").read_text(), re.MULTILINE)
+        try:
+            for module in sorted(modules, key="dm_multipath".__eq__):
+                lab.run("modprobe", "-r", module)
+            self.assertEqual(self.status(), 1)
+            self.assertRegex(self.conditions(), "multipathd.*|dm-multipath")
+            self.assertIn("modprobe dm-multipath", self.conditions())
+            self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.DEVICE_NOT_FOUND)
+            wmi.restart()
+            self.assertEqual(wmi.query()[0], wmi.VENDOR)
+        finally:
+            lab.run("systemctl", "start", "multipathd.socket", "multipathd.service")
+            lab.wait_for_paths()
+        self.assertEqual(self.status(), 0)

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every row of the table of checks, on the real thing, and nothing changed where it says so."""
+
+import concurrent.futures
+import errno
+import pathlib
+import unittest
+
+import faults
+import lab
+import wmi
+
+
+class StatusTest(unittest.TestCase):
+    """Begins with round robin over all paths."""
+
+    def setUp(self):
+        self.portals = lab.portals()
+        self.addCleanup(wmi.set_policy, wmi.VENDOR)
+        self.assertEqual(wmi.set_policy(wmi.ROUND_ROBIN, self.portals), wmi.SUCCESS)
+        self.before = wmi.shapes()
+
+    def assert_refused(self, status, expected):
+        self.assertEqual(f"{status:#010x}", f"{expected:#010x}")
+        self.assertEqual(wmi.shapes(), self.before)
+        self.assertEqual(wmi.suspended(), [])
+        self.assertEqual(wmi.get(wmi.session_path(), "Session", "LoadBalancePolicy"),
+                         wmi.ROUND_ROBIN)
+
+
+class Requests(StatusTest):
+    """Rows 1 to 8: what is wrong with the request itself."""
+
+    def paths(self, primaries=1):
+        return [wmi.path(portal, int(i < primaries)) for i, portal in enumerate(self.portals)]
+
+    def test_01_count_larger_than_the_array(self):
+        for count in (5, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF):
+            self.assert_refused(wmi.set_policy_raw(wmi.FAILOVER, self.paths(), count=count),
+                                wmi.BUFFER_TOO_SMALL)
+
+    def test_02_no_such_policy(self):
+        for policy in (0, 7, 0xFFFFFFFF):
+            self.assert_refused(wmi.set_policy_raw(policy, self.paths()), wmi.INVALID_POLICY)
+
+    def test_03_a_path_twice(self):
+        paths = self.paths()
+        self.assert_refused(wmi.set_policy_raw(wmi.FAILOVER, paths[:3] + paths[:1]),
+                            wmi.DUPLICATE_PATH)
+
+    def test_04_no_such_session(self):
+        self.assert_refused(wmi.set_policy_raw(wmi.FAILOVER, self.paths(), session=1),
+                            wmi.INVALID_SESSION_ID)
+
+    def test_04_a_session_of_another_adapter(self):
+        other = "iqn.2024-01.org.example:second-name"
+        lab.run("iscsiadm", "-m", "iface", "-I", "second", "-o", "new")
+        self.addCleanup(wmi.restart)
+        self.addCleanup(lab.run, "iscsiadm", "-m", "iface", "-I", "second", "-o", "delete")
+        lab.run("iscsiadm", "-m", "iface", "-I", "second", "-o", "update", "-n",
+                "iface.initiatorname", "-v", other)
+        wmi.restart()
+        adapter = wmi.adapter_path(other)
+        self.assertEqual(wmi.get(adapter, "MSiSCSI_HBAInformation", "NumberOfPorts"), 1)
+        self.assert_refused(wmi.set_policy_raw(wmi.FAILOVER, self.paths(), adapter=adapter),
+                            wmi.INVALID_SESSION_ID)
+
+    def test_05_not_all_paths(self):
+        for paths in ([], self.paths()[:1], self.paths()[:3]):
+            self.assert_refused(wmi.set_policy_raw(wmi.FAILOVER, paths), wmi.PATH_COUNT_MISMATCH)
+        # The array has all of them, but the count says three.
+        self.assert_refused(wmi.set_policy_raw(wmi.FAILOVER, self.paths(), count=3),
+                            wmi.PATH_COUNT_MISMATCH)
+
+    def test_06_a_path_of_another_session(self):
+        strange = wmi.path(self.portals[0], target="iqn.2024-01.org.example:nowhere")
+        self.assert_refused(wmi.set_policy_raw(wmi.FAILOVER, self.paths()[:3] + [strange]),
+                            wmi.INVALID_PATH_ID)
+
+    def test_07_two_primaries(self):
+        self.assert_refused(wmi.set_policy_raw(wmi.FAILOVER, self.paths(2)),
+                            wmi.MULTIPLE_PRIMARIES)
+
+    def test_08_no_primary(self):
+        for policy in (wmi.FAILOVER, wmi.ROUND_ROBIN, wmi.SUBSET):
+            self.assert_refused(wmi.set_policy_raw(policy, self.paths(0)), wmi.NO_PRIMARY)
+
+    def test_extra_entries_are_ignored(self):
+        junk = [(0, 0, 0, 1, 0, 0)] * 2
+        self.assertEqual(wmi.set_policy_raw(wmi.FAILOVER, self.paths() + junk, count=4),
+                         wmi.SUCCESS)
+
+    def test_ten_thousand_paths(self):
+        paths = [(i, 0, 0, 1, 0, 0) for i in range(1, 10001)]
+        self.assert_refused(wmi.set_policy_raw(wmi.QUEUE_DEPTH, paths), wmi.PATH_COUNT_MISMATCH)
+
+    def test_policy_six_does_not_look_at_paths(self):
+        paths = self.paths()
+        self.assertEqual(wmi.set_policy_raw(wmi.VENDOR, paths[:1] * 3), wmi.SUCCESS)
+
+
+class Host(StatusTest):
+    """Rows 10 to 13: what this host cannot do now."""
+
+    def test_10_no_connection_is_up(self):
+        for portal in self.portals:
+            lab.portal_block(portal)
+        try:
+            lab.wait_for(lambda: all(each.state != "LOGGED_IN" for each in lab.sessions()), 60,
+                         "all sessions down")
+            _, paths = wmi.query()
+            self.assertTrue({each[4] for each in paths.values()} <= {2, 3}, paths)
+            self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.NO_CONNECTION)
+        finally:
+            for portal in self.portals:
+                lab.portal_unblock(portal)
+        lab.wait_for(lambda: all(each.state == "LOGGED_IN" for each in lab.sessions()), 90,
+                     "all sessions up")
+        lab.wait_for(lambda: set(lab.path_states().values()) == {"A"}, 60, "all paths usable")
+        _, paths = wmi.query()
+        self.assertEqual({each[4] for each in paths.values()}, {1})
+
+    def test_11_no_multipath_map(self):
+        lab.flush_maps()
+        try:
+            self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.DEVICE_NOT_FOUND)
+        finally:
+            lab.run("multipathd", "reconfigure")
+            lab.wait_for_paths()
+
+    def test_12_the_selector_is_absent(self):
+        blocked = pathlib.Path("/etc/modprobe.d/lab.conf")
+        lab.run("modprobe", "-r", "dm_queue_length", check=False)
+        self.assertFalse(pathlib.Path("/sys/module/dm_queue_length").exists())
+        blocked.write_text("install dm_queue_length /bin/false\n")
+        self.addCleanup(blocked.unlink)
+        self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.NOT_SUPPORTED)
+
+    def test_13_no_process_to_be_had(self):
+        lab.run("systemctl", "set-property", "--runtime", wmi.SERVICE, "TasksMax=1")
+        try:
+            self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.OUT_OF_RESOURCES)
+        finally:
+            lab.run("systemctl", "revert", wmi.SERVICE)
+            lab.run("systemctl", "set-property", "--runtime", wmi.SERVICE, "TasksMax=infinity")
+            lab.run("systemctl", "revert", wmi.SERVICE)
+
+    def test_14_the_kernel_refuses_one_map(self):
+        """A disk that has become smaller than its map: the kernel takes no table over it."""
+        lun = int(lab.setting("LAB_LUNS", 4)) - 1
+        name = next(each.name for each in lab.maps().values() if lab.wwid(lun) in each.uuid)
+        path = lab.maps()[name].paths[0]
+        control = lab.CORE / f"lun{lun}/control"
+        try:
+            lab.write(control, f"fd_dev_size={32 * lab.MIB}")
+            lab.write(f"/sys/block/{path}/device/rescan", 1)
+            lab.wait_for(lambda: int(lab.read(f"/sys/block/{path}/size")) == 32 * lab.MIB // 512, 10,
+                         "the smaller disk")
+            self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.INITIATOR_ERROR)
+        finally:
+            lab.write(control, f"fd_dev_size={64 * lab.MIB}")
+            lab.write(f"/sys/block/{path}/device/rescan", 1)
+            lab.run("multipathd", "reconfigure")
+            lab.wait_for_paths()
+        self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
+
+    def test_16_live_but_not_saved(self):
+        self.addCleanup(wmi.restart)
+        with wmi.full_state():
+            self.assertEqual(wmi.set_policy(wmi.FAILOVER, self.portals[:1]),
+                             wmi.FAILURE_TO_PERSIST)
+            for shape in wmi.shapes().values():
+                self.assertEqual(shape[0], ("round-robin", frozenset(self.portals[:1])))
+            self.assertEqual(wmi.query()[0], wmi.FAILOVER)
+        self.assertEqual(wmi.set_policy(wmi.FAILOVER, self.portals[:1]), wmi.SUCCESS)
+
+
+class Faults(StatusTest):
+    """Rows 9, 14 and 15 where the kernel does not do it by itself: some calls wait or fail."""
+
+    @classmethod
+    def setUpClass(cls):
+        preloaded = faults.preloaded()
+        preloaded.__enter__()
+        cls.addClassCleanup(preloaded.__exit__, None, None, None)
+
+    def setUp(self):
+        faults.rules()
+        super().setUp()
+        self.addCleanup(faults.rules)
+        self.uuids = [each.uuid for _, each in sorted(lab.maps().items())]
+
+    def test_09_another_change_still_runs(self):
+        faults.rules(("load", "*", 0, 1000, 0, 2000))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            first = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
+            lab.wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
+            # The service answers meanwhile.
+            self.assertEqual(wmi.set_policy(wmi.FAILOVER, self.portals[:1]), wmi.SESSION_BUSY)
+            self.assertEqual(wmi.query()[0], wmi.ROUND_ROBIN)
+            self.assertFalse(first.done())
+            self.assertEqual(first.result(), wmi.SUCCESS)
+        for shape in wmi.shapes().values():
+            self.assertEqual(shape, [("queue-length", frozenset(self.portals))])
+
+    def test_14_the_last_map_refuses(self):
+        for call in ("load", "resume"):
+            with self.subTest(call=call):
+                faults.rules((call, self.uuids[-1], 0, 1, errno.EIO, 0))
+                self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.INITIATOR_ERROR)
+                self.assertEqual(faults.seen()[0], 1)
+
+    def test_15_a_map_cannot_be_put_back(self):
+        # The last map refuses; the first has changed by then, and refuses to go back.
+        faults.rules(("load", self.uuids[-1], 0, 1, errno.EIO, 1000),
+                     ("load", self.uuids[0], 1, 1, errno.EIO, 0))
+        self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.NOT_ALL_SUCCESS)
+        self.assertEqual(wmi.suspended(), [])
+        shapes = [shape for _, shape in sorted(wmi.shapes().items())]
+        self.assertEqual([shape[0][0] for shape in shapes],
+                         ["queue-length"] + ["round-robin"] * (len(shapes) - 1))
+        self.assertEqual(wmi.get(wmi.session_path(), "Session", "Agreement"), "Pending")
+
+    def test_a_killed_service_leaves_whole_tables(self):
+        faults.rules(("resume", "*", 0, 1000, 0, 3000))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            call = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
+            lab.wait_for(lambda: faults.seen()[0] > 0, 10, "a swap between load and resume")
+            lab.run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
+            self.assertRaises(RuntimeError, call.result)
+        faults.rules()
+        self.assertEqual(wmi.suspended(), [])
+        self.assertEqual(wmi.shapes(), self.before)
+        lab.wait_for(lambda: wmi.main_pid() > 0, 20, "the service again")
+        self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
