@@ -289,6 +289,29 @@ static int add_slots(struct mp_table *table, const struct slot *slots, size_t n_
     return 0;
 }
 
+int plan_check_access(const struct mp_table *live, const struct plan_policy *policies,
+                      size_t n_policies, const struct plan_path *paths, size_t n_paths,
+                      size_t policy)
+{
+    _cleanup_free_ struct slot *slots = NULL;
+    size_t n_slots;
+    int r;
+
+    r = check_arguments(policies, n_policies, paths, n_paths);
+    if (r < 0)
+        return r;
+    if (policy >= n_policies)
+        return -EINVAL;
+    if (policies[policy].policy > LB_ROUND_ROBIN_WITH_SUBSET)
+        return 0;
+
+    slots = calloc(mp_table_n_paths(live) + 1, sizeof(*slots)); /* never of 0, which may be NULL */
+    if (!slots)
+        return -ENOMEM;
+    n_slots = fill_slots(slots, live, policies, n_policies, paths, n_paths);
+    return access_allows(slots, n_slots, policy) ? 0 : -EOPNOTSUPP;
+}
+
 int plan_map(const struct mp_table *live, const struct plan_policy *policies, size_t n_policies,
              const struct plan_path *paths, size_t n_paths, struct mp_table **ret)
 {
@@ -306,10 +329,6 @@ int plan_map(const struct mp_table *live, const struct plan_policy *policies, si
         return -ENOMEM;
 
     n_slots = fill_slots(slots, live, policies, n_policies, paths, n_paths);
-    for (size_t i = 0; i < n_policies; i++)
-        if (policies[i].policy <= LB_ROUND_ROBIN_WITH_SUBSET && !access_allows(slots, n_slots, i))
-            return -EOPNOTSUPP;
-
     qsort(slots, n_slots, sizeof(*slots), compare_slots);
     r = add_slots(table, slots, n_slots, policies);
     if (r < 0)

@@ -60,10 +60,19 @@ const char *plan_selector(enum lb_policy policy);
  * call): it comes into the first tier under 2 and 4, into the last under 3 (behind the primaries)
  * and 5 (that of the worst weight named), and alone behind the last tier under 1.
  *
- * -EOPNOTSUPP: a policy 1 to 3 has a primary in this map and none of them is in the best access
- * state that its own paths have here (another session's better paths do not count: where each
- * controller is a target of its own, no policy of the second one's session could ever be set).
  * -EINVAL: no policy, or one outside 1..5, or a path with an index past them. -ENOMEM.
  */
 int plan_map(const struct mp_table *live, const struct plan_policy *policies, size_t n_policies,
              const struct plan_path *paths, size_t n_paths, struct mp_table **ret);
+
+/*
+ * Whether access states let policies[policy] be chosen for the map. -EOPNOTSUPP: it is one of 1 to
+ * 3, has a primary in this map, and none of them is in the best access state that its own paths
+ * have here (another session's better paths do not count: where each controller is a target of
+ * its own, no policy of the second one's session could ever be set). This is for the choice alone:
+ * a policy that was chosen stays when the array changes its mind, with access state ranking first.
+ * -EINVAL, -ENOMEM as above.
+ */
+int plan_check_access(const struct mp_table *live, const struct plan_policy *policies,
+                      size_t n_policies, const struct plan_path *paths, size_t n_paths,
+                      size_t policy);

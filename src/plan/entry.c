@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plan/entry.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macros.h"
+
+/* What multipathd keeps of prio_args (PRIO_ARGS_LEN less its NUL) and of a line (MAXBUF's). */
+#define ARGS_BYTES_MAX 254U
+#define LINE_BYTES_MAX 1023U
+
+/* Between the prios of two groups: room for an administrator to read and to add to. */
+#define PRIO_STEP 10
+
+static const char header[] =
+    "# Written by iscsi-wmid. Do not edit: it is replaced whenever a policy changes.\n"
+    "#\n"
+    "# Each multipath section makes multipathd build the path groups of a load-balance\n"
+    "# policy that was set through iscsi-wmi.\n"
+    "#\n"
+    "# To take a session's maps back, give it policy 6:\n"
+    "#     iscsi-wmi policy set SESSION vendor-specific\n"
+    "# That removes its sections and, with the last one, this file. A multipath section of\n"
+    "# your own wins over the one here where its file sorts behind this one.\n";
+
+static size_t trimmed_length(const char *text)
+{
+    size_t length = strlen(text);
+
+    while (length > 0 && strchr(" \t\r\n", text[length - 1]))
+        length--;
+    return length;
+}
+
+/* Whether multipathd reads these bytes between double quotes as they are. */
+static bool quotable(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f || text[i] == '"')
+            return false;
+    return true;
+}
+
+/* Closes a stream of open_memstream() and hands its text on. */
+static int finish(FILE **out, char **text, char **ret)
+{
+    FILE *stream = TAKE_PTR(*out);
+    bool failed = ferror(stream);
+
+    if (fclose(stream) != 0 || failed)
+        return -ENOMEM;
+    *ret = TAKE_PTR(*text);
+    return 0;
+}
+
+static bool lines_fit(const char *text)
+{
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+
+        if (length > LINE_BYTES_MAX)
+            return false;
+        text += length + (text[length] == '\n');
+    }
+    return true;
+}
+
+static const struct entry_path *find_path(const struct entry_path *paths, size_t n_paths, dev_t dev)
+{
+    for (size_t i = 0; i < n_paths; i++)
+        if (paths[i].dev == dev)
+            return &paths[i];
+    return NULL;
+}
+
+/* NULL: multipathd can build such groups. */
+static const char *find_obstacle(const char *wwid, const struct mp_table *table,
+                                 const struct entry_path *paths, size_t n_paths)
+{
+    if (table->n_groups == 0)
+        return "the map has no path group";
+    if (!*wwid || !quotable(wwid, strlen(wwid)))
+        return "multipathd's configuration cannot hold the map's WWID";
+    for (size_t i = 0; i < table->n_groups; i++) {
+        const struct mp_group *group = &table->groups[i];
+
+        if (group->n_paths == 0)
+            return "multipathd builds no path group without a path";
+        if (!*group->selector || !quotable(group->selector, strlen(group->selector)))
+            return "multipathd's configuration cannot hold the path selector";
+        if (strcmp(group->selector, table->groups[0].selector) != 0)
+            return "the path groups have different selectors, and multipathd has one for a map";
+        for (size_t j = 0; i + 1 < table->n_groups && j < group->n_paths; j++)
+            if (!find_path(paths, n_paths, group->paths[j]))
+                return "a path has no SCSI address to tell it apart by";
+    }
+    return NULL;
+}
+
+/* weightedpath takes the first regex that matches; they are not anchored by themselves. */
+static int format_args(const struct mp_table *table, const struct entry_path *paths, size_t n_paths,
+                       char **ret)
+{
+    _cleanup_free_ char *text = NULL;
+    _cleanup_fclose_ FILE *out = NULL;
+    size_t size = 0;
+
+    out = open_memstream(&text, &size);
+    if (!out)
+        return -ENOMEM;
+
+    fputs("hbtl", out);
+    for (size_t i = 0; i + 1 < table->n_groups; i++) {
+        const struct mp_group *group = &table->groups[i];
+
+        for (size_t j = 0; j < group->n_paths; j++) {
+            const struct entry_path *path = find_path(paths, n_paths, group->paths[j]);
+
+            fprintf(out, " ^%u:%u:%u:%" PRIu64 "$ %zu", path->host, path->channel, path->target,
+                    path->lun, PRIO_STEP * (table->n_groups - i));
+        }
+    }
+    fprintf(out, " .* %d", PRIO_STEP);
+    return finish(&out, &text, ret);
+}
+
+int entry_multipath(const char *wwid, const struct mp_table *table, const struct entry_path *paths,
+                    size_t n_paths, char **ret, const char **ret_reason)
+{
+    _cleanup_free_ char *args = NULL;
+    _cleanup_free_ char *text = NULL;
+    const char *obstacle;
+    int r;
+
+    obstacle = find_obstacle(wwid, table, paths, n_paths);
+    if (obstacle) {
+        *ret_reason = obstacle;
+        return -EOPNOTSUPP;
+    }
+    r = format_args(table, paths, n_paths, &args);
+    if (r < 0)
+        return r;
+    if (strlen(args) > ARGS_BYTES_MAX) {
+        *ret_reason = "the map has more paths than multipathd's prio_args can list";
+        return -EOPNOTSUPP;
+    }
+
+    /* One keyword a line, for multipathd drops a second one. */
+    if (asprintf(&text,
+                 "    multipath {\n"
+                 "        wwid \"%s\"\n"
+                 "        path_grouping_policy group_by_prio\n"
+                 "        path_selector \"%s\"\n"
+                 "        prio weightedpath\n"
+                 "        prio_args \"%s\"\n"
+                 "        failback immediate\n"
+                 "        rr_weight uniform\n"
+                 "        rr_min_io_rq 1\n"
+                 "    }\n",
+                 wwid, table->groups[0].selector, args) < 0) {
+        text = NULL;
+        return -ENOMEM;
+    }
+    if (!lines_fit(text)) {
+        *ret_reason = "the map's WWID or path selector is longer than a line of multipathd's";
+        return -EOPNOTSUPP;
+    }
+    *ret = TAKE_PTR(text);
+    return 0;
+}
+
+/*
+ * An extended regex of exactly these bytes. A bracket expression needs no backslash, of which
+ * multipathd could one day think otherwise; ^ has to have one, being special in front there.
+ */
+static void put_regex(FILE *out, const char *literal, size_t length)
+{
+    fputc('^', out);
+    for (size_t i = 0; i < length; i++) {
+        if (literal[i] == '^')
+            fputs("\\^", out);
+        else if (strchr(".[]()*+?{}|$\\", literal[i]))
+            fprintf(out, "[%c]", literal[i]);
+        else
+            fputc(literal[i], out);
+    }
+    fputc('$', out);
+}
+
+/* Whether multipathd reads it as a value without quotes. */
+static bool is_bare_value(const char *text)
+{
+    return *text && text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                      "0123456789_-")] == '\0';
+}
+
+static int format_device(const char *vendor, const char *product, const char *prio, char **ret)
+{
+    _cleanup_free_ char *text = NULL;
+    _cleanup_fclose_ FILE *out = NULL;
+    size_t size = 0;
+
+    out = open_memstream(&text, &size);
+    if (!out)
+        return -ENOMEM;
+
+    fputs("    device {\n        vendor \"", out);
+    put_regex(out, vendor, trimmed_length(vendor));
+    fputs("\"\n        product \"", out);
+    put_regex(out, product, trimmed_length(product));
+    fprintf(out, "\"\n        detect_prio no\n        prio %s\n    }\n", prio);
+    return finish(&out, &text, ret);
+}
+
+int entry_device(const char *vendor, const char *product, const char *prio, char **ret)
+{
+    _cleanup_free_ char *text = NULL;
+    int r;
+
+    if (!quotable(vendor, trimmed_length(vendor)) || !quotable(product, trimmed_length(product)) ||
+        !is_bare_value(prio))
+        return -EOPNOTSUPP;
+    r = format_device(vendor, product, prio, &text);
+    if (r < 0)
+        return r;
+    if (!lines_fit(text))
+        return -EOPNOTSUPP;
+    *ret = TAKE_PTR(text);
+    return 0;
+}
+
+static bool came_before(const char *const *texts, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (strcmp(texts[j], texts[i]) == 0)
+            return true;
+    return false;
+}
+
+int entry_file(const char *const *devices, size_t n_devices, const char *const *entries,
+               size_t n_entries, char **ret)
+{
+    _cleanup_free_ char *text = NULL;
+    _cleanup_fclose_ FILE *out = NULL;
+    size_t size = 0;
+
+    if (n_entries == 0)
+        return -ENODATA;
+    out = open_memstream(&text, &size);
+    if (!out)
+        return -ENOMEM;
+
+    fputs(header, out);
+    if (n_devices > 0) {
+        fputs("\ndevices {\n", out);
+        for (size_t i = 0; i < n_devices; i++)
+            if (!came_before(devices, i))
+                fputs(devices[i], out);
+        fputs("}\n", out);
+    }
+    fputs("\nmultipaths {\n", out);
+    for (size_t i = 0; i < n_entries; i++)
+        fputs(entries[i], out);
+    fputs("}\n", out);
+    return finish(&out, &text, ret);
+}

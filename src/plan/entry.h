@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The text of our drop-in file for multipathd, which makes it build the groups of a planned table
+ * by itself (multipath-tools, libmpathutil/parser.c and libmultipath/dict.c: how it reads it).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "plan/table.h"
+
+/* The SCSI address, H:B:T:L, of a path. */
+struct entry_path {
+    dev_t dev;
+    unsigned host;
+    unsigned channel;
+    unsigned target;
+    uint64_t lun;
+};
+
+/*
+ * The `multipath` section with which multipathd builds the groups of `table`: group_by_prio, with
+ * a prio by weightedpath for each group, best first. Every path of all groups but the last is
+ * listed by its address in `paths`; the last group gets whatever else the map has, so that the
+ * text of a single group does not depend on host numbers, which change with each login.
+ * -EOPNOTSUPP, and *ret_reason a static sentence: multipathd cannot be told, because
+ *   - there is no group, or one without a path;
+ *   - the groups have different selectors: multipathd has one for a map;
+ *   - the WWID or the selector is empty, or has a double quote or a control character;
+ *   - a path of a group other than the last is not in `paths`;
+ *   - prio_args has more than 254 bytes or a line more than 1023: multipathd cuts both.
+ * -ENOMEM.
+ */
+int entry_multipath(const char *wwid, const struct mp_table *table, const struct entry_path *paths,
+                    size_t n_paths, char **ret, const char **ret_reason);
+
+/*
+ * The `device` section for a product whose paths multipathd would otherwise give a prio of its own
+ * (detect_prio), so that the sections above count for them. It holds for all LUNs of the product:
+ * `prio` is the one that their paths have now, so that nothing changes for the others. Vendor and
+ * product are as in sysfs; trailing white space does not count. detect_pgpolicy (0.9.6 and later)
+ * is left alone: all that it can make of a map is group_by_prio, which ours are.
+ * -EOPNOTSUPP: vendor or product has a double quote or a control character or is too long for a
+ * line, or prio is not a plain word. -ENOMEM.
+ */
+int entry_device(const char *vendor, const char *product, const char *prio, char **ret);
+
+/*
+ * The whole file, from texts of the two functions above in the order given; of equal devices, one.
+ * -ENODATA: no entry, devices or not: there should be no file. -ENOMEM.
+ */
+int entry_file(const char *const *devices, size_t n_devices, const char *const *entries,
+               size_t n_entries, char **ret);

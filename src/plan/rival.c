@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plan/rival.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <regex.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macros.h"
+
+/* The sections that multipathd knows, and where each may stand. */
+enum section {
+    SECTION_TOP,
+    SECTION_DEFAULTS,
+    SECTION_BLACKLIST,
+    SECTION_BLACKLIST_DEVICE,
+    SECTION_EXCEPTIONS,
+    SECTION_EXCEPTIONS_DEVICE,
+    SECTION_DEVICES,
+    SECTION_DEVICE,
+    SECTION_OVERRIDES,
+    SECTION_PROTOCOL,
+    SECTION_MULTIPATHS,
+    SECTION_MULTIPATH,
+};
+
+static const struct {
+    const char *name;
+    enum section parent;
+} sections[] = {
+    [SECTION_TOP] = {"", SECTION_TOP},
+    [SECTION_DEFAULTS] = {"defaults", SECTION_TOP},
+    [SECTION_BLACKLIST] = {"blacklist", SECTION_TOP},
+    [SECTION_BLACKLIST_DEVICE] = {"device", SECTION_BLACKLIST},
+    [SECTION_EXCEPTIONS] = {"blacklist_exceptions", SECTION_TOP},
+    [SECTION_EXCEPTIONS_DEVICE] = {"device", SECTION_EXCEPTIONS},
+    [SECTION_DEVICES] = {"devices", SECTION_TOP},
+    [SECTION_DEVICE] = {"device", SECTION_DEVICES},
+    [SECTION_OVERRIDES] = {"overrides", SECTION_TOP},
+    [SECTION_PROTOCOL] = {"protocol", SECTION_OVERRIDES},
+    [SECTION_MULTIPATHS] = {"multipaths", SECTION_TOP},
+    [SECTION_MULTIPATH] = {"multipath", SECTION_MULTIPATHS},
+};
+
+enum {
+    /* All before this one may win, the others say to what their section applies. */
+    KEYWORD_WWID = 9,
+    KEYWORD_VENDOR,
+    KEYWORD_PRODUCT,
+    N_KEYWORDS,
+};
+
+static const struct {
+    const char *name;
+    enum section section;
+} keywords[N_KEYWORDS] = {
+    {"path_grouping_policy", SECTION_MULTIPATH},
+    {"path_selector", SECTION_MULTIPATH},
+    {"prio", SECTION_MULTIPATH},
+    {"prio_args", SECTION_MULTIPATH},
+    {"failback", SECTION_MULTIPATH},
+    {"rr_weight", SECTION_MULTIPATH},
+    {"rr_min_io_rq", SECTION_MULTIPATH},
+    {"detect_prio", SECTION_DEVICE},
+    {"detect_prio", SECTION_OVERRIDES},
+    [KEYWORD_WWID] = {"wwid", SECTION_MULTIPATH},
+    [KEYWORD_VENDOR] = {"vendor", SECTION_DEVICE},
+    [KEYWORD_PRODUCT] = {"product", SECTION_DEVICE},
+};
+
+/* A keyword's value as the configuration has it last, NULL: not there. */
+struct setting {
+    char *value;
+    unsigned line;
+};
+
+struct scan {
+    bool later;
+    bool detects;
+    const char *wwid;
+    const char *entry; /* NULL: every value of the map's section is wanted */
+    const char *vendor;
+    const char *product;
+
+    enum section section;
+    unsigned n_unknown; /* open sections: one unknown to multipathd, and what is in it */
+    struct setting here[N_KEYWORDS]; /* in the sections that are open */
+    struct setting wins[N_KEYWORDS]; /* in those that were left */
+};
+
+/* A line's first word and what stands behind it; pieces of the text. */
+struct line {
+    const char *word;
+    size_t word_length; /* 0: no keyword in this line */
+    const char *value;  /* NULL: none */
+    size_t value_length;
+    bool quoted;
+    bool opens;
+    bool closes;
+};
+
+static bool is_blank(char c)
+{
+    return isspace((unsigned char)c) || !isascii((unsigned char)c);
+}
+
+static const char *skip_blanks(const char *at, const char *end)
+{
+    while (at < end && is_blank(*at))
+        at++;
+    return at;
+}
+
+static size_t bare_length(const char *from, const char *end)
+{
+    const char *at = from;
+
+    while (at < end && !is_blank(*at) && !strchr("!#{}\"", *at))
+        at++;
+    return (size_t)(at - from);
+}
+
+/* Up to the closing quote, which two in a row are not, or to the end of the line. */
+static size_t quoted_length(const char *from, const char *end)
+{
+    const char *at = from;
+
+    while (at < end) {
+        if (*at == '"' && (at + 1 == end || at[1] != '"'))
+            break;
+        at += *at == '"' ? 2 : 1;
+    }
+    return (size_t)(at - from);
+}
+
+static struct line split_line(const char *text, const char *end)
+{
+    const char *at = skip_blanks(text, end);
+    struct line line = {.word = at, .word_length = bare_length(at, end)};
+
+    if (line.word_length == 0) {
+        line.opens = at < end && *at == '{';
+        line.closes = at < end && *at == '}';
+        return line;
+    }
+    at = skip_blanks(at + line.word_length, end);
+    if (at == end || *at == '#' || *at == '!')
+        return line;
+
+    line.opens = *at == '{';
+    line.quoted = *at == '"';
+    line.value = line.quoted ? at + 1 : at;
+    line.value_length = line.quoted ? quoted_length(at + 1, end) : bare_length(at, end);
+    if (!line.quoted && line.value_length == 0)
+        line.value_length = 1; /* a brace */
+    return line;
+}
+
+/* Moves *text behind its first line. false: it is at its end. */
+static bool next_line(const char **text, struct line *ret)
+{
+    const char *from = *text;
+
+    if (!*from)
+        return false;
+    *ret = split_line(from, from + strcspn(from, "\r\n"));
+    *text = from + strcspn(from, "\n");
+    if (**text)
+        (*text)++;
+    return true;
+}
+
+static bool is_word(const struct line *line, const char *word)
+{
+    return strlen(word) == line->word_length && memcmp(line->word, word, line->word_length) == 0;
+}
+
+static char *copy_value(const struct line *line)
+{
+    char *copy = malloc(line->value_length + 1);
+    char *out = copy;
+
+    if (!copy)
+        return NULL;
+    for (size_t i = 0; i < line->value_length; i++) {
+        *out++ = line->value[i];
+        if (line->quoted && line->value[i] == '"')
+            i++;
+    }
+    *out = '\0';
+    return copy;
+}
+
+static void clear(struct setting *setting)
+{
+    free(setting->value);
+    *setting = (struct setting){0};
+}
+
+static void scan_done(struct scan *scan)
+{
+    for (size_t i = 0; i < N_KEYWORDS; i++) {
+        clear(&scan->here[i]);
+        clear(&scan->wins[i]);
+    }
+}
+
+/* 1: our entry has the keyword, with another value. 0: not so. -ENOMEM. */
+static int differs_from_ours(const char *entry, const char *keyword, const char *value)
+{
+    struct line line;
+
+    while (next_line(&entry, &line)) {
+        _cleanup_free_ char *ours = NULL;
+
+        if (!line.value || !is_word(&line, keyword))
+            continue;
+        ours = copy_value(&line);
+        if (!ours)
+            return -ENOMEM;
+        return strcmp(ours, value) != 0;
+    }
+    return 0;
+}
+
+static bool is_yes(const char *value)
+{
+    return strcmp(value, "yes") == 0 || strcmp(value, "1") == 0;
+}
+
+static bool is_no(const char *value)
+{
+    return strcmp(value, "no") == 0 || strcmp(value, "0") == 0;
+}
+
+/* A negative errno, or whether that value of a keyword wins where its section applies. */
+static int wins(const struct scan *scan, size_t keyword, const char *value)
+{
+    switch (keywords[keyword].section) {
+    case SECTION_MULTIPATH:
+        if (!scan->entry)
+            return true;
+        return scan->later ? differs_from_ours(scan->entry, keywords[keyword].name, value) : 0;
+    case SECTION_DEVICE:
+        return scan->later && scan->detects && is_yes(value);
+    case SECTION_OVERRIDES:
+        return scan->detects && is_yes(value);
+    default:
+        return 0;
+    }
+}
+
+/* Whether multipathd finds the regex in a vendor or product, which it reads without the padding. */
+static int matches(const char *regex, const char *text)
+{
+    _cleanup_free_ char *stripped = NULL;
+    regex_t compiled;
+    size_t length;
+    int r;
+
+    if (!text)
+        return true;
+    length = strlen(text);
+    while (length > 0 && isspace((unsigned char)text[length - 1]))
+        length--;
+    stripped = strndup(text, length);
+    if (!stripped)
+        return -ENOMEM;
+
+    /* multipathd passes over a section with a broken regex as well */
+    if (regcomp(&compiled, regex, REG_EXTENDED | REG_NOSUB) != 0)
+        return false;
+    r = regexec(&compiled, stripped, 0, NULL, 0);
+    regfree(&compiled);
+    return r == 0;
+}
+
+/* Whether the section being left is about the map or its disk. */
+static int applies(const struct scan *scan)
+{
+    const struct setting *here = scan->here;
+    int r;
+
+    switch (scan->section) {
+    case SECTION_MULTIPATH:
+        return here[KEYWORD_WWID].value && strcmp(here[KEYWORD_WWID].value, scan->wwid) == 0;
+    case SECTION_DEVICE:
+        if (!here[KEYWORD_VENDOR].value || !here[KEYWORD_PRODUCT].value)
+            return false;
+        r = matches(here[KEYWORD_VENDOR].value, scan->vendor);
+        return r > 0 ? matches(here[KEYWORD_PRODUCT].value, scan->product) : r;
+    default:
+        return true;
+    }
+}
+
+static int leave_section(struct scan *scan)
+{
+    int match = applies(scan);
+
+    if (match < 0)
+        return match;
+    for (size_t i = 0; i < N_KEYWORDS; i++) {
+        struct setting *here = &scan->here[i];
+
+        if (!here->value || keywords[i].section != scan->section)
+            continue;
+        if (match) {
+            int r = wins(scan, i, here->value);
+
+            if (r < 0)
+                return r;
+            clear(&scan->wins[i]);
+            if (r > 0)
+                scan->wins[i] = (struct setting){TAKE_PTR(here->value), here->line};
+        }
+        clear(here);
+    }
+    scan->section = sections[scan->section].parent;
+    return 0;
+}
+
+static bool enter_section(struct scan *scan, const struct line *line)
+{
+    for (size_t i = SECTION_TOP + 1; i < ELEMENTSOF(sections); i++) {
+        if (sections[i].parent == scan->section && is_word(line, sections[i].name)) {
+            scan->section = (enum section)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int take_keyword(struct scan *scan, const struct line *line, unsigned number)
+{
+    for (size_t i = 0; i < N_KEYWORDS; i++) {
+        _cleanup_free_ char *value = NULL;
+
+        if (keywords[i].section != scan->section || !is_word(line, keywords[i].name))
+            continue;
+        value = copy_value(line);
+        if (!value)
+            return -ENOMEM;
+        /* any other value of a switch changes nothing */
+        if (strcmp(keywords[i].name, "detect_prio") == 0 && !is_yes(value) && !is_no(value))
+            return 0;
+        clear(&scan->here[i]);
+        scan->here[i] = (struct setting){TAKE_PTR(value), number};
+        return 0;
+    }
+    return 0;
+}
+
+static int take_line(struct scan *scan, const struct line *line, unsigned number)
+{
+    if (scan->n_unknown > 0) {
+        if (line->opens)
+            scan->n_unknown++;
+        else if (line->closes)
+            scan->n_unknown--;
+        return 0;
+    }
+    if (line->closes)
+        return scan->section == SECTION_TOP ? 0 : leave_section(scan);
+    if (line->word_length == 0 || enter_section(scan, line))
+        return 0;
+    if (line->opens) {
+        scan->n_unknown = 1;
+        return 0;
+    }
+    return line->value ? take_keyword(scan, line, number) : 0;
+}
+
+static int scan_text(struct scan *scan, const char *text)
+{
+    struct line line;
+    int r;
+
+    for (unsigned number = 1; next_line(&text, &line); number++) {
+        r = take_line(scan, &line, number);
+        if (r < 0)
+            return r;
+    }
+    while (scan->section != SECTION_TOP) {
+        r = leave_section(scan);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* The name of the outermost section that a keyword stands in. */
+static const char *outermost(enum section section)
+{
+    while (sections[section].parent != SECTION_TOP)
+        section = sections[section].parent;
+    return sections[section].name;
+}
+
+void rival_done(struct rival *rival)
+{
+    free(rival->value);
+    *rival = (struct rival){0};
+}
+
+int rival_find(const char *text, bool later, const char *wwid, const char *entry, bool detects,
+               const char *vendor, const char *product, struct rival *ret)
+{
+    _cleanup_(scan_done) struct scan scan = {
+        .later = later,
+        .detects = detects,
+        .wwid = wwid,
+        .entry = entry,
+        .vendor = vendor,
+        .product = product,
+    };
+    struct setting *first = NULL;
+    size_t keyword = 0;
+    int r;
+
+    r = scan_text(&scan, text);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < N_KEYWORDS; i++) {
+        if (!scan.wins[i].value || (first && first->line < scan.wins[i].line))
+            continue;
+        first = &scan.wins[i];
+        keyword = i;
+    }
+    if (!first)
+        return 0;
+
+    *ret = (struct rival){
+        .section = outermost(keywords[keyword].section),
+        .keyword = keywords[keyword].name,
+        .value = TAKE_PTR(first->value),
+        .line = first->line,
+    };
+    return 1;
+}
+
+int rival_in_force(const char *config, const char *wwid, const char *entry)
+{
+    _cleanup_(scan_done) struct scan scan = {.wwid = wwid};
+    int r;
+
+    r = scan_text(&scan, config);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < KEYWORD_WWID; i++) {
+        if (keywords[i].section != SECTION_MULTIPATH)
+            continue;
+        if (!scan.wins[i].value)
+            return false;
+        r = differs_from_ours(entry, keywords[i].name, scan.wins[i].value);
+        if (r != 0)
+            return r < 0 ? r : false;
+    }
+    return true;
+}
