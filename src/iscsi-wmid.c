@@ -17,7 +17,9 @@
 #include "bus/bus.h"
 #include "multipath/dm.h"
 #include "service/events.h"
+#include "service/publish.h"
 #include "service/read-records.h"
+#include "service/reconcile.h"
 
 #define STATE_FILE "state.db"
 
@@ -111,7 +113,8 @@ static void wait_for_records(sd_event *event, struct host *host)
 static int loop(sd_event *event, const struct host *host)
 {
     int r = 0;
-    while (r >= 0 && (!stopping || host->n_changes > 0 || host->guid_changes))
+    while (r >= 0 && (!stopping || host->n_changes > 0 || host->guid_changes ||
+                      reconcile_is_running(host)))
         r = sd_event_run(event, UINT64_MAX);
     return r;
 }
@@ -137,6 +140,11 @@ static int run(void)
     r = events_new(host, &events);
     if (r < 0)
         return failed(r, "udev's events cannot be had");
+    r = reconciler_new(host);
+    if (r >= 0)
+        r = publisher_new(host);
+    if (r < 0)
+        return failed(r, "The host's maps cannot be followed");
     wait_for_records(event, host);
 
     r = sd_bus_open_system(&bus);

@@ -44,6 +44,32 @@ int read_first_linef(char **ret, const char *format, ...)
     return read_first_line(path, ret);
 }
 
+int read_text(const char *path, size_t max, char **ret)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+
+    _cleanup_free_ char *text = malloc(max + 1);
+    if (!text)
+        return -ENOMEM;
+    for (size_t size = 0;;) {
+        ssize_t n = read(fd, text + size, max + 1 - size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0) {
+            text[size] = '\0';
+            *ret = TAKE_PTR(text);
+            return 0;
+        }
+        size += (size_t)n;
+        if (size > max)
+            return -EFBIG;
+    }
+}
+
 int write_text(const char *path, const char *text)
 {
     _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stddef.h>
+
 /*
  * The first line of a small file, without its newline, as sysfs has them. Negative errno of
  * opening or reading it; -ENOMEM.
@@ -9,6 +11,9 @@ int read_first_line(const char *path, char **ret);
 
 /* The same with the path made from a format. */
 int read_first_linef(char **ret, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A whole text file of at most `max` bytes. -EFBIG: it is longer. Other errors as above. */
+int read_text(const char *path, size_t max, char **ret);
 
 /* Writes text to an existing file in one write, as sysfs wants it. */
 int write_text(const char *path, const char *text);

@@ -10,6 +10,8 @@
 #include "bus/bus.h"
 #include "service/requester.h"
 
+#define SESSION_PROPERTIES_MAX 9U /* of on_session_changed(), with the NULL */
+
 
 static void strv_freep(char ***strv)
 {
@@ -159,6 +161,45 @@ static void on_session_added(const struct session *session, void *userdata)
     (void)sd_bus_emit_object_added(userdata, path);
 }
 
+/* The names that go with the changes, NULL-terminated, into `ret`, which has room for all. */
+static void session_properties(unsigned changes, char **ret)
+{
+    static const struct {
+        unsigned change;
+        const char *name;
+    } properties[] = {
+        {CHANGED_CONNECTIONS, "Connections"},
+        {CHANGED_MAPS, "Maps"},
+        {CHANGED_POLICY, "LoadBalancePolicy"},
+        {CHANGED_POLICY, "Provenance"},
+        {CHANGED_AGREEMENT, "Agreement"},
+        {CHANGED_MPATHD, "MultipathdAgreement"},
+        {CHANGED_REASON, "Reason"},
+        {CHANGED_REAPPLIED, "Reapplications"},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(properties); i++)
+        if (changes & properties[i].change)
+            *ret++ = (char *)properties[i].name;
+    *ret = NULL;
+}
+
+static void on_session_changed(const struct session *session, unsigned changes, void *userdata)
+{
+    char path[OBJECT_PATH_MAX], *names[SESSION_PROPERTIES_MAX];
+
+    session_path(session->id, path);
+    session_properties(changes, names);
+    (void)sd_bus_emit_properties_changed_strv(userdata, path, BUS_INTERFACE("Session"), names);
+
+    /* What WMI shows of the session is on its adapter. */
+    if (!(changes & (CHANGED_POLICY | CHANGED_CONNECTIONS | CHANGED_MAPS)))
+        return;
+    adapter_path(session->adapter_id, path);
+    (void)sd_bus_emit_properties_changed(userdata, path, BUS_INTERFACE("MSiSCSI_QueryLBPolicy"),
+                                         "LoadBalancePolicies", NULL);
+}
+
 static void on_session_removed(uint64_t id, void *userdata)
 {
     char path[OBJECT_PATH_MAX];
@@ -205,6 +246,7 @@ int bus_start(sd_bus *bus, struct host *host)
     host->observer = (struct host_observer){
         .adapter_added = on_adapter_added,
         .session_added = on_session_added,
+        .session_changed = on_session_changed,
         .session_removed = on_session_removed,
         .userdata = bus,
     };

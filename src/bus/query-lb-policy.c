@@ -17,7 +17,7 @@ static int append_session(sd_bus_message *reply, const struct session *session)
     _cleanup_(lb_answer_done) struct lb_answer answer = {0};
 
     /* One session that cannot be read must not hide the others. */
-    int r = lb_query(session->host, session, &answer);
+    int r = lb_query(session, &answer);
     if (r < 0)
         log_warning("The policy of %s cannot be read: %s.", session->target, strerror(-r));
 
@@ -78,6 +78,7 @@ const sd_bus_vtable query_lb_policy_vtable[] = {
     SD_BUS_PROPERTY("UniqueAdapterId", "t", get_unique_adapter_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Reserved", "u", get_reserved, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("SessionCount", "u", get_session_count, 0, 0),
-    SD_BUS_PROPERTY("LoadBalancePolicies", "a(tuua(ttuuuu))", get_policies, 0, 0),
+    SD_BUS_PROPERTY("LoadBalancePolicies", "a(tuua(ttuuuu))", get_policies, 0,
+                    SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
     SD_BUS_VTABLE_END,
 };

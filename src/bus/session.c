@@ -6,8 +6,8 @@
 
 #include "basic/macros.h"
 #include "bus/bus.h"
-#include "iscsi/disk.h"
-#include "service/lb-query.h"
+#include "service/map-look.h"
+#include "service/views.h"
 
 static int get_session_id(sd_bus *bus, const char *path, const char *interface,
                           const char *property, sd_bus_message *reply, void *userdata,
@@ -86,45 +86,43 @@ static const char *group_state(const struct mp_status *status, size_t group)
 }
 
 /* UniqueConnectionId of a path, 0 where it is not this session's. */
-static uint64_t connection_of_path(const struct session *session, dev_t dev)
+static uint64_t connection_of_path(const struct session *session, const struct map_look *look,
+                                   dev_t dev)
 {
-    struct scsi_disk disk;
-    struct session *owner;
-    struct connection *connection;
-
-    if (scsi_disk_read(dev, &disk) < 0 || disk.sid == NO_SID ||
-        !host_find_sid(session->host, disk.sid, &owner, &connection) || owner != session)
-        return 0;
-    return connection->id;
+    const struct map_path *path = map_look_path(look, dev);
+    const struct connection *connection = path ? path->connection : NULL;
+    return connection && connection->session == session ? connection->id : 0;
 }
 
 static int append_group(sd_bus_message *reply, const struct session *session,
-                        const struct dm_map *map, size_t index)
+                        const struct map_look *look, size_t index)
 {
-    const struct mp_group *group = &map->table->groups[index];
+    const struct mp_group *group = &look->map->table->groups[index];
 
     int r = sd_bus_message_open_container(reply, 'r', "ssat");
     if (r >= 0)
-        r = sd_bus_message_append(reply, "ss", group->selector, group_state(map->status, index));
+        r = sd_bus_message_append(reply, "ss", group->selector, group_state(look->map->status, index));
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "t");
     for (size_t i = 0; i < group->n_paths && r >= 0; i++)
-        r = sd_bus_message_append(reply, "t", connection_of_path(session, group->paths[i]));
+        r = sd_bus_message_append(reply, "t", connection_of_path(session, look, group->paths[i]));
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 static int append_map(sd_bus_message *reply, const struct session *session,
-                      const struct dm_map *map)
+                      const struct map_look *look)
 {
+    const struct dm_map *map = look->map;
+
     int r = sd_bus_message_open_container(reply, 'r', "ssta(ssat)");
     if (r >= 0)
         r = sd_bus_message_append(reply, "sst", map->name, dm_map_wwid(map), map->sectors * 512);
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(ssat)");
     for (size_t i = 0; i < map->table->n_groups && r >= 0; i++)
-        r = append_group(reply, session, map, i);
+        r = append_group(reply, session, look, i);
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     return r < 0 ? r : sd_bus_message_close_container(reply);
@@ -140,7 +138,7 @@ static int get_maps(sd_bus *bus, const char *path, const char *interface, const 
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(ssta(ssat))");
     for (size_t i = 0; i < maps.n && r >= 0; i++)
-        r = append_map(reply, session, maps.maps[i]);
+        r = append_map(reply, session, &maps.looks[i]);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -159,41 +157,47 @@ static int get_provenance(sd_bus *bus, const char *path, const char *interface,
     return sd_bus_message_append(reply, "s", session->policy ? "session" : "host");
 }
 
-/* Agreement and Reason come of the same look at the maps. */
-static int append_agreement(sd_bus_message *reply, struct session *session, bool reason)
-{
-    _cleanup_(session_maps_done) struct session_maps maps = {0};
-    const char *text = "";
-    char sentence[256];
-
-    int r = session->policy ? session_maps_read(session, &maps) : 0;
-    if (r < 0)
-        return r;
-    const struct dm_map *map = lb_disagreeing_map(session->host, session, &maps);
-    if (map) {
-        snprintf(sentence, sizeof(sentence), "The table of %s does not mean the policy.",
-                 map->name);
-        text = sentence;
-    } else if (session->policy && maps.n == 0)
-        text = "There is no multipath map over the session's disks.";
-
-    if (reason)
-        return sd_bus_message_append(reply, "s", text);
-    return sd_bus_message_append(reply, "s", text[0] ? "Pending" : "Applied");
-}
-
 static int get_agreement(sd_bus *bus, const char *path, const char *interface,
                          const char *property, sd_bus_message *reply, void *userdata,
                          sd_bus_error *error)
 {
-    return append_agreement(reply, userdata, false);
+    static const char *const words[] = {"Applied", "Pending", "Contested"};
+    struct session_view view;
+
+    views_read(userdata, &view);
+    return sd_bus_message_append(reply, "s", words[view.agreement]);
+}
+
+static int get_mpathd_agreement(sd_bus *bus, const char *path, const char *interface,
+                                const char *property, sd_bus_message *reply, void *userdata,
+                                sd_bus_error *error)
+{
+    static const char *const words[] = {"Agrees", "Pending", "Alone"};
+    struct session_view view;
+
+    views_read(userdata, &view);
+    return sd_bus_message_append(reply, "s", words[view.mpathd]);
 }
 
 static int get_reason(sd_bus *bus, const char *path, const char *interface, const char *property,
                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
-    return append_agreement(reply, userdata, true);
+    struct session_view view;
+
+    views_read(userdata, &view);
+    return sd_bus_message_append(reply, "s", view.reason);
 }
+
+static int get_reapplications(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *error)
+{
+    const struct session *session = userdata;
+    return sd_bus_message_append(reply, "u", session->n_reapplied);
+}
+
+#define EMITS SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+#define INVALIDATES SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION
 
 const sd_bus_vtable session_vtable[] = {
     SD_BUS_VTABLE_START(0),
@@ -201,11 +205,13 @@ const sd_bus_vtable session_vtable[] = {
     SD_BUS_PROPERTY("UniqueAdapterId", "t", get_adapter_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("InitiatorName", "s", get_initiator, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("TargetName", "s", get_target, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("Connections", "a(tussqsqsass)", get_connections, 0, 0),
-    SD_BUS_PROPERTY("Maps", "a(ssta(ssat))", get_maps, 0, 0),
-    SD_BUS_PROPERTY("LoadBalancePolicy", "u", get_policy, 0, 0),
-    SD_BUS_PROPERTY("Provenance", "s", get_provenance, 0, 0),
-    SD_BUS_PROPERTY("Agreement", "s", get_agreement, 0, 0),
-    SD_BUS_PROPERTY("Reason", "s", get_reason, 0, 0),
+    SD_BUS_PROPERTY("Connections", "a(tussqsqsass)", get_connections, 0, INVALIDATES),
+    SD_BUS_PROPERTY("Maps", "a(ssta(ssat))", get_maps, 0, INVALIDATES),
+    SD_BUS_PROPERTY("LoadBalancePolicy", "u", get_policy, 0, EMITS),
+    SD_BUS_PROPERTY("Provenance", "s", get_provenance, 0, EMITS),
+    SD_BUS_PROPERTY("Agreement", "s", get_agreement, 0, EMITS),
+    SD_BUS_PROPERTY("MultipathdAgreement", "s", get_mpathd_agreement, 0, EMITS),
+    SD_BUS_PROPERTY("Reason", "s", get_reason, 0, EMITS),
+    SD_BUS_PROPERTY("Reapplications", "u", get_reapplications, 0, EMITS),
     SD_BUS_VTABLE_END,
 };

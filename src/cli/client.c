@@ -479,6 +479,7 @@ static const struct property session_properties[] = {
     {"LoadBalancePolicy", "u", SESSION(chosen_policy), read_u32},
     {"Provenance", "s", SESSION(provenance), read_text},
     {"Agreement", "s", SESSION(agreement), read_text},
+    {"MultipathdAgreement", "s", SESSION(multipathd), read_text},
     {"Reason", "s", SESSION(reason), read_text},
     {0},
 };

@@ -45,6 +45,7 @@ static void session_clear(struct session *session)
     free(session->target);
     free(session->provenance);
     free(session->agreement);
+    free(session->multipathd);
     free(session->reason);
 }
 

@@ -72,6 +72,7 @@ struct session {
     uint32_t policy;        /* in force; 0: the adapter reports none */
     char *provenance;
     char *agreement;
+    char *multipathd; /* its agreement */
     char *reason;
 };
 

@@ -22,7 +22,8 @@
  *   "policy": 1 to 6, the one in force, or 0 where none is known,
  *   "policy_name": "FAILOVER", ..., or null,
  *   "chosen_policy": 1 to 5, or 0: the maps are the host's own,
- *   "provenance": TEXT, "agreement": TEXT, "reason": TEXT (may be empty),
+ *   "provenance": TEXT, "agreement": TEXT, "multipathd": TEXT,
+ *   "reason": TEXT (may be empty),
  *   "connections": [CONNECTION], by ascending ID,
  *   "maps": [MAP]
  *
@@ -189,6 +190,7 @@ static struct json_object *new_session(const struct session *session)
     add_number(object, "chosen_policy", session->chosen_policy);
     add_text(object, "provenance", session->provenance);
     add_text(object, "agreement", session->agreement);
+    add_text(object, "multipathd", session->multipathd);
     add_text(object, "reason", session->reason);
     add(object, "connections", connections);
     add(object, "maps", maps);

@@ -27,6 +27,11 @@ static enum tone agreement_tone(const struct session *session)
     return strcmp(session->agreement, "Pending") == 0 ? TONE_DOUBTFUL : TONE_BAD;
 }
 
+static enum tone multipathd_tone(const struct session *session)
+{
+    return strcmp(session->multipathd, "Agrees") == 0 ? TONE_GOOD : TONE_DOUBTFUL;
+}
+
 static enum tone status_tone(uint32_t status)
 {
     if (status == LB_CONNECTED)
@@ -77,6 +82,8 @@ int show_session(const struct session *session)
     output_heading("Session", session->target);
     output_field("ID", TONE_PLAIN, id);
     output_field("Policy", agreement_tone(session), line);
+    if (session->chosen_policy)
+        output_field("multipathd", multipathd_tone(session), session->multipathd);
     if (session->chosen_policy && session->chosen_policy != session->policy) {
         policy_text(session->chosen_policy, policy);
         output_field("Chosen", TONE_PLAIN, policy);

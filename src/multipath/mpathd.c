@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,7 +14,8 @@
 #include "basic/macros.h"
 #include "multipath/mpathd.h"
 
-#define COMMAND_MAX 512U                 /* multipathd refuses longer ones, NUL included */
+#define COMMAND_MAX 512U                /* multipathd refuses longer ones, NUL included */
+#define IDLE_INTERVAL_MS 100
 #define REPLY_MAX (32U * 1024U * 1024U) /* and sends none longer than this */
 
 /* Newer releases (0.12 on) listen on the path too; every release has the abstract name. */
@@ -85,30 +87,15 @@ static int errno_of_peer(int error)
     return error == EPIPE || error == ECONNRESET ? -EPROTO : -error;
 }
 
-static int send_all(int fd, const void *data, size_t size, int64_t deadline)
-{
-    for (const char *p = data; size > 0;) {
-        int r = wait_for(fd, POLLOUT, deadline);
-        if (r < 0)
-            return r;
-        ssize_t n = send(fd, p, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
-            return errno_of_peer(errno);
-        if (n > 0) {
-            p += n;
-            size -= (size_t)n;
-        }
-    }
-    return 0;
-}
-
-static int receive_all(int fd, void *data, size_t size, int64_t deadline)
+/* Moves size bytes, all of them: POLLOUT sends them, POLLIN receives them. */
+static int move_all(int fd, short direction, void *data, size_t size, int64_t deadline)
 {
     for (char *p = data; size > 0;) {
-        int r = wait_for(fd, POLLIN, deadline);
+        int r = wait_for(fd, direction, deadline);
         if (r < 0)
             return r;
-        ssize_t n = recv(fd, p, size, MSG_DONTWAIT);
+        ssize_t n = direction == POLLOUT ? send(fd, p, size, MSG_NOSIGNAL | MSG_DONTWAIT)
+                                         : recv(fd, p, size, MSG_DONTWAIT);
         if (n == 0)
             return -EPROTO;
         if (n < 0 && errno != EAGAIN && errno != EINTR)
@@ -128,11 +115,11 @@ int mpathd_exchange(int fd, const char *command, int timeout_ms, char **ret_repl
     if (size > COMMAND_MAX)
         return -EMSGSIZE;
 
-    int r = send_all(fd, &size, sizeof(size), deadline);
+    int r = move_all(fd, POLLOUT, &size, sizeof(size), deadline);
     if (r >= 0)
-        r = send_all(fd, command, size, deadline);
+        r = move_all(fd, POLLOUT, (void *)command, size, deadline);
     if (r >= 0)
-        r = receive_all(fd, &size, sizeof(size), deadline);
+        r = move_all(fd, POLLIN, &size, sizeof(size), deadline);
     if (r < 0)
         return r;
     if (size == 0 || size > REPLY_MAX)
@@ -141,7 +128,7 @@ int mpathd_exchange(int fd, const char *command, int timeout_ms, char **ret_repl
     _cleanup_free_ char *reply = malloc(size);
     if (!reply)
         return -ENOMEM;
-    r = receive_all(fd, reply, size, deadline);
+    r = move_all(fd, POLLIN, reply, size, deadline);
     if (r < 0)
         return r;
     reply[size - 1] = '\0';
@@ -153,4 +140,63 @@ int mpathd_command(const char *command, int timeout_ms, char **ret_reply)
 {
     _cleanup_close_ int fd = connect_any();
     return fd < 0 ? fd : mpathd_exchange(fd, command, timeout_ms, ret_reply);
+}
+
+int mpathd_version(int timeout_ms, unsigned *ret)
+{
+    _cleanup_free_ char *reply = NULL;
+    unsigned major, minor, patch;
+
+    /* What it does not know it answers with its name, release and a list of commands. */
+    int r = mpathd_command("help", timeout_ms, &reply);
+    if (r < 0)
+        return r;
+    const char *name = strstr(reply, "multipath-tools v");
+    if (!name || sscanf(name, "multipath-tools v%u.%u.%u", &major, &minor, &patch) != 3)
+        return -EPROTO;
+    *ret = 10000 * major + 100 * minor + patch;
+    return 0;
+}
+
+static bool is_idle(const char *state)
+{
+    return !strstr(state, "pending") && (strstr(state, "idle") || strstr(state, "running"));
+}
+
+/*
+ * Newer releases queue the request and answer at once. Those before 0.10 do not say that it is
+ * still queued while they are "running", so that it has to be found idle twice.
+ */
+static int wait_until_idle(int64_t deadline)
+{
+    for (unsigned idle = 0; idle < 2;) {
+        _cleanup_free_ char *state = NULL;
+        int64_t left = deadline - now_ms();
+        if (left <= 0)
+            return -ETIMEDOUT;
+        int r = mpathd_command("show daemon", (int)left, &state);
+        if (r < 0)
+            return r;
+        idle = is_idle(state) ? idle + 1 : 0;
+        poll(NULL, 0, IDLE_INTERVAL_MS);
+    }
+    return 0;
+}
+
+int mpathd_reconfigure(int timeout_ms)
+{
+    int64_t deadline = now_ms() + timeout_ms;
+    _cleanup_free_ char *reply = NULL;
+
+    int r = mpathd_command("reconfigure", timeout_ms, &reply);
+    if (r < 0)
+        return r;
+    if (strncmp(reply, "ok", 2) != 0)
+        return strstr(reply, "timeout") ? -ETIMEDOUT : -EBUSY;
+    return wait_until_idle(deadline);
+}
+
+int mpathd_config(int timeout_ms, char **ret)
+{
+    return mpathd_command("show config", timeout_ms, ret);
 }

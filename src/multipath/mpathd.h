@@ -20,3 +20,15 @@ int mpathd_exchange(int fd, const char *command, int timeout_ms, char **ret_repl
 
 /* Whether multipathd listens; does not wait. */
 bool mpathd_listens(void);
+
+/* The release that answers, as 10000 * major + 100 * minor + patch. Errors as above. */
+int mpathd_version(int timeout_ms, unsigned *ret);
+
+/*
+ * Has multipathd read its configuration again and waits until it has done so. -EBUSY: it will not
+ * now. Other errors as above.
+ */
+int mpathd_reconfigure(int timeout_ms);
+
+/* Its configuration as it is in force, merged of all files (an answer of many KiB). */
+int mpathd_config(int timeout_ms, char **ret);

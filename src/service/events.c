@@ -10,6 +10,8 @@
 #include "basic/macros.h"
 #include "service/events.h"
 #include "service/guid-change.h"
+#include "service/maps.h"
+#include "service/reconcile.h"
 
 /*
  * A session's uevent comes before its login has named it, and the kernel sends none when it has.
@@ -40,18 +42,20 @@ static void arm_retry(struct events *events)
         (void)sd_event_source_set_enabled(events->retry, SD_EVENT_ONESHOT);
 }
 
-/* Looks at one kernel session; one that is new to us gets the tag of its record. */
+/* Looks at one kernel session; one that is new to us gets the tag of its record, and its maps. */
 static void refresh(struct events *events, uint32_t sid)
 {
-    struct session *session;
-    struct connection *connection;
-    bool known = host_find_sid(events->host, sid, &session, &connection);
+    struct host *host = events->host;
+    bool known = host_find_sid(host, sid);
 
-    int r = host_refresh_sid(events->host, sid);
+    int r = host_refresh_sid(host, sid);
     if (r < 0)
         log_warning("iSCSI session %u cannot be read: %s.", sid, strerror(-r));
-    if (!known && host_find_sid(events->host, sid, &session, &connection))
+    const struct connection *connection = host_find_sid(host, sid);
+    if (!known && connection) {
         guid_tag_connection(connection);
+        reconcile_session(host, connection->session);
+    }
     arm_retry(events);
 }
 
@@ -88,24 +92,51 @@ static void on_session_event(struct events *events, sd_device *device)
     refresh(events, sid);
 }
 
+/* A disk or a connection: news only where the session has not named itself yet. */
+static void on_scsi_event(struct events *events, sd_device *device)
+{
+    const char *path, *attention;
+    uint32_t sid;
+
+    if (sd_device_get_syspath(device, &path) < 0 || kernel_session_sid_of_path(path, &sid) < 0)
+        return;
+    const struct connection *connection = host_find_sid(events->host, sid);
+    if (!connection) {
+        refresh(events, sid);
+        return;
+    }
+    if (sd_device_get_property_value(device, "SDEV_UA", &attention) >= 0 &&
+        strcmp(attention, "ASYMMETRIC_ACCESS_STATE_CHANGED") == 0)
+        reconcile_access(events->host, connection->session);
+}
+
+static void on_block_event(struct events *events, sd_device *device)
+{
+    const char *name, *uuid;
+    dev_t dev;
+
+    if (sd_device_get_sysname(device, &name) < 0 || strncmp(name, "dm-", 3) != 0 ||
+        sd_device_get_devnum(device, &dev) < 0)
+        return;
+    if (maps_find(events->host, dev) ||
+        (sd_device_get_property_value(device, "DM_UUID", &uuid) >= 0 &&
+         strncmp(uuid, "mpath-", 6) == 0))
+        reconcile_device(events->host, dev);
+}
+
 static int on_event(sd_device_monitor *monitor, sd_device *device, void *userdata)
 {
     struct events *events = userdata;
-    const char *subsystem, *path;
-    uint32_t sid;
-    struct session *session;
-    struct connection *connection;
+    const char *subsystem;
 
     if (sd_device_get_subsystem(device, &subsystem) < 0)
         return 0;
-    if (strcmp(subsystem, "iscsi_session") == 0) {
+    if (strcmp(subsystem, "block") == 0)
+        on_block_event(events, device);
+    else if (strcmp(subsystem, "iscsi_session") == 0)
         on_session_event(events, device);
-        return 0;
-    }
-    /* A disk or a connection: news only where the session has not named itself yet. */
-    if (sd_device_get_syspath(device, &path) >= 0 && kernel_session_sid_of_path(path, &sid) >= 0 &&
-        !host_find_sid(events->host, sid, &session, &connection))
-        refresh(events, sid);
+    else
+        on_scsi_event(events, device);
     return 0;
 }
 
@@ -126,12 +157,17 @@ static void events_freep(struct events **events)
 
 static int open_monitor(struct events *events)
 {
-    static const char *const subsystems[] = {"iscsi_session", "iscsi_connection", "scsi"};
+    static const char *const kinds[][2] = {
+        {"iscsi_session", NULL},
+        {"iscsi_connection", NULL},
+        {"scsi", NULL},
+        {"block", "disk"},
+    };
 
     int r = sd_device_monitor_new(&events->monitor);
-    for (size_t i = 0; i < ELEMENTSOF(subsystems) && r >= 0; i++)
-        r = sd_device_monitor_filter_add_match_subsystem_devtype(events->monitor, subsystems[i],
-                                                                 NULL);
+    for (size_t i = 0; i < ELEMENTSOF(kinds) && r >= 0; i++)
+        r = sd_device_monitor_filter_add_match_subsystem_devtype(events->monitor, kinds[i][0],
+                                                                 kinds[i][1]);
     if (r >= 0)
         r = sd_device_monitor_attach_event(events->monitor, events->host->event);
     if (r >= 0)
@@ -146,12 +182,9 @@ static int catch_up(struct events *events)
     size_t n = 0;
 
     int r = kernel_session_list(&sids, &n);
-    for (size_t i = 0; i < n && r >= 0; i++) {
-        struct session *session;
-        struct connection *connection;
-        if (!host_find_sid(events->host, sids[i], &session, &connection))
+    for (size_t i = 0; i < n && r >= 0; i++)
+        if (!host_find_sid(events->host, sids[i]))
             refresh(events, sids[i]);
-    }
     return r;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,11 @@
 #include "iscsi/identity.h"
 #include "iscsi/openiscsi.h"
 #include "service/host.h"
+#include "service/maps.h"
+#include "service/publish.h"
+#include "service/reconcile.h"
 #include "service/settings.h"
+#include "service/views.h"
 
 DEFINE_CLEANUP(struct kernel_session *, kernel_session_free);
 
@@ -68,6 +73,7 @@ static void session_free(struct session *session)
         connection_free(session->connections[i]);
     free(session->connections);
     store_policy_free(session->policy);
+    free(session->maps);
     free(session->initiator);
     free(session->target);
     free(session);
@@ -240,19 +246,18 @@ static void number_connections(struct session *session)
     qsort(session->connections, session->n_connections, sizeof(void *), compare_ids);
 }
 
-bool host_find_sid(struct host *host, uint32_t sid, struct session **ret_session,
-                   struct connection **ret_connection)
+static int compare_sids(const void *a, const void *b)
 {
-    for (size_t i = 0; i < host->n_sessions; i++) {
-        struct session *session = host->sessions[i];
-        for (size_t k = 0; k < session->n_connections; k++)
-            if (session->connections[k]->kernel->sid == sid) {
-                *ret_session = session;
-                *ret_connection = session->connections[k];
-                return true;
-            }
-    }
-    return false;
+    const struct connection *x = a, *y = b;
+    return (x->kernel->sid > y->kernel->sid) - (x->kernel->sid < y->kernel->sid);
+}
+
+struct connection *host_find_sid(struct host *host, uint32_t sid)
+{
+    struct kernel_session kernel = {.sid = sid};
+    const struct connection key = {.kernel = &kernel};
+    struct connection **found = tfind(&key, &host->connections_by_sid, compare_sids);
+    return found ? *found : NULL;
 }
 
 void host_drop_if_empty(struct host *host, struct session *session)
@@ -266,12 +271,15 @@ void host_drop_if_empty(struct host *host, struct session *session)
         host->observer.session_removed(id, host->observer.userdata);
 }
 
-static void remove_connection(struct host *host, struct session *session,
-                              struct connection *connection)
+static void remove_connection(struct host *host, struct connection *connection)
 {
+    struct session *session = connection->session;
+
+    tdelete(connection, &host->connections_by_sid, compare_sids);
     remove_item((void **)session->connections, &session->n_connections, connection);
     connection_free(connection);
     number_connections(session);
+    views_connections_changed(session);
     host_drop_if_empty(host, session);
 }
 
@@ -306,33 +314,42 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
     _cleanup_(connection_freep) struct connection *connection = calloc(1, sizeof(*connection));
     if (!connection)
         return -ENOMEM;
-    r = insert_sorted((void ***)&session->connections, &session->n_connections, connection);
-    if (r < 0)
-        return r;
+    connection->session = session;
     connection->kernel = kernel;
+    kernel_session_state(kernel->sid, &connection->state);
+    if (!tsearch(connection, &host->connections_by_sid, compare_sids)) {
+        connection->kernel = NULL;
+        return -ENOMEM;
+    }
+    r = insert_sorted((void ***)&session->connections, &session->n_connections, connection);
+    if (r < 0) {
+        tdelete(connection, &host->connections_by_sid, compare_sids);
+        connection->kernel = NULL; /* the caller's */
+        return r;
+    }
     (void)TAKE_PTR(connection);
     number_connections(session);
 
     r = host_reload_guid(host, host_adapter(host, session->adapter_id));
     if (r < 0)
         log_warning("The tags of %s cannot be read: %s.", session->target, strerror(-r));
-    if (is_new && host->observer.session_added)
+    if (!is_new)
+        views_connections_changed(session);
+    else if (host->observer.session_added)
         host->observer.session_added(session, host->observer.userdata);
     return 0;
 }
 
 int host_refresh_sid(struct host *host, uint32_t sid)
 {
-    struct session *session = NULL;
-    struct connection *connection = NULL;
     _cleanup_(kernel_session_freep) struct kernel_session *kernel = NULL;
-    bool known = host_find_sid(host, sid, &session, &connection);
+    struct connection *known = host_find_sid(host, sid);
 
     int r = kernel_session_read(host->iscsi, sid, &kernel);
     set_unidentified(host, sid, r == -EAGAIN);
     if (r == -ENOENT) {
         if (known)
-            remove_connection(host, session, connection);
+            remove_connection(host, known);
         return 0;
     }
     if (r == -EAGAIN)
@@ -341,9 +358,9 @@ int host_refresh_sid(struct host *host, uint32_t sid)
         return r;
 
     if (known) {
-        if (same_nexus(session, kernel) && same_portal(connection->kernel, kernel))
+        if (same_nexus(known->session, kernel) && same_portal(known->kernel, kernel))
             return 0;
-        remove_connection(host, session, connection); /* the number was used again */
+        remove_connection(host, known); /* the number was used again */
     }
     r = add_connection(host, kernel);
     if (r >= 0)
@@ -396,10 +413,17 @@ static int load_sessions(struct host *host)
     return 0;
 }
 
+/* The tree does not own what it finds. */
+static void keep(void *connection)
+{
+}
+
 struct host *host_free(struct host *host)
 {
     if (!host)
         return NULL;
+    publisher_free(host);
+    reconciler_free(host);
     for (size_t i = 0; i < host->n_sessions; i++)
         session_free(host->sessions[i]);
     for (size_t i = 0; i < host->n_adapters; i++)
@@ -407,6 +431,8 @@ struct host *host_free(struct host *host)
     free(host->sessions);
     free(host->adapters);
     free(host->unidentified);
+    tdestroy(host->connections_by_sid, keep);
+    maps_free_all(host);
     free(host->initiator);
     if (host->iscsi)
         iscsi_context_free(host->iscsi);

@@ -16,12 +16,38 @@
 #include "store/store.h"
 
 struct host;
+struct host_map;
 
 struct connection {
     uint64_t id; /* UniqueConnectionId */
+    struct session *session;
     struct kernel_session *kernel;
+    struct kernel_session_state state; /* as clients were last told */
     bool has_tag; /* its node record has one */
     uint8_t tag[GUID_SIZE];
+};
+
+/* Whether the live tables mean the session's policy. */
+enum agreement {
+    AGREEMENT_APPLIED,   /* they do, or none is chosen */
+    AGREEMENT_PENDING,   /* a map differs, or there is none yet */
+    AGREEMENT_CONTESTED, /* somebody's configuration wins; it is left alone until that changes */
+};
+
+/* Whether multipathd would build the same groups. */
+enum mpathd_agreement {
+    MPATHD_AGREES,  /* it would, or no policy is chosen */
+    MPATHD_PENDING, /* it has not been told yet */
+    MPATHD_ALONE,   /* it cannot be told: the service holds the policy by itself */
+};
+
+/* What a session's policy looks like from outside (service/views.h). */
+struct session_view {
+    uint32_t policy; /* 0: none */
+    enum agreement agreement;
+    enum mpathd_agreement mpathd;
+    char reason[256]; /* why one of the two is not the best; empty where both are */
+    uint32_t n_reapplied;
 };
 
 struct session {
@@ -33,6 +59,11 @@ struct session {
     size_t n_connections;
     struct store_policy *policy; /* the one chosen, NULL: none */
     bool busy;                   /* a change to it runs */
+    bool given_up;               /* policy 6 was asked for: `policy` does not count any more */
+    struct host_map **maps; /* those over its disks */
+    size_t n_maps;
+    uint32_t n_reapplied; /* maps that got their table again without a request */
+    struct session_view shown; /* as clients were last told */
     struct host *host;
 };
 
@@ -46,9 +77,21 @@ struct adapter {
     struct host *host;
 };
 
-/* Who wants to know that objects have come or gone; called after the model has changed. */
+/* What of a session has changed, as bits. */
+enum session_change {
+    CHANGED_POLICY = 1 << 0,
+    CHANGED_AGREEMENT = 1 << 1,
+    CHANGED_MPATHD = 1 << 2,
+    CHANGED_REASON = 1 << 3,
+    CHANGED_REAPPLIED = 1 << 4,
+    CHANGED_CONNECTIONS = 1 << 5,
+    CHANGED_MAPS = 1 << 6,
+};
+
+/* Who wants to know what has come, changed or gone; called after the model has changed. */
 struct host_observer {
     void (*adapter_added)(const struct adapter *adapter, void *userdata);
+    void (*session_changed)(const struct session *session, unsigned changes, void *userdata);
     void (*session_added)(const struct session *session, void *userdata);
     void (*session_removed)(uint64_t id, void *userdata);
     void *userdata;
@@ -63,6 +106,11 @@ struct host {
     size_t n_adapters;
     struct session **sessions; /* ascending by ID */
     size_t n_sessions;
+    void *connections_by_sid; /* a tree of tsearch(3) */
+    void *maps_by_dev;        /* likewise, of struct host_map */
+    void *maps_by_wwid;
+    struct reconciler *reconciler; /* NULL until it is started */
+    struct publisher *publisher;   /* likewise */
     uint32_t *unidentified; /* sids whose login has not come far enough to say who they are */
     size_t n_unidentified;
     bool highest_first; /* Manager.PathWeightOrder */
@@ -80,9 +128,8 @@ struct adapter *host_adapter(struct host *host, uint64_t id);
 struct session *host_session(struct host *host, uint64_t id);
 struct connection *session_connection(const struct session *session, uint64_t id);
 
-/* The session and connection of a kernel session; false: not known. */
-bool host_find_sid(struct host *host, uint32_t sid, struct session **ret_session,
-                   struct connection **ret_connection);
+/* The connection that a kernel session is, NULL: not known. */
+struct connection *host_find_sid(struct host *host, uint32_t sid);
 
 /* A kernel session may have come, changed or gone: looks at that one. */
 int host_refresh_sid(struct host *host, uint32_t sid);

@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-device.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "plan/plan.h"
 #include "service/lb-change.h"
-#include "service/lb-maps.h"
+#include "service/lb-plan.h"
+#include "service/map-change.h"
+#include "service/publish.h"
+#include "service/reconcile.h"
 #include "service/transaction.h"
 #include "wmi/status.h"
 
@@ -68,15 +70,6 @@ static void log_result(const struct requester *who, uint64_t session_id, uint32_
              (unsigned)who->uid, (int)who->pid, names, status_symbol(status));
 }
 
-static void log_failures(const struct map_change *maps, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (maps[i].result.error < 0)
-            log_warning("Map %s: %s failed: %s%s", maps[i].before->name,
-                        swap_stage_text(maps[i].result.stage), strerror(-maps[i].result.error),
-                        maps[i].state == MAP_LOST ? "; it could not be put back" : "");
-}
-
 /* The tables carry the policy already: a store that fails does not undo it. */
 static uint32_t save(struct change *change, struct session *session)
 {
@@ -109,6 +102,30 @@ static uint32_t status_of_result(enum transaction_result result)
     }
 }
 
+static uint32_t status_of_errno(int r)
+{
+    if (r >= 0)
+        return STATUS_SUCCESS;
+    return r == -EOPNOTSUPP ? ISDSC_LB_POLICY_NOT_SUPPORTED
+           : r == -ENOMEM   ? ISDSC_OUT_OF_RESOURCES
+                            : ISDSC_INITIATOR_ERROR;
+}
+
+/* The end of a request: the answer, and then what follows from it. */
+static void finish(struct change *change, struct session *session, const struct map_change *maps,
+                   size_t n_maps, uint32_t status)
+{
+    struct host *host = change->host;
+
+    log_result(&change->who, change->session_id, change->policy, maps, n_maps, status);
+    session->busy = false;
+    session->given_up = false;
+    host->n_changes--;
+    change->done(status, change->userdata);
+    reconcile_changed(host, session);
+    host_drop_if_empty(host, session);
+}
+
 static void on_transaction_done(enum transaction_result result, const struct map_change *maps,
                                 size_t n_maps, void *userdata)
 {
@@ -119,75 +136,122 @@ static void on_transaction_done(enum transaction_result result, const struct map
     if (status == STATUS_SUCCESS)
         status = save(change, session);
     else
-        log_failures(maps, n_maps);
-    log_result(&change->who, change->session_id, change->policy, maps, n_maps, status);
-
-    session->busy = false;
-    change->host->n_changes--;
-    change->done(status, change->userdata);
-    host_drop_if_empty(change->host, session);
+        map_changes_log(maps, n_maps);
+    finish(change, session, maps, n_maps, status);
 }
 
-/* Whether udev's database says that the map's partitions are not to be mapped. */
-static bool skips_kpartx(dev_t dev)
+/* What a map is to carry: the choice, else what policies of other sessions want, else its own. */
+static int plan_one(const struct change *change, const struct map_look *look,
+                    struct mp_table **ret)
 {
-    _cleanup_(sd_device_unrefp) sd_device *device = NULL;
-    const char *value;
-
-    return sd_device_new_from_devnum(&device, 'b', dev) >= 0 &&
-           sd_device_get_property_value(device, "DM_SUBSYSTEM_UDEV_FLAG1", &value) >= 0 &&
-           strcmp(value, "1") == 0;
-}
-
-/* Fills in what is to become of a map whose `before` is there. */
-static int plan_one(struct host *host, const struct session *session,
-                    const struct store_policy *chosen, struct map_change *map)
-{
-    struct mp_table *after = NULL;
-
-    int r = lb_plan_map(host, map->before, session, chosen, &after);
-    if (r < 0 && r != -ENODATA)
+    const struct session *session = host_session(change->host, change->session_id);
+    int r = change->chosen ? lb_plan_choice(look, session, change->chosen, ret)
+                           : lb_plan(look, ret);
+    if (r != -ENODATA)
         return r;
-    mp_table_free(map->after);
-    map->after = after; /* no policy is left: multipathd's own */
-    map->skip_kpartx = skips_kpartx(map->before->dev);
+    *ret = NULL;
     return 0;
 }
 
 static int on_stale_map(struct map_change *map, void *userdata)
 {
-    struct change *change = userdata;
-    struct dm_map *now = NULL;
+    const struct change *change = userdata;
+    _cleanup_(map_look_done) struct map_look look = {0};
+    struct mp_table *after = NULL;
 
-    int r = dm_map_read(map->before->dev, &now);
+    int r = map_look_read(change->host, map->before->dev, &look);
+    if (r >= 0)
+        r = plan_one(change, &look, &after);
     if (r < 0)
         return r;
-    dm_map_free(map->before);
-    map->before = now;
-    return plan_one(change->host, host_session(change->host, change->session_id), change->chosen,
-                    map);
+    map_change_init(map, TAKE_PTR(look.map), after);
+    return 0;
 }
 
-/* Takes the maps over from `from`. */
-static int plan_all(struct host *host, const struct session *session,
-                    const struct store_policy *chosen, struct session_maps *from,
-                    struct map_change **ret, size_t *ret_n)
+static int plan_all(const struct change *change, struct map_change **ret, size_t *ret_n)
 {
-    struct map_change *maps = calloc(from->n + 1, sizeof(*maps));
-    int r = maps ? 0 : -ENOMEM;
+    _cleanup_(session_maps_done) struct session_maps looks = {0};
 
-    for (size_t i = 0; i < from->n && r >= 0; i++) {
-        maps[i].before = TAKE_PTR(from->maps[i]);
-        r = plan_one(host, session, chosen, &maps[i]);
-    }
-    if (r < 0) {
-        if (maps)
-            map_changes_free(maps, from->n);
+    int r = session_maps_read(host_session(change->host, change->session_id), &looks);
+    if (r < 0)
         return r;
+    struct map_change *maps = calloc(looks.n + 1, sizeof(*maps));
+    if (!maps)
+        return -ENOMEM;
+    for (size_t i = 0; i < looks.n; i++) {
+        struct mp_table *after = NULL;
+        r = plan_one(change, &looks.looks[i], &after);
+        if (r < 0) {
+            map_changes_free(maps, i);
+            return r;
+        }
+        map_change_init(&maps[i], TAKE_PTR(looks.looks[i].map), after);
     }
     *ret = maps;
-    *ret_n = from->n;
+    *ret_n = looks.n;
     return 0;
+}
+
+static const struct transaction_calls calls = {
+    .replan = on_stale_map,
+    .done = on_transaction_done,
+};
+
+/* Nobody else changes the maps now, and multipathd knows what it has to: from here on to the end. */
+static void change_maps(struct change *change)
+{
+    struct session *session = host_session(change->host, change->session_id);
+    struct map_change *maps = NULL;
+    size_t n_maps = 0;
+
+    int r = plan_all(change, &maps, &n_maps);
+    if (r >= 0) {
+        r = transaction_start(change->host->event, maps, n_maps, &calls, change);
+        if (r >= 0)
+            return;
+        map_changes_free(maps, n_maps);
+    }
+    finish(change, session, NULL, 0, status_of_errno(r));
+    change_free(change);
+}
+
+static void on_published(int r, void *userdata)
+{
+    struct change *change = userdata;
+
+    if (r >= 0) {
+        change_maps(change);
+        return;
+    }
+    log_warning("The maps cannot be given back: %s", publish_error(change->host) ?: strerror(-r));
+    finish(change, host_session(change->host, change->session_id), NULL, 0,
+           ISDSC_INITIATOR_ERROR);
+    change_free(change);
+}
+
+/*
+ * Maps that go back to multipathd's own configuration do so by its hand, which must not hold our
+ * entries for them any more.
+ */
+static void on_idle(void *userdata)
+{
+    struct change *change = userdata;
+    struct host *host = change->host;
+    struct session *session = host_session(host, change->session_id);
+
+    if (change->chosen) {
+        change_maps(change);
+        return;
+    }
+    session->given_up = true;
+    if (!session->policy) {
+        change_maps(change);
+        return;
+    }
+    reconcile_entries(host, session);
+    int r = publish_and_wait(host, on_published, change);
+    if (r < 0)
+        on_published(r, change);
 }
 
 /* The policy as it is kept: only what the policy uses (Windows' sample stores no more). */
@@ -224,18 +288,8 @@ static int choose(const struct host *host, const struct session *session,
     return 0;
 }
 
-static uint32_t status_of_errno(int r)
-{
-    if (r >= 0)
-        return STATUS_SUCCESS;
-    return r == -EOPNOTSUPP ? ISDSC_LB_POLICY_NOT_SUPPORTED
-           : r == -ENOMEM   ? ISDSC_OUT_OF_RESOURCES
-                            : ISDSC_INITIATOR_ERROR;
-}
-
 /* Rows 1 to 11. What costs a look at the host is looked at only when the rest has passed. */
-static uint32_t check(const struct lb_request *request, const struct session *session,
-                      struct session_maps *ret_maps)
+static uint32_t check(const struct lb_request *request, const struct session *session)
 {
     struct lb_session facts = {.known = session, .any_up = true, .has_map = true};
     _cleanup_free_ uint64_t *ids = NULL;
@@ -261,50 +315,30 @@ static uint32_t check(const struct lb_request *request, const struct session *se
         kernel_session_state(session->connections[i]->kernel->sid, &state);
         facts.any_up = state.status == LB_CONNECTED;
     }
-    int r = session_maps_read(session, ret_maps);
+    int r = session_has_map(session, &facts.has_map);
     if (r < 0)
         return status_of_errno(r);
-    facts.has_map = ret_maps->n > 0;
     return lb_check(request, &facts);
 }
 
-/* Everything up to the first change; a status other than success ends the request. */
+/* Rows 1 to 11, and what of row 12 is the kernel's. A status other than success ends the request. */
 static uint32_t prepare(struct host *host, const struct lb_request *request,
-                        const struct session *session, struct store_policy **ret_chosen,
-                        struct map_change **ret_maps, size_t *ret_n)
+                        const struct session *session, struct store_policy **ret_chosen)
 {
-    _cleanup_(session_maps_done) struct session_maps maps = {0};
-    _cleanup_(store_policy_freep) struct store_policy *chosen = NULL;
-
-    uint32_t status = check(request, session, &maps);
-    if (status != STATUS_SUCCESS)
+    uint32_t status = check(request, session);
+    if (status != STATUS_SUCCESS || request->policy == LB_VENDOR_SPECIFIC)
         return status;
-    if (request->policy != LB_VENDOR_SPECIFIC) {
-        if (!dm_selector_available(plan_selector((enum lb_policy)request->policy)))
-            return ISDSC_LB_POLICY_NOT_SUPPORTED;
-        int r = choose(host, session, request, &chosen);
-        if (r < 0)
-            return status_of_errno(r);
-    }
-
-    status = status_of_errno(plan_all(host, session, chosen, &maps, ret_maps, ret_n));
-    if (status == STATUS_SUCCESS)
-        *ret_chosen = TAKE_PTR(chosen);
-    return status;
+    if (!dm_selector_available(plan_selector((enum lb_policy)request->policy)))
+        return ISDSC_LB_POLICY_NOT_SUPPORTED;
+    return status_of_errno(choose(host, session, request, ret_chosen));
 }
 
-static const struct transaction_calls calls = {
-    .replan = on_stale_map,
-    .done = on_transaction_done,
-};
-
-/* From here on the transaction answers. */
-static int start(struct host *host, struct session *session, struct change *change,
-                 struct map_change *maps, size_t n_maps)
+/* From here on the change answers. */
+static int start(struct host *host, struct session *session, struct change *change)
 {
     session->busy = true;
     host->n_changes++;
-    int r = transaction_start(host->event, maps, n_maps, &calls, change);
+    int r = reconcile_when_idle(host, session->id, on_idle, change);
     if (r < 0) {
         session->busy = false;
         host->n_changes--;
@@ -316,14 +350,12 @@ void lb_change(struct host *host, const struct adapter *adapter, const struct lb
                const struct requester *who, lb_change_done_t done, void *userdata)
 {
     _cleanup_(store_policy_freep) struct store_policy *chosen = NULL;
-    struct map_change *maps = NULL;
-    size_t n_maps = 0;
 
     struct session *session = host_session(host, request->session_id);
     if (session && session->adapter_id != adapter->id)
         session = NULL;
 
-    uint32_t status = prepare(host, request, session, &chosen, &maps, &n_maps);
+    uint32_t status = prepare(host, request, session, &chosen);
     struct change *change = NULL;
     if (status == STATUS_SUCCESS) {
         change = host->n_changes < CHANGES_MAX ? calloc(1, sizeof(*change)) : NULL;
@@ -339,14 +371,12 @@ void lb_change(struct host *host, const struct adapter *adapter, const struct lb
             .done = done,
             .userdata = userdata,
         };
-        if (start(host, session, change, maps, n_maps) >= 0)
+        if (start(host, session, change) >= 0)
             return;
         change_free(change);
         status = ISDSC_OUT_OF_RESOURCES;
     }
 
-    if (maps)
-        map_changes_free(maps, n_maps);
     log_result(who, request->session_id, request->policy, NULL, 0, status);
     done(status, userdata);
 }

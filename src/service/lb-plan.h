@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The multipath maps of a session, and the table that each must have. */
+/* The table that a map must have under the policies in force (plan/plan.h on the host's model). */
 
-#include <stddef.h>
+#include <stdbool.h>
 
-#include "multipath/dm.h"
 #include "service/host.h"
+#include "service/map-look.h"
 
-struct session_maps {
-    struct dm_map **maps;
-    size_t n;
-};
-
-/* Reads every map over the session's disks, live. Maps that vanish meanwhile are left out. */
-int session_maps_read(const struct session *session, struct session_maps *ret);
-void session_maps_done(struct session_maps *maps);
+/* Whether the policy of a session counts for its maps. */
+static inline bool session_has_policy(const struct session *session)
+{
+    return session->policy && !session->given_up;
+}
 
 /*
- * Plans the table of a map under all policies in force, with `policy` (NULL: none) standing in
- * for the one of `session`. -ENODATA: no policy concerns the map, it is the host's own.
- * -EOPNOTSUPP: the array's access states forbid it.
+ * Plans the table of a map under all policies in force. -ENODATA: none concerns the map, it is the
+ * host's own.
  */
-int lb_plan_map(struct host *host, const struct dm_map *map, const struct session *session,
-                const struct store_policy *policy, struct mp_table **ret);
+int lb_plan(const struct map_look *look, struct mp_table **ret);
 
-/* Whether the live table means the policies in force, the session's own one included. */
-bool lb_map_agrees(struct host *host, const struct dm_map *map, const struct session *session);
+/*
+ * The same with `policy`, not in force yet, standing in for the one of `session`. -EOPNOTSUPP: the
+ * array's access states forbid to choose it.
+ */
+int lb_plan_choice(const struct map_look *look, const struct session *session,
+                   const struct store_policy *policy, struct mp_table **ret);
+
+/* Whether the live table means the policies in force. */
+bool lb_agrees(const struct map_look *look);

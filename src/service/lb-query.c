@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "basic/macros.h"
-#include "iscsi/disk.h"
 #include "plan/classify.h"
+#include "service/lb-plan.h"
 #include "service/lb-query.h"
 
 void lb_answer_done(struct lb_answer *answer)
@@ -13,58 +13,37 @@ void lb_answer_done(struct lb_answer *answer)
     *answer = (struct lb_answer){0};
 }
 
-const struct dm_map *lb_disagreeing_map(struct host *host, const struct session *session,
-                                        const struct session_maps *maps)
-{
-    for (size_t i = 0; session->policy && i < maps->n; i++)
-        if (!lb_map_agrees(host, maps->maps[i], session))
-            return maps->maps[i];
-    return NULL;
-}
-
 /* The session's own paths in one map; `ret` has room for all paths of the map. */
-static int own_paths(struct host *host, const struct session *session, const struct dm_map *map,
-                     struct classify_path *ret, size_t *ret_n)
+static size_t own_paths(const struct session *session, const struct map_look *look,
+                        struct classify_path *ret)
 {
     size_t n = 0;
 
-    for (size_t g = 0; g < map->table->n_groups; g++)
-        for (size_t p = 0; p < map->table->groups[g].n_paths; p++) {
-            dev_t dev = map->table->groups[g].paths[p];
-            struct session *owner;
-            struct connection *connection;
-            struct scsi_disk disk;
-            int r = scsi_disk_read(dev, &disk);
-            if (r < 0)
-                return r;
-            if (disk.sid != NO_SID && host_find_sid(host, disk.sid, &owner, &connection) &&
-                owner == session)
-                ret[n++] = (struct classify_path){dev, connection->id, disk.access};
-        }
-    *ret_n = n;
-    return 0;
+    for (size_t i = 0; i < look->n_paths; i++) {
+        const struct map_path *path = &look->paths[i];
+        if (path->connection && path->connection->session == session)
+            ret[n++] = (struct classify_path){path->dev, path->connection->id, path->disk.access};
+    }
+    return n;
 }
 
 /* Adds what one map amounts to. `roles` has room for all of the session's connections. */
-static int classify_one(struct host *host, const struct session *session, const struct dm_map *map,
+static int classify_one(const struct session *session, const struct map_look *look,
                         uint32_t *policy, struct classify_role *roles, size_t *n_roles)
 {
-    size_t room = mp_table_n_paths(map->table) + 1, n;
-    _cleanup_free_ struct classify_path *paths = calloc(room, sizeof(*paths));
-    _cleanup_free_ struct classify_role *more = calloc(room, sizeof(*more));
+    _cleanup_free_ struct classify_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
+    _cleanup_free_ struct classify_role *more = calloc(look->n_paths + 1, sizeof(*more));
     if (!paths || !more)
         return -ENOMEM;
 
-    int r = own_paths(host, session, map, paths, &n);
-    if (r < 0)
-        return r;
-    enum lb_policy found = classify_map(map->table, paths, n, more);
+    size_t n = own_paths(session, look, paths);
+    enum lb_policy found = classify_map(look->map->table, paths, n, more);
     *policy = classify_merge((enum lb_policy)*policy, roles, n_roles, found, more, n);
     return 0;
 }
 
-static int classify_session(struct host *host, const struct session *session,
-                            const struct session_maps *maps, struct lb_answer *answer)
+static int classify_session(const struct session *session, const struct session_maps *maps,
+                            struct lb_answer *answer)
 {
     uint32_t policy = 0;
     size_t n_roles = 0;
@@ -74,7 +53,7 @@ static int classify_session(struct host *host, const struct session *session,
         return -ENOMEM;
 
     for (size_t i = 0; i < maps->n; i++) {
-        int r = classify_one(host, session, maps->maps[i], &policy, roles, &n_roles);
+        int r = classify_one(session, &maps->looks[i], &policy, roles, &n_roles);
         if (r < 0)
             return r;
     }
@@ -139,7 +118,15 @@ static struct lb_path describe_connection(const struct connection *connection)
     };
 }
 
-int lb_query(struct host *host, const struct session *session, struct lb_answer *ret)
+static bool all_agree(const struct session_maps *maps)
+{
+    for (size_t i = 0; i < maps->n; i++)
+        if (!lb_agrees(&maps->looks[i]))
+            return false;
+    return maps->n > 0;
+}
+
+int lb_query(const struct session *session, struct lb_answer *ret)
 {
     _cleanup_(session_maps_done) struct session_maps maps = {0};
     _cleanup_(lb_answer_done) struct lb_answer answer = {0};
@@ -153,10 +140,10 @@ int lb_query(struct host *host, const struct session *session, struct lb_answer 
     int r = session_maps_read(session, &maps);
     if (r < 0)
         return r;
-    if (session->policy && maps.n > 0 && !lb_disagreeing_map(host, session, &maps))
+    if (session->policy && all_agree(&maps))
         answer_chosen(session->policy, &answer);
     else
-        r = classify_session(host, session, &maps, &answer);
+        r = classify_session(session, &maps, &answer);
     if (r < 0)
         return r;
 

@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #include "service/host.h"
-#include "service/lb-maps.h"
 #include "wmi/policy.h"
 
 /* ISCSI_Supported_LB_Policies of one session: a path for each connection, ascending by ID. */
@@ -21,12 +20,5 @@ struct lb_answer {
  * The policy that was chosen while every map means it, otherwise the one that the tables amount
  * to; 6 where that is none, or there is no map.
  */
-int lb_query(struct host *host, const struct session *session, struct lb_answer *ret);
+int lb_query(const struct session *session, struct lb_answer *ret);
 void lb_answer_done(struct lb_answer *answer);
-
-/*
- * The first map that does not mean the session's policy; NULL: all do, or none is chosen. What it
- * points to belongs to `maps`.
- */
-const struct dm_map *lb_disagreeing_map(struct host *host, const struct session *session,
-                                        const struct session_maps *maps);

@@ -207,13 +207,15 @@ _Noreturn static void run_service(const struct harness *harness, const char *sta
                                   int log_fd)
 {
     const char *program = getenv("ISCSI_WMID");
-    char notify[64];
+    char notify[64], configuration[64];
 
     snprintf(notify, sizeof(notify), "%s/notify", harness->directory);
+    snprintf(configuration, sizeof(configuration), "%s/multipath/conf.d", harness->directory);
     hide_host();
     dup2(log_fd, STDERR_FILENO);
     setenv("DBUS_SYSTEM_BUS_ADDRESS", harness->address, 1);
     setenv("NOTIFY_SOCKET", notify, 1);
+    setenv("CONFIGURATION_DIRECTORY", configuration, 1);
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");
     if (state_directory)

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The one file of ours in multipathd's configuration directory, and the files of others beside it.
+ * The directory is $CONFIGURATION_DIRECTORY (systemd sets it), else what the build says. These
+ * functions may wait for the disk: for child processes.
+ */
+
+#include <limits.h>
+#include <stdbool.h>
+
+#define DROP_IN_NAME "90-iscsi-wmi.conf"
+
+/* The directory, conf.d. */
+const char *drop_in_directory(void);
+
+/* The main file, beside the directory's parent: multipath.conf. */
+int drop_in_main_file(char ret[PATH_MAX]);
+
+/*
+ * Makes `text` the file's content, NULL: removes the file. 1: it was changed, 0: it was so already.
+ * The old file or the new one is there at any moment, never a part of one: the new one is written
+ * outside the directory (multipathd watches it, and reads only names that end in .conf) and
+ * renamed. Otherwise a negative errno, and the old file stays.
+ */
+int drop_in_write(const char *text);
+
+/*
+ * Calls func for each other file of multipathd's configuration, in the order in which it reads
+ * them: multipath.conf, then the directory's *.conf by name. `later`: read after ours. Ends when
+ * func returns other than 0, and returns that. Files that cannot be read are left out. -ENOMEM.
+ */
+int drop_in_each_other(int (*func)(const char *path, bool later, const char *text, void *userdata),
+                       void *userdata);

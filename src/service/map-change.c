@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+#include <systemd/sd-device.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "service/lb-plan.h"
+#include "service/map-change.h"
+
+/* Whether udev's database says that the map's partitions are not to be mapped. */
+static bool skips_kpartx(dev_t dev)
+{
+    _cleanup_(sd_device_unrefp) sd_device *device = NULL;
+    const char *value;
+
+    return sd_device_new_from_devnum(&device, 'b', dev) >= 0 &&
+           sd_device_get_property_value(device, "DM_SUBSYSTEM_UDEV_FLAG1", &value) >= 0 &&
+           strcmp(value, "1") == 0;
+}
+
+void map_change_init(struct map_change *change, struct dm_map *before, struct mp_table *after)
+{
+    dm_map_free(change->before);
+    mp_table_free(change->after);
+    change->before = before;
+    change->after = after;
+    change->skip_kpartx = skips_kpartx(before->dev);
+}
+
+int map_change_plan_again(struct host *host, struct map_change *change)
+{
+    _cleanup_(map_look_done) struct map_look look = {0};
+    struct mp_table *after = NULL;
+
+    int r = map_look_read(host, change->before->dev, &look);
+    if (r >= 0)
+        r = lb_plan(&look, &after);
+    if (r < 0)
+        return r;
+    map_change_init(change, TAKE_PTR(look.map), after);
+    return 0;
+}
+
+void map_changes_log(const struct map_change *changes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (changes[i].result.error < 0)
+            log_warning("Map %s: %s failed: %s%s", changes[i].before->name,
+                        swap_stage_text(changes[i].result.stage),
+                        strerror(-changes[i].result.error),
+                        changes[i].state == MAP_LOST ? "; it could not be put back" : "");
+}

@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "plan/entry.h"
+#include "service/lb-plan.h"
+#include "service/map-change.h"
+#include "service/maps.h"
+#include "service/publish.h"
+#include "service/reconcile.h"
+#include "service/transaction.h"
+#include "service/views.h"
+
+#define SETTLE_USEC 50000U        /* multipathd's reloads come in bursts */
+#define STATES_USEC 1000000U      /* between looks at connections that are down */
+#define RETRY_USEC 1000000U       /* after a failure, doubled each time */
+#define LOOKS_FOR_ACCESS 5U       /* the first after this long, the next after twice as long, ... */
+#define LOOK_FOR_ACCESS_USEC 1000000U
+#define FAILURES_MAX 6U
+#define ROUNDS_MAX 3U /* that do not hold before a map is left alone */
+
+/* A device that is to be looked at. */
+struct due {
+    dev_t dev;
+    uint64_t usec; /* CLOCK_MONOTONIC */
+};
+
+struct waiter {
+    uint64_t session_id;
+    void (*func)(void *userdata);
+    void *userdata;
+};
+
+struct reconciler {
+    struct host *host;
+    sd_event_source *timer, *states_timer;
+    struct due *queue;
+    size_t n_queue;
+    struct waiter *waiters;
+    size_t n_waiters;
+    unsigned n_running;
+};
+
+/* A table on its way to a map. */
+struct repair {
+    struct host *host;
+    dev_t dev;
+};
+
+static void look(struct host *host, dev_t dev);
+
+static uint64_t now(const struct host *host)
+{
+    uint64_t usec = 0;
+    (void)sd_event_now(host->event, CLOCK_MONOTONIC, &usec);
+    return usec;
+}
+
+/* --- The queue ------------------------------------------------------------------------------ */
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void arm(struct reconciler *r)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (size_t i = 0; i < r->n_queue; i++)
+        if (r->queue[i].usec < first)
+            first = r->queue[i].usec;
+    if (first == UINT64_MAX)
+        return;
+    if (!r->timer)
+        (void)sd_event_add_time(r->host->event, &r->timer, CLOCK_MONOTONIC, first, 1000, on_timer,
+                                r);
+    else if (sd_event_source_set_time(r->timer, first) >= 0)
+        (void)sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
+}
+
+/* Asks for a look after `delay`, should an earlier one not be due. */
+static void enqueue(struct host *host, dev_t dev, uint64_t delay)
+{
+    struct reconciler *r = host->reconciler;
+    uint64_t usec = now(host) + delay;
+
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->n_queue; i++)
+        if (r->queue[i].dev == dev) {
+            if (usec < r->queue[i].usec)
+                r->queue[i].usec = usec;
+            arm(r);
+            return;
+        }
+
+    struct due *more = reallocarray(r->queue, r->n_queue + 1, sizeof(*more));
+    if (!more) {
+        log_error("Out of memory: a map is not looked at until its next event.");
+        return;
+    }
+    r->queue = more;
+    more[r->n_queue++] = (struct due){dev, usec};
+    arm(r);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct reconciler *r = userdata;
+
+    for (size_t i = r->n_queue; i > 0; i--) {
+        if (i > r->n_queue || r->queue[i - 1].usec > usec)
+            continue;
+        dev_t dev = r->queue[i - 1].dev;
+        r->queue[i - 1] = r->queue[--r->n_queue];
+        look(r->host, dev);
+    }
+    arm(r);
+    return 0;
+}
+
+/* --- States of connections ------------------------------------------------------------------ */
+
+static int on_states_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* The kernel says when a path fails, but not when its session is back. */
+static void watch_states(struct reconciler *r)
+{
+    if (!r->states_timer)
+        (void)sd_event_add_time_relative(r->host->event, &r->states_timer, CLOCK_MONOTONIC,
+                                         STATES_USEC, 0, on_states_timer, r);
+    else if (sd_event_source_set_time_relative(r->states_timer, STATES_USEC) >= 0)
+        (void)sd_event_source_set_enabled(r->states_timer, SD_EVENT_ONESHOT);
+}
+
+static bool has_connection_down(const struct session *session)
+{
+    for (size_t i = 0; i < session->n_connections; i++)
+        if (session->connections[i]->state.status != LB_CONNECTED)
+            return true;
+    return false;
+}
+
+static int on_states_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct reconciler *r = userdata;
+    bool down = false;
+
+    for (size_t i = 0; i < r->host->n_sessions; i++)
+        if (has_connection_down(r->host->sessions[i]))
+            down = views_read_states(r->host->sessions[i]) || down;
+    if (down)
+        watch_states(r);
+    return 0;
+}
+
+static void read_states(struct host *host, struct session *session)
+{
+    if (views_read_states(session))
+        watch_states(host->reconciler);
+}
+
+/* --- What is owed to a map ------------------------------------------------------------------ */
+
+/* The text by which a client could tell two looks at the map apart. */
+static char *appearance(const struct dm_map *map)
+{
+    _cleanup_free_ char *table = NULL;
+    char *text = NULL;
+    size_t size;
+
+    if (mp_table_format(map->table, &table) < 0)
+        return NULL;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fprintf(out, "%s %s %.*s ", map->name, table, (int)map->status->n_groups,
+            map->status->group_states ?: "");
+    for (size_t i = 0; i < map->status->n_paths; i++)
+        fputc(map->status->paths[i].failed ? 'F' : 'A', out);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static int entry_paths(const struct map_look *look, struct entry_path **ret, size_t *ret_n)
+{
+    struct entry_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
+    if (!paths)
+        return -ENOMEM;
+    *ret_n = 0;
+    for (size_t i = 0; i < look->n_paths; i++) {
+        const struct scsi_disk *disk = &look->paths[i].disk;
+        if (disk->has_address)
+            paths[(*ret_n)++] = (struct entry_path){look->paths[i].dev, disk->host, disk->channel,
+                                                    disk->target, disk->lun};
+    }
+    *ret = paths;
+    return 0;
+}
+
+/*
+ * One group is what multipathd makes by itself of whatever prio it gives to the paths, as long as
+ * their access states are the same, and so are ours. Several need a prio of ours, which counts only
+ * where multipathd does not detect one.
+ */
+static bool needs_device(const struct map_look *look, const struct mp_table *planned)
+{
+    return planned->n_groups > 1 && look->n_paths > 0 && look->paths[0].disk.has_access;
+}
+
+/* Sets the map's part of the drop-in. 1: it is another one than before. */
+static int set_entry(struct host_map *map, const struct map_look *look,
+                     const struct mp_table *planned)
+{
+    _cleanup_free_ struct entry_path *paths = NULL;
+    _cleanup_free_ char *entry = NULL, *vendor = NULL, *product = NULL;
+    const char *alone = NULL;
+    size_t n;
+
+    if (planned) {
+        int r = entry_paths(look, &paths, &n);
+        if (r >= 0)
+            r = entry_multipath(map->wwid, planned, paths, n, &entry, &alone);
+        if (r < 0 && r != -EOPNOTSUPP)
+            return r;
+        if (entry && needs_device(look, planned))
+            (void)scsi_disk_product(look->paths[0].dev, &vendor, &product);
+    }
+    map->alone = alone;
+    if (same_text(entry, map->entry) && same_text(vendor, map->vendor) &&
+        same_text(product, map->product))
+        return 0;
+
+    free(map->entry);
+    free(map->vendor);
+    free(map->product);
+    free(TAKE_PTR(map->rival));
+    map->entry = TAKE_PTR(entry);
+    map->vendor = TAKE_PTR(vendor);
+    map->product = TAKE_PTR(product);
+    map->in_force = false;
+    return 1;
+}
+
+/* --- Repairs -------------------------------------------------------------------------------- */
+
+static void run_waiters(struct reconciler *r)
+{
+    for (size_t i = r->n_waiters; i > 0; i--) {
+        if (i > r->n_waiters)
+            continue;
+        struct waiter waiter = r->waiters[i - 1];
+        const struct session *session = host_session(r->host, waiter.session_id);
+        bool running = false;
+        for (size_t k = 0; session && k < session->n_maps; k++)
+            running = running || session->maps[k]->running;
+        if (running)
+            continue;
+        r->waiters[i - 1] = r->waiters[--r->n_waiters];
+        waiter.func(waiter.userdata);
+    }
+}
+
+static void count_reapplied(struct host *host, const struct host_map *map)
+{
+    for (size_t i = 0; i < map->n_sessions; i++) {
+        struct session *session = host_session(host, map->session_ids[i]);
+        if (session && session_has_policy(session))
+            session->n_reapplied++;
+    }
+}
+
+static int on_stale(struct map_change *change, void *userdata)
+{
+    const struct repair *repair = userdata;
+    return map_change_plan_again(repair->host, change);
+}
+
+static void on_repaired(enum transaction_result result, const struct map_change *change, size_t n,
+                        void *userdata)
+{
+    _cleanup_free_ struct repair *repair = userdata;
+    struct host *host = repair->host;
+    struct host_map *map = maps_find(host, repair->dev);
+    uint64_t delay = 0;
+
+    host->reconciler->n_running--;
+    if (map) {
+        map->running = false;
+        if (result == TRANSACTION_DONE) {
+            map->failures = 0;
+            count_reapplied(host, map);
+            log_notice("Map %s did not mean its policy any more: it was given its path groups "
+                       "again.", map->name);
+        } else if (map->failures++ < FAILURES_MAX) {
+            delay = RETRY_USEC << map->failures;
+            map_changes_log(change, n);
+        } else
+            delay = UINT64_MAX; /* its next event */
+    }
+    if (delay == 0)
+        look(host, repair->dev);
+    else if (delay != UINT64_MAX)
+        enqueue(host, repair->dev, delay);
+    run_waiters(host->reconciler);
+}
+
+static const struct transaction_calls calls = {
+    .replan = on_stale,
+    .done = on_repaired,
+};
+
+/* Gives the map its table; takes the look's map over. */
+static int repair(struct host *host, struct host_map *map, struct map_look *look,
+                  struct mp_table *planned)
+{
+    _cleanup_free_ struct repair *repair = calloc(1, sizeof(*repair));
+    struct map_change *change = calloc(1, sizeof(*change));
+    if (!repair || !change) {
+        free(change);
+        mp_table_free(planned);
+        return -ENOMEM;
+    }
+    *repair = (struct repair){host, map->dev};
+    map_change_init(change, TAKE_PTR(look->map), planned);
+
+    map->running = true;
+    host->reconciler->n_running++;
+    int r = transaction_start(host->event, change, 1, &calls, repair);
+    if (r < 0) {
+        map->running = false;
+        host->reconciler->n_running--;
+        map_changes_free(change, 1);
+        return r;
+    }
+    (void)TAKE_PTR(repair);
+    return 0;
+}
+
+/*
+ * Whether to give the map its table once more. A round counts where somebody who could know better
+ * has made other groups of the same paths: that multipathd has not been told yet is no contest.
+ */
+static bool is_worth_a_round(struct host *host, struct host_map *map)
+{
+    if (map->contested)
+        return false;
+    if (map->entry && !map->in_force && !map->rival && !publish_alone(host))
+        return true;
+    if (map->rounds++ < ROUNDS_MAX)
+        return true;
+    map->contested = true;
+    log_warning("Map %s is given other path groups again and again%s%s: it is left so until "
+                "multipath's configuration or the policy changes.",
+                map->name, map->rival ? ", by " : "", map->rival ?: "");
+    return false;
+}
+
+/* --- Looks ---------------------------------------------------------------------------------- */
+
+static void announce(struct host *host, const uint64_t *session_ids, size_t n, unsigned changes)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct session *session = host_session(host, session_ids[i]);
+        if (session)
+            views_announce(session, changes);
+    }
+}
+
+static void map_is_gone(struct host *host, dev_t dev)
+{
+    const struct host_map *map = maps_find(host, dev);
+    if (!map)
+        return;
+
+    size_t n = map->n_sessions;
+    _cleanup_free_ uint64_t *ids = calloc(n + 1, sizeof(*ids));
+    if (ids)
+        memcpy(ids, map->session_ids, n * sizeof(*ids));
+    maps_lose(host, dev);
+    if (ids)
+        announce(host, ids, n, CHANGED_MAPS);
+}
+
+/* Brings the model up to date. Bits of enum session_change, or a negative errno. */
+static int take(struct host *host, struct host_map *map, const struct map_look *look,
+                const struct mp_table *planned)
+{
+    char *seen = appearance(look->map);
+    if (!seen)
+        return -ENOMEM;
+    bool changed = !same_text(map->appearance, seen);
+    free(map->appearance);
+    map->appearance = seen;
+
+    int r = maps_take_paths(map, look);
+    if (r < 0)
+        return r;
+    if (r > 0) {
+        map->rounds = 0;
+        map->looks_left = LOOKS_FOR_ACCESS;
+    }
+    map->agrees = !planned || mp_table_same_meaning(look->map->table, planned, look->map->status);
+    r = set_entry(map, look, planned);
+    if (r < 0)
+        return r;
+    if (r > 0)
+        publish(host);
+    return changed ? CHANGED_MAPS : 0;
+}
+
+static bool has_iscsi_path(const struct map_look *look)
+{
+    for (size_t i = 0; i < look->n_paths; i++)
+        if (look->paths[i].connection)
+            return true;
+    return false;
+}
+
+/* Whether an array that moves access states about can change what the map must be. */
+static void look_again_for_access(struct host *host, struct host_map *map,
+                                  const struct map_look *look)
+{
+    if (map->looks_left == 0 || !map->entry || look->n_paths == 0 ||
+        !look->paths[0].disk.has_access)
+        return;
+    enqueue(host, map->dev,
+            (uint64_t)LOOK_FOR_ACCESS_USEC << (LOOKS_FOR_ACCESS - map->looks_left));
+    map->looks_left--;
+}
+
+/* Compares a map with what was asked, and gives it its table where they part. */
+static int look_at(struct host *host, struct host_map *map, struct map_look *look)
+{
+    _cleanup_(mp_table_freep) struct mp_table *planned = NULL;
+
+    int r = lb_plan(look, &planned);
+    if (r < 0 && r != -ENODATA)
+        return r;
+    int changes = take(host, map, look, planned);
+    if (changes < 0)
+        return changes;
+    look_again_for_access(host, map, look);
+
+    size_t n = map->n_sessions;
+    if (!map->agrees && !map->running && !maps_is_busy(host, map) && is_worth_a_round(host, map)) {
+        publish(host); /* should multipathd's configuration have made the other groups */
+        return repair(host, map, look, TAKE_PTR(planned));
+    }
+    if (map->running)
+        return 0; /* another look comes at the end of it */
+    for (size_t i = 0; i < n; i++) {
+        struct session *session = host_session(host, map->session_ids[i]);
+        if (!session)
+            continue;
+        read_states(host, session);
+        views_announce(session, (unsigned)changes);
+    }
+    return 0;
+}
+
+static void look(struct host *host, dev_t dev)
+{
+    _cleanup_(map_look_done) struct map_look look = {0};
+    struct host_map *map;
+
+    int r = map_look_read(host, dev, &look);
+    if (is_no_map(r)) {
+        map_is_gone(host, dev);
+        return;
+    }
+    if (r >= 0 && !has_iscsi_path(&look) && !maps_find(host, dev))
+        return;
+    if (r >= 0)
+        r = maps_take(host, &look, &map);
+    if (r >= 0)
+        r = look_at(host, map, &look);
+    if (r < 0) {
+        log_warning("Device %u:%u cannot be compared with its policy: %s.", major(dev), minor(dev),
+                    strerror(-r));
+        map = maps_find(host, dev);
+        if (map && map->failures++ < FAILURES_MAX)
+            enqueue(host, dev, RETRY_USEC << map->failures);
+    }
+}
+
+/* --- What others ask for -------------------------------------------------------------------- */
+
+void reconcile_device(struct host *host, dev_t dev)
+{
+    enqueue(host, dev, SETTLE_USEC);
+}
+
+/* The session's maps that the model knows, and those that the kernel has by now. */
+static void for_each_device(struct host *host, const struct session *session,
+                            void (*func)(struct host *host, dev_t dev))
+{
+    _cleanup_free_ dev_t *devices = NULL;
+    size_t n;
+
+    int r = session_map_devices(session, &devices, &n);
+    if (r < 0) {
+        log_warning("The maps of %s cannot be listed: %s.", session->target, strerror(-r));
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        func(host, devices[i]);
+}
+
+void reconcile_session(struct host *host, const struct session *session)
+{
+    for_each_device(host, session, reconcile_device);
+}
+
+void reconcile_access(struct host *host, const struct session *session)
+{
+    for (size_t i = 0; i < session->n_maps; i++)
+        session->maps[i]->looks_left = LOOKS_FOR_ACCESS;
+    reconcile_session(host, session);
+}
+
+/* Those without a device, whose policy is gone, are looked at by nobody else. */
+static void drop_entries_of_lost_maps(struct host *host, struct session *session)
+{
+    for (size_t i = session->n_maps; i > 0; i--) {
+        struct host_map *map = session->maps[i - 1];
+        if (map->dev || session_has_policy(session))
+            continue;
+        free(TAKE_PTR(map->entry));
+        publish(host);
+        maps_drop_if_idle(host, map);
+    }
+}
+
+void reconcile_changed(struct host *host, struct session *session)
+{
+    for (size_t i = 0; i < session->n_maps; i++) {
+        session->maps[i]->contested = false;
+        session->maps[i]->rounds = 0;
+        session->maps[i]->failures = 0;
+    }
+    for_each_device(host, session, look);
+    drop_entries_of_lost_maps(host, session);
+    views_announce(session, 0);
+}
+
+void reconcile_entries(struct host *host, struct session *session)
+{
+    for_each_device(host, session, look);
+    drop_entries_of_lost_maps(host, session);
+}
+
+static void forget_contest(struct host_map *map, void *userdata)
+{
+    struct host *host = userdata;
+
+    if (!map->dev || (!map->contested && map->rounds == 0))
+        return;
+    map->contested = false;
+    map->rounds = 0;
+    enqueue(host, map->dev, SETTLE_USEC);
+}
+
+void reconcile_configuration(struct host *host)
+{
+    maps_each(host, forget_contest, host);
+    publish(host);
+}
+
+int reconcile_when_idle(struct host *host, uint64_t session_id, void (*func)(void *userdata),
+                        void *userdata)
+{
+    struct reconciler *r = host->reconciler;
+    struct waiter *more = reallocarray(r->waiters, r->n_waiters + 1, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    r->waiters = more;
+    more[r->n_waiters++] = (struct waiter){session_id, func, userdata};
+    run_waiters(r);
+    return 0;
+}
+
+bool reconcile_is_running(const struct host *host)
+{
+    return host->reconciler && host->reconciler->n_running > 0;
+}
+
+int reconciler_new(struct host *host)
+{
+    struct reconciler *r = calloc(1, sizeof(*r));
+    if (!r)
+        return -ENOMEM;
+    r->host = host;
+    host->reconciler = r;
+    for (size_t i = 0; i < host->n_sessions; i++) {
+        read_states(host, host->sessions[i]);
+        for_each_device(host, host->sessions[i], reconcile_device);
+    }
+    return 0;
+}
+
+void reconciler_free(struct host *host)
+{
+    struct reconciler *r = TAKE_PTR(host->reconciler);
+    if (!r)
+        return;
+    sd_event_source_disable_unref(r->timer);
+    sd_event_source_disable_unref(r->states_timer);
+    free(r->queue);
+    free(r->waiters);
+    free(r);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "service/lb-plan.h"
+#include "service/maps.h"
+#include "service/publish.h"
+#include "service/views.h"
+
+/* The worst finding so far; the first reason for it counts. */
+static void worsen_agreement(struct session_view *view, enum agreement agreement)
+{
+    if (agreement > view->agreement)
+        view->agreement = agreement;
+}
+
+__attribute__((format(printf, 2, 3))) static void give_reason(struct session_view *view,
+                                                               const char *format, ...)
+{
+    va_list ap;
+
+    if (view->reason[0])
+        return;
+    va_start(ap, format);
+    vsnprintf(view->reason, sizeof(view->reason), format, ap);
+    va_end(ap);
+}
+
+static void view_kernel(const struct session *session, struct session_view *view)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < session->n_maps; i++) {
+        const struct host_map *map = session->maps[i];
+        if (!map->dev)
+            continue;
+        n++;
+        if (map->contested && map->rival) {
+            worsen_agreement(view, AGREEMENT_CONTESTED);
+            give_reason(view, "%s wins over the policy for map %s.", map->rival, map->name);
+        } else if (map->contested) {
+            worsen_agreement(view, AGREEMENT_CONTESTED);
+            give_reason(view, "Map %s was given other path groups again and again.", map->name);
+        }
+    }
+    for (size_t i = 0; i < session->n_maps; i++) {
+        const struct host_map *map = session->maps[i];
+        if (!map->dev || map->agrees || map->contested)
+            continue;
+        worsen_agreement(view, AGREEMENT_PENDING);
+        give_reason(view, "The table of %s does not mean the policy.", map->name);
+    }
+    if (n == 0) {
+        worsen_agreement(view, AGREEMENT_PENDING);
+        give_reason(view, "There is no multipath map over the session's disks.");
+    }
+}
+
+/* A map that is told to nobody, before one that will be. */
+static void view_mpathd(const struct session *session, struct session_view *view)
+{
+    for (size_t i = 0; i < session->n_maps; i++) {
+        const struct host_map *map = session->maps[i];
+        const char *alone = map->alone ?: map->entry ? publish_alone(session->host) : NULL;
+        if (!map->dev || (!alone && !map->rival))
+            continue;
+        view->mpathd = MPATHD_ALONE;
+        if (alone)
+            give_reason(view, "multipathd cannot be told of map %s: %s", map->name, alone);
+        else
+            give_reason(view, "multipathd builds map %s another way: %s wins.", map->name,
+                        map->rival);
+        return;
+    }
+    for (size_t i = 0; i < session->n_maps; i++) {
+        const struct host_map *map = session->maps[i];
+        if (!map->dev || !map->entry || map->in_force)
+            continue;
+        view->mpathd = MPATHD_PENDING;
+        give_reason(view, "%s", publish_error(session->host)
+                                    ?: "multipathd has not read the policy yet.");
+        return;
+    }
+}
+
+void views_read(const struct session *session, struct session_view *ret)
+{
+    struct session_view view = {.n_reapplied = session->n_reapplied};
+
+    if (session->policy) {
+        view.policy = session->policy->policy;
+        view_kernel(session, &view);
+        view_mpathd(session, &view);
+    }
+    *ret = view;
+}
+
+static unsigned compare(const struct session_view *a, const struct session_view *b)
+{
+    unsigned changes = 0;
+
+    if (a->policy != b->policy)
+        changes |= CHANGED_POLICY;
+    if (a->agreement != b->agreement)
+        changes |= CHANGED_AGREEMENT;
+    if (a->mpathd != b->mpathd)
+        changes |= CHANGED_MPATHD;
+    if (strcmp(a->reason, b->reason) != 0)
+        changes |= CHANGED_REASON;
+    if (a->n_reapplied != b->n_reapplied)
+        changes |= CHANGED_REAPPLIED;
+    return changes;
+}
+
+void views_announce(struct session *session, unsigned changes)
+{
+    const struct host_observer *observer = &session->host->observer;
+    struct session_view view;
+
+    views_read(session, &view);
+    changes |= compare(&session->shown, &view);
+    session->shown = view;
+    if (changes && observer->session_changed)
+        observer->session_changed(session, changes, observer->userdata);
+}
+
+void views_connections_changed(struct session *session)
+{
+    views_announce(session, CHANGED_CONNECTIONS);
+}
+
+bool views_read_states(struct session *session)
+{
+    bool changed = false, down = false;
+
+    for (size_t i = 0; i < session->n_connections; i++) {
+        struct connection *connection = session->connections[i];
+        struct kernel_session_state state;
+        kernel_session_state(connection->kernel->sid, &state);
+        changed = changed || strcmp(state.text, connection->state.text) != 0;
+        down = down || state.status != LB_CONNECTED;
+        connection->state = state;
+    }
+    if (changed)
+        views_connections_changed(session);
+    return down;
+}

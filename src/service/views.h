@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a session's policy looks like from outside, and telling clients when that changes. */
+
+#include "service/host.h"
+
+/* As the model has it, which follows events; nothing is read from the kernel. */
+void views_read(const struct session *session, struct session_view *ret);
+
+/*
+ * Tells the observer what differs from what clients were told last, and `changes` besides (bits of
+ * enum session_change), in one call; does nothing where there is nothing to tell.
+ */
+void views_announce(struct session *session, unsigned changes);
+
+/* A connection has come, gone or got another state. */
+void views_connections_changed(struct session *session);
+
+/*
+ * Reads the states of the session's connections. Whether one is not connected: nobody will say when
+ * that ends, so it has to be looked at again.
+ */
+bool views_read_states(struct session *session);
