@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "basic/fileio.h"
+#include "basic/macros.h"
+#include "multipath/drop-in.h"
+
+/* A directory that stands for /etc, with multipath/conf.d not made yet. */
+static char top[PATH_MAX], conf_d[PATH_MAX + 32];
+
+static const char *path_of(const char *name)
+{
+    static char paths[2][PATH_MAX + 64]; /* rename() wants two */
+    static unsigned i;
+    char *path = paths[i++ % 2];
+
+    snprintf(path, sizeof(paths[0]), "%s/%s", top, name);
+    return path;
+}
+
+static void put(const char *name, const char *text)
+{
+    _cleanup_fclose_ FILE *file = fopen(path_of(name), "we");
+    assert_non_null(file);
+    fputs(text, file);
+}
+
+static void assert_content(const char *expected)
+{
+    _cleanup_free_ char *text = NULL;
+    assert_int_equal(read_text(path_of("multipath/conf.d/" DROP_IN_NAME), 4096, &text), 0);
+    assert_string_equal(text, expected);
+}
+
+static int set_up(void **state)
+{
+    snprintf(top, sizeof(top), "/tmp/test-drop-in-XXXXXX");
+    assert_non_null(mkdtemp(top));
+    snprintf(conf_d, sizeof(conf_d), "%s/multipath/conf.d", top);
+    setenv("CONFIGURATION_DIRECTORY", conf_d, 1);
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    return remove(path);
+}
+
+static int tear_down(void **state)
+{
+    return nftw(top, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void test_write_and_remove(void **state)
+{
+    struct stat before, after;
+
+    assert_int_equal(drop_in_write(NULL), 0); /* nothing there, nothing made */
+    assert_int_equal(access(conf_d, F_OK), -1);
+
+    assert_int_equal(drop_in_write("one\n"), 1);
+    assert_content("one\n");
+    assert_int_equal(stat(path_of("multipath/conf.d/" DROP_IN_NAME), &before), 0);
+    assert_int_equal(before.st_mode & 0777, 0644);
+    assert_int_equal(drop_in_write("one\n"), 0);
+    assert_int_equal(stat(path_of("multipath/conf.d/" DROP_IN_NAME), &after), 0);
+    assert_int_equal(before.st_ino, after.st_ino);
+    assert_int_equal(drop_in_write("two\n"), 1);
+    assert_content("two\n");
+
+    assert_int_equal(drop_in_write(NULL), 1);
+    assert_int_equal(access(path_of("multipath/conf.d/" DROP_IN_NAME), F_OK), -1);
+    assert_int_equal(drop_in_write(NULL), 0);
+}
+
+/* The directory that multipathd watches never sees a half-written file, nor one of another name. */
+static void test_nothing_is_left_beside_it(void **state)
+{
+    assert_int_equal(drop_in_write("one\n"), 1);
+    put("multipath/." DROP_IN_NAME ".abcdef", "left behind by one that was killed");
+    assert_int_equal(drop_in_write("two\n"), 1);
+    assert_int_equal(access(path_of("multipath/." DROP_IN_NAME ".abcdef"), F_OK), -1);
+
+    /* only conf.d is in the directory above, and only the file in conf.d */
+    assert_int_equal(unlink(path_of("multipath/conf.d/" DROP_IN_NAME)), 0);
+    assert_int_equal(rmdir(conf_d), 0);
+    assert_int_equal(rmdir(path_of("multipath")), 0);
+}
+
+/* Whatever fails, the old file stays whole. The directory stands for a file system that is full. */
+static void test_failure(void **state)
+{
+    assert_int_equal(drop_in_write("one\n"), 1);
+    assert_int_equal(rename(path_of("multipath"), path_of("moved")), 0);
+    put("multipath", "a file where the directory should be");
+    assert_int_equal(drop_in_write("two\n"), -ENOTDIR);
+    assert_int_equal(drop_in_write(NULL), 0);
+    assert_int_equal(unlink(path_of("multipath")), 0);
+    assert_int_equal(rename(path_of("moved"), path_of("multipath")), 0);
+    assert_content("one\n");
+}
+
+struct seen {
+    char text[256];
+    unsigned n, stop_after;
+};
+
+static int see(const char *path, bool later, const char *text, void *userdata)
+{
+    struct seen *seen = userdata;
+    size_t length = strlen(seen->text);
+
+    snprintf(seen->text + length, sizeof(seen->text) - length, "%s %d %s; ", path + strlen(top),
+             later, text);
+    return ++seen->n == seen->stop_after ? 7 : 0;
+}
+
+static void test_other_files(void **state)
+{
+    struct seen seen = {0}, two = {.stop_after = 2};
+
+    assert_int_equal(drop_in_each_other(see, &seen), 0);
+    assert_string_equal(seen.text, "");
+
+    assert_int_equal(drop_in_write("ours"), 1);
+    put("multipath.conf", "main");
+    put("multipath/conf.d/95-admin.conf", "later");
+    put("multipath/conf.d/10-admin.conf", "earlier");
+    put("multipath/conf.d/99-admin.conf.bak", "not read");
+    put("multipath/conf.d/a.conf", "last");
+    assert_int_equal(drop_in_each_other(see, &seen), 0);
+    assert_string_equal(seen.text, "/multipath.conf 0 main; /multipath/conf.d/10-admin.conf 0 earlier; "
+                                   "/multipath/conf.d/95-admin.conf 1 later; "
+                                   "/multipath/conf.d/a.conf 1 last; ");
+    assert_int_equal(drop_in_each_other(see, &two), 7);
+    assert_int_equal(two.n, 2);
+}
+
+static void test_main_file(void **state)
+{
+    char path[PATH_MAX];
+
+    assert_int_equal(drop_in_main_file(path), 0);
+    assert_string_equal(path, path_of("multipath.conf"));
+    setenv("CONFIGURATION_DIRECTORY", "relative", 1); /* not from systemd: the build's own */
+    assert_int_equal(drop_in_main_file(path), 0);
+    assert_string_equal(path, "/etc/multipath.conf");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_write_and_remove, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_is_left_beside_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_other_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_main_file, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
