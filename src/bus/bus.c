@@ -154,11 +154,23 @@ static void on_adapter_added(const struct adapter *adapter, void *userdata)
     (void)sd_bus_emit_object_added(userdata, path);
 }
 
+/* MSiSCSI_QueryLBPolicy, whose entries are the adapter's sessions that are logged in. */
+static void emit_wmi_session(sd_bus *bus, uint64_t adapter, bool count)
+{
+    char path[OBJECT_PATH_MAX];
+
+    adapter_path(adapter, path);
+    (void)sd_bus_emit_properties_changed(bus, path, BUS_INTERFACE("MSiSCSI_QueryLBPolicy"),
+                                         "LoadBalancePolicies", count ? "SessionCount" : NULL,
+                                         NULL);
+}
+
 static void on_session_added(const struct session *session, void *userdata)
 {
     char path[OBJECT_PATH_MAX];
     session_path(session->id, path);
     (void)sd_bus_emit_object_added(userdata, path);
+    emit_wmi_session(userdata, session->adapter_id, true);
 }
 
 /* The names that go with the changes, NULL-terminated, into `ret`, which has room for all. */
@@ -193,19 +205,17 @@ static void on_session_changed(const struct session *session, unsigned changes, 
     (void)sd_bus_emit_properties_changed_strv(userdata, path, BUS_INTERFACE("Session"), names);
 
     /* What WMI shows of the session is on its adapter. */
-    if (!(changes & (CHANGED_POLICY | CHANGED_CONNECTIONS | CHANGED_MAPS)))
-        return;
-    adapter_path(session->adapter_id, path);
-    (void)sd_bus_emit_properties_changed(userdata, path, BUS_INTERFACE("MSiSCSI_QueryLBPolicy"),
-                                         "LoadBalancePolicies", NULL);
+    if (changes & (CHANGED_POLICY | CHANGED_CONNECTIONS | CHANGED_MAPS | CHANGED_LOGGED_IN))
+        emit_wmi_session(userdata, session->adapter_id, changes & CHANGED_LOGGED_IN);
 }
 
-static void on_session_removed(uint64_t id, void *userdata)
+static void on_session_removed(uint64_t id, uint64_t adapter, void *userdata)
 {
     char path[OBJECT_PATH_MAX];
     session_path(id, path);
     /* By name, for the object that could be asked for its interfaces is gone. */
     (void)sd_bus_emit_interfaces_removed(userdata, path, BUS_INTERFACE("Session"), NULL);
+    emit_wmi_session(userdata, adapter, true);
 }
 
 static int register_adapters(sd_bus *bus, struct host *host)

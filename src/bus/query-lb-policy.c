@@ -77,7 +77,7 @@ const sd_bus_vtable query_lb_policy_vtable[] = {
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("UniqueAdapterId", "t", get_unique_adapter_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Reserved", "u", get_reserved, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("SessionCount", "u", get_session_count, 0, 0),
+    SD_BUS_PROPERTY("SessionCount", "u", get_session_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("LoadBalancePolicies", "a(tuua(ttuuuu))", get_policies, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
     SD_BUS_VTABLE_END,

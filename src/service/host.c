@@ -264,11 +264,11 @@ void host_drop_if_empty(struct host *host, struct session *session)
 {
     if (session->n_connections > 0 || session->policy || session->busy)
         return;
-    uint64_t id = session->id;
+    uint64_t id = session->id, adapter_id = session->adapter_id;
     remove_item((void **)host->sessions, &host->n_sessions, session);
     session_free(session);
     if (host->observer.session_removed)
-        host->observer.session_removed(id, host->observer.userdata);
+        host->observer.session_removed(id, adapter_id, host->observer.userdata);
 }
 
 static void remove_connection(struct host *host, struct connection *connection)
@@ -335,8 +335,11 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
         log_warning("The tags of %s cannot be read: %s.", session->target, strerror(-r));
     if (!is_new)
         views_connections_changed(session);
-    else if (host->observer.session_added)
-        host->observer.session_added(session, host->observer.userdata);
+    else {
+        views_begin(session);
+        if (host->observer.session_added)
+            host->observer.session_added(session, host->observer.userdata);
+    }
     return 0;
 }
 
@@ -431,6 +434,8 @@ struct host *host_free(struct host *host)
     free(host->sessions);
     free(host->adapters);
     free(host->unidentified);
+    free(host->to_announce);
+    sd_event_source_disable_unref(host->announcer);
     tdestroy(host->connections_by_sid, keep);
     maps_free_all(host);
     free(host->initiator);

@@ -43,6 +43,7 @@ enum mpathd_agreement {
 
 /* What a session's policy looks like from outside (service/views.h). */
 struct session_view {
+    bool logged_in;
     uint32_t policy; /* 0: none */
     enum agreement agreement;
     enum mpathd_agreement mpathd;
@@ -64,6 +65,8 @@ struct session {
     size_t n_maps;
     uint32_t n_reapplied; /* maps that got their table again without a request */
     struct session_view shown; /* as clients were last told */
+    unsigned untold;           /* bits of enum session_change that they were not told yet */
+    bool announced;            /* they will be */
     struct host *host;
 };
 
@@ -86,6 +89,7 @@ enum session_change {
     CHANGED_REAPPLIED = 1 << 4,
     CHANGED_CONNECTIONS = 1 << 5,
     CHANGED_MAPS = 1 << 6,
+    CHANGED_LOGGED_IN = 1 << 7, /* its first connection has come, or its last one gone */
 };
 
 /* Who wants to know what has come, changed or gone; called after the model has changed. */
@@ -93,7 +97,7 @@ struct host_observer {
     void (*adapter_added)(const struct adapter *adapter, void *userdata);
     void (*session_changed)(const struct session *session, unsigned changes, void *userdata);
     void (*session_added)(const struct session *session, void *userdata);
-    void (*session_removed)(uint64_t id, void *userdata);
+    void (*session_removed)(uint64_t id, uint64_t adapter_id, void *userdata);
     void *userdata;
 };
 
@@ -118,6 +122,9 @@ struct host {
     uint64_t n_unsaved; /* policies that the store did not take: chosen later than all of its own */
     struct guid_change *guid_changes; /* SetGenerationalGuid calls that run */
     struct host_observer observer;
+    sd_event_source *announcer; /* tells the observer of these sessions */
+    uint64_t *to_announce;
+    size_t n_to_announce;
 };
 
 /* Reads everything but open-iscsi's records. -EUCLEAN: the store cannot be read. */

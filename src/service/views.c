@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-event.h>
 
+#include "basic/macros.h"
 #include "service/lb-plan.h"
 #include "service/maps.h"
 #include "service/publish.h"
@@ -86,7 +89,10 @@ static void view_mpathd(const struct session *session, struct session_view *view
 
 void views_read(const struct session *session, struct session_view *ret)
 {
-    struct session_view view = {.n_reapplied = session->n_reapplied};
+    struct session_view view = {
+        .logged_in = session->n_connections > 0,
+        .n_reapplied = session->n_reapplied,
+    };
 
     if (session->policy) {
         view.policy = session->policy->policy;
@@ -100,6 +106,8 @@ static unsigned compare(const struct session_view *a, const struct session_view 
 {
     unsigned changes = 0;
 
+    if (a->logged_in != b->logged_in)
+        changes |= CHANGED_LOGGED_IN;
     if (a->policy != b->policy)
         changes |= CHANGED_POLICY;
     if (a->agreement != b->agreement)
@@ -113,16 +121,65 @@ static unsigned compare(const struct session_view *a, const struct session_view 
     return changes;
 }
 
-void views_announce(struct session *session, unsigned changes)
+static void tell(struct session *session)
 {
     const struct host_observer *observer = &session->host->observer;
     struct session_view view;
 
     views_read(session, &view);
-    changes |= compare(&session->shown, &view);
+    unsigned changes = session->untold | compare(&session->shown, &view);
     session->shown = view;
+    session->untold = 0;
+    session->announced = false;
     if (changes && observer->session_changed)
         observer->session_changed(session, changes, observer->userdata);
+}
+
+static int on_announce(sd_event_source *source, void *userdata)
+{
+    struct host *host = userdata;
+    _cleanup_free_ uint64_t *ids = TAKE_PTR(host->to_announce);
+    size_t n = host->n_to_announce;
+
+    host->n_to_announce = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct session *session = host_session(host, ids[i]);
+        if (session)
+            tell(session);
+    }
+    return 0;
+}
+
+/* Whether the end of this round of the main loop will tell of it. */
+static bool defer(struct host *host, uint64_t session_id)
+{
+    uint64_t *more = reallocarray(host->to_announce, host->n_to_announce + 1, sizeof(*more));
+    if (!more)
+        return false;
+    host->to_announce = more;
+    if (!host->announcer) {
+        if (sd_event_add_defer(host->event, &host->announcer, on_announce, host) < 0)
+            return false;
+        (void)sd_event_source_set_priority(host->announcer, SD_EVENT_PRIORITY_IDLE);
+    } else if (sd_event_source_set_enabled(host->announcer, SD_EVENT_ONESHOT) < 0)
+        return false;
+    more[host->n_to_announce++] = session_id;
+    return true;
+}
+
+void views_announce(struct session *session, unsigned changes)
+{
+    session->untold |= changes;
+    if (session->announced)
+        return;
+    session->announced = true;
+    if (!defer(session->host, session->id))
+        tell(session);
+}
+
+void views_begin(struct session *session)
+{
+    views_read(session, &session->shown);
 }
 
 void views_connections_changed(struct session *session)

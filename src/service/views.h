@@ -9,10 +9,13 @@
 void views_read(const struct session *session, struct session_view *ret);
 
 /*
- * Tells the observer what differs from what clients were told last, and `changes` besides (bits of
- * enum session_change), in one call; does nothing where there is nothing to tell.
+ * The observer is to hear what differs from what clients were told last, and `changes` besides
+ * (bits of enum session_change): once, when what has come together is dealt with.
  */
 void views_announce(struct session *session, unsigned changes);
+
+/* Clients are told of a new session, with all that it has now. */
+void views_begin(struct session *session);
 
 /* A connection has come, gone or got another state. */
 void views_connections_changed(struct session *session);
