@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Device-mapper calls of the service that fail or wait, by fault.c preloaded into it."""
+"""Calls of the service that fail, wait or kill it, by fault.c preloaded into it."""
 
 import contextlib
+import mmap
 import pathlib
+import struct
 
 import lab
 import wmi
 
 LIBRARY = pathlib.Path("/run/lab-fault.so")
 RULES = pathlib.Path("/run/lab-faults")
+SWEEP = pathlib.Path("/run/lab-sweep")
 DROP_IN = pathlib.Path(f"/run/systemd/system/{wmi.SERVICE}.d/fault.conf")
 
 
@@ -16,11 +19,14 @@ DROP_IN = pathlib.Path(f"/run/systemd/system/{wmi.SERVICE}.d/fault.conf")
 def preloaded():
     """The service with fault.c in it, inside a `with`."""
     if not LIBRARY.exists():
-        lab.run("gcc", "-D_GNU_SOURCE", "-O1", "-shared", "-fPIC", "-o", LIBRARY,
-                lab.HOME / "fault.c", "-ldl")
+        lab.run("gcc", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-O1", "-shared", "-fPIC", "-o",
+                LIBRARY, lab.HOME / "fault.c", "-ldl")
     DROP_IN.parent.mkdir(parents=True, exist_ok=True)
-    DROP_IN.write_text(f"[Service]\nEnvironment=LD_PRELOAD={LIBRARY} LAB_FAULTS={RULES}\n")
+    # Killed as often as the sweep likes, systemd starts it again.
+    DROP_IN.write_text("[Unit]\nStartLimitIntervalSec=0\n[Service]\n"
+                       f"Environment=LD_PRELOAD={LIBRARY} LAB_FAULTS={RULES} LAB_SWEEP={SWEEP}\n")
     RULES.write_text("")
+    SWEEP.write_bytes(bytes(mmap.PAGESIZE))
     lab.run("systemctl", "daemon-reload")
     wmi.restart()
     try:
@@ -28,6 +34,7 @@ def preloaded():
     finally:
         DROP_IN.unlink()
         RULES.unlink()
+        SWEEP.unlink()
         lab.run("systemctl", "daemon-reload")
         wmi.restart()
 
@@ -40,3 +47,37 @@ def rules(*lines):
 def seen():
     """How many calls each rule has seen."""
     return [int(line.split()[-1]) for line in RULES.read_text().splitlines()]
+
+
+class Sweep:
+    """The calls that a change of policy makes: counted, and one of them failed or killed. fault.c
+    says which calls these are. Used inside preloaded()."""
+
+    OFF, COUNT, FAIL, KILL = range(4)
+    _HEAD = struct.Struct("=IIII")
+
+    def __init__(self):
+        with open(SWEEP, "r+b") as file:
+            self._memory = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+
+    def arm(self, mode, turn=0):
+        """From now on, count; and have the call whose turn it is, from 1, fail or kill."""
+        self._memory[:mmap.PAGESIZE] = bytes(mmap.PAGESIZE)
+        # The mode last, for the service looks at it first.
+        self._memory[4:8] = struct.pack("=I", turn)
+        self._memory[0:4] = struct.pack("=I", mode)
+
+    def disarm(self):
+        self._memory[0:4] = struct.pack("=I", self.OFF)
+
+    @property
+    def seen(self):
+        """How many calls were counted."""
+        return self._HEAD.unpack_from(self._memory)[2]
+
+    @property
+    def hit(self):
+        """The call that failed or killed, as text; empty: none so far."""
+        done = self._HEAD.unpack_from(self._memory)[3]
+        size = self._HEAD.size
+        return self._memory[size:size + 240].split(b"\0")[0].decode() if done else ""

@@ -158,15 +158,15 @@ def tpg(tpgt=1, name=TARGET):
 
 
 def target_create(name=TARGET, luns=4, addresses=None, tpgt=1):
-    """Make a target portal group with LUNs 0.. and portals, open to any initiator. A second
-    call with another tpgt adds a group to the target, on the same LUNs."""
+    """Make a target portal group with LUNs 0.. (or those of a list) and portals, open to any
+    initiator. A second call with another tpgt adds a group to the target, on the same LUNs."""
     _kernel_target()
     group = tpg(tpgt, name)
     group.mkdir(parents=True)
     for key, value in (("authentication", 0), ("generate_node_acls", 1),
                        ("demo_mode_write_protect", 0), ("cache_dynamic_acls", 1)):
         write(group / "attrib" / key, value)
-    for lun in range(luns):
+    for lun in range(luns) if isinstance(luns, int) else luns:
         lun_add(lun, tpgt, name)
     for address in portals() if addresses is None else addresses:
         portal_add(address, tpgt=tpgt, name=name)
@@ -188,6 +188,11 @@ def lun_remove(lun, tpgt=1, name=TARGET):
         if link.is_symlink():
             link.unlink()
     directory.rmdir()
+
+
+def target_enable(enabled, tpgt=1, name=TARGET):
+    """Switch a target portal group off, which ends its sessions, or on again."""
+    write(tpg(tpgt, name) / "enable", int(enabled))
 
 
 def target_remove(name=TARGET):
@@ -360,26 +365,47 @@ def portal_of(path):
     return session_of(path).address
 
 
-def discover(address, port=PORT):
-    """Ask a portal for its targets; makes the node records."""
+def discover(address, port=PORT, new_only=False):
+    """Ask a portal for its targets; makes the node records, and those that are there anew unless
+    new_only."""
     host = f"[{address}]" if ":" in address else address
-    return run("iscsiadm", "-m", "discovery", "-t", "st", "-p", f"{host}:{port}")
+    return run("iscsiadm", "-m", "discovery", "-t", "st", "-p", f"{host}:{port}",
+               *(["-o", "new"] if new_only else []))
 
 
 def login(target=TARGET, address=None, port=PORT, iface=None):
-    """Log in to all portals of a target, or to one."""
-    run("iscsiadm", "-m", "node", "-T", target, *_which(address, port, iface), "--login",
+    """Log in to all portals of a target, or to one. Target None: to all of that portal, at once."""
+    run("iscsiadm", "-m", "node", *_which(target, address, port, iface), "--login",
         timeout=patience(expected_paths()))
 
 
 def logout(target=TARGET, address=None, port=PORT, iface=None):
-    """Log out from all portals of a target, or from one."""
-    run("iscsiadm", "-m", "node", "-T", target, *_which(address, port, iface), "--logout",
+    """Log out from all portals of a target, or from one. Target None: as for login()."""
+    run("iscsiadm", "-m", "node", *_which(target, address, port, iface), "--logout",
         timeout=patience(expected_paths()))
 
 
-def _which(address, port, iface):
-    words = []
+def login_missing():
+    """Log in to those of the default target's portals that have no session."""
+    there = {each.address for each in sessions() if each.target == TARGET}
+    for address in portals():
+        if address not in there:
+            login(address=address)
+
+
+def forget(target=TARGET, address=None):
+    """Delete the node records of a target, of a portal, or of both."""
+    run("iscsiadm", "-m", "node", *_which(target, address, PORT, None), "-o", "delete")
+
+
+def log_in_at_boot(target):
+    """Have open-iscsi log in to a target by itself when the guest boots."""
+    run("iscsiadm", "-m", "node", "-T", target, "-o", "update", "-n", "node.startup", "-v",
+        "automatic")
+
+
+def _which(target, address, port, iface):
+    words = ["-T", target] if target else []
     if address:
         words += ["-p", f"[{address}]:{port}" if ":" in address else f"{address}:{port}"]
     if iface:
@@ -414,6 +440,11 @@ class Map:
     handler: tuple
     groups: tuple
     table: str
+
+    @property
+    def wwid(self):
+        """The WWID, which multipathd puts into the UUID."""
+        return self.uuid[len("mpath-"):]
 
     @property
     def paths(self):
@@ -482,6 +513,21 @@ def maps():
     return found
 
 
+def load_groups(name, groups, selector):
+    """Swap a map's table by hand for one with these groups of portals, as dmsetup's users do."""
+    each = maps()[name]
+    device = {portal_of(path): read(f"/sys/block/{path}/dev") for path in each.paths}
+    sectors = run("blockdev", "--getsz", f"/dev/mapper/{name}")
+    words = [0, sectors, "multipath", len(each.features), *each.features, len(each.handler),
+             *each.handler, len(groups), 1]
+    for group in groups:
+        words += [selector, 0, len(group), 1]
+        for portal in group:
+            words += [device[portal], 1]
+    run("dmsetup", "reload", name, "--table", " ".join(map(str, words)))
+    run("dmsetup", "resume", "--noflush", "--nolockfs", "--noudevsync", name)
+
+
 def flush_maps():
     """Remove all maps that are not in use; the sessions stay. udev may hold one for a moment."""
     def flushed():
@@ -517,6 +563,22 @@ def path_ios(paths=None):
     return counts
 
 
+def disks_of(address):
+    """The disks whose paths go through a portal."""
+    return [disk for each in sessions() if each.address == address for disk in each.paths]
+
+
+def is_failed(address):
+    """Whether dm-multipath holds every path through a portal for failed."""
+    states = path_states()
+    return all(states.get(disk) == "F" for disk in disks_of(address))
+
+
+def hbtl(path):
+    """A path's host:channel:target:lun, as the kernel numbers it now."""
+    return os.path.basename(os.path.realpath(f"/sys/block/{path}/device"))
+
+
 @contextlib.contextmanager
 def counting_ios(paths=None):
     """Count I/O inside a `with`: the dictionary it gives is filled at the end."""
@@ -529,7 +591,12 @@ def counting_ios(paths=None):
 def read_map(name, count):
     """Random 4 KiB reads on a map, one after another and past the page cache. An I/O error is an
     OSError."""
-    fd = os.open(f"/dev/mapper/{name}", os.O_RDONLY | os.O_DIRECT)
+    read_disk(f"/dev/mapper/{name}", count)
+
+
+def read_disk(device, count):
+    """The same on any block device."""
+    fd = os.open(device, os.O_RDONLY | os.O_DIRECT)
     try:
         blocks = os.lseek(fd, 0, os.SEEK_END) // 4096
         with mmap.mmap(-1, 4096) as page:  # aligned, as O_DIRECT wants it
@@ -539,9 +606,74 @@ def read_map(name, count):
         os.close(fd)
 
 
+def multipathd_stop():
+    """Stop multipathd; nothing starts it meanwhile."""
+    run("systemctl", "stop", "multipathd.socket", "multipathd.service")
+
+
+def multipathd_start():
+    """Start multipathd, as often as the tests like: systemd counts, on some releases."""
+    run("systemctl", "reset-failed", "multipathd.service", check=False)
+    run("systemctl", "start", "multipathd.socket", "multipathd.service")
+
+
+def multipathd_restart():
+    """Restart multipathd, likewise."""
+    run("systemctl", "reset-failed", "multipathd.service", check=False)
+    run("systemctl", "restart", "multipathd.service")
+
+
+@contextlib.contextmanager
+def multipathd_stopped():
+    """No multipathd inside a `with`. One that finds many new paths when it starts makes each map
+    once, in place of once for each path."""
+    multipathd_stop()
+    try:
+        yield
+    finally:
+        multipathd_start()
+
+
+def multipathd_is_idle():
+    """Whether it has nothing left to do: no request for a reconfiguration, and none under way. (It
+    is "running" while it checks paths.)"""
+    return bool(re.search(r" (idle|running)$", run("multipathd", "show", "daemon", check=False)))
+
+
+def reconfigure():
+    """Have multipathd read its configuration, and wait until it has: releases before 0.10 do not
+    say that the request is still queued."""
+    run("multipathd", "reconfigure")
+    time.sleep(0.5)
+    wait_for(multipathd_is_idle, 30, "multipathd idle")
+
+
+def reconfigures(since):
+    """When multipathd was asked to reconfigure since a time.time(): a time of each request."""
+    run("journalctl", "--sync")
+    lines = run("journalctl", "--unit=multipathd.service", f"--since=@{since:.6f}",
+                "--output=short-unix", "--no-pager").splitlines()
+    return [float(line.split()[0]) for line in lines if "reconfigure (operator)" in line]
+
+
+def map_loads():
+    """{map: how often multipathd has loaded a table for it since it was configured}. multipathd
+    reads the live tables for this answer."""
+    found = json.loads(run("multipathd", "show", "maps", "json"))["maps"]
+    return {each["name"]: each["map_loads"] for each in found}
+
+
 def expected_paths():
     """How many paths the default target gives."""
     return int(setting("LAB_LUNS", 4)) * int(setting("LAB_PORTALS", 4))
+
+
+def paths_due():
+    """How many paths the sessions that are there give, by the target's own word."""
+    return sum(len(list((group / "lun").glob("lun_*")))
+               for each in sessions() for group in (ISCSI / each.target).glob("tpgt_*")
+               if _portal_directory(each.address, each.port, int(group.name[len("tpgt_"):]),
+                                    each.target).exists())
 
 
 def patience(paths):
@@ -553,6 +685,13 @@ def settle(paths):
     """Wait until udev has nothing left to do."""
     seconds = patience(paths)
     run("udevadm", "settle", f"--timeout={seconds}", timeout=seconds + 10)
+
+
+def wait_for_disks(count):
+    """Wait until the sessions have `count` disks and udev knows them."""
+    wait_for(lambda: sum(len(each.paths) for each in sessions()) == count, patience(count),
+             f"{count} disks")
+    settle(count)
 
 
 def wait_for_paths(count=None, seconds=None):
@@ -571,6 +710,21 @@ def wait_for_paths(count=None, seconds=None):
     if asymmetric():
         read_access_states()
     settle(count)
+
+
+def is_whole(count):
+    """Whether every session is logged in, `count` paths are in maps and usable, and multipathd has
+    nothing left to do."""
+    states = path_states()
+    return (len(states) == count and set(states.values()) == {"A"}
+            and all(each.state == "LOGGED_IN" for each in sessions())
+            and multipathd_is_idle())
+
+
+def wait_until_whole(count=None, seconds=90):
+    """Wait until the stack is whole, with so many paths (all that the default target gives)."""
+    count = expected_paths() if count is None else count
+    wait_for(lambda: is_whole(count), seconds, f"a whole stack with {count} paths")
 
 
 # --- The bus ---------------------------------------------------------------------------------
@@ -606,18 +760,28 @@ def target_up():
 
 
 def sessions_up():
-    """All sessions of the target, and their maps. multipathd waits until all paths are there:
-    it then makes each map once, in place of once for each path."""
+    """All sessions of the target, and their maps."""
     if not sessions():
-        run("systemctl", "stop", "multipathd.socket", "multipathd.service")
-        discover(portals()[0])
-        login()
-        count = expected_paths()
-        wait_for(lambda: sum(len(each.paths) for each in sessions()) == count, patience(count),
-                 f"{count} disks")
-        settle(count)
-        run("systemctl", "start", "multipathd.socket", "multipathd.service")
-    wait_for_paths()
+        with multipathd_stopped():
+            discover(portals()[0])
+            login()
+            wait_for_disks(expected_paths())
+    # After a reboot open-iscsi may have logged in by itself, and to others as well.
+    wait_for_paths(paths_due())
+
+
+def target_at_boot(code):
+    """Have Python code make the targets at the next boot, before open-iscsi logs in: an array is
+    there before its hosts. The code imports what it needs of our modules."""
+    pathlib.Path("/etc/systemd/system/lab-target.service").write_text(
+        "[Unit]\nDescription=The lab's target\nDefaultDependencies=no\n"
+        "After=local-fs.target sys-kernel-config.mount systemd-udevd.service\n"
+        "Before=iscsid.service open-iscsi.service\n"
+        f"[Service]\nType=oneshot\nRemainAfterExit=yes\nWorkingDirectory={HOME}\n"
+        f"ExecStart=/usr/bin/python3 -c '{code}'\n"
+        "[Install]\nWantedBy=sysinit.target\n")
+    run("systemctl", "daemon-reload")
+    run("systemctl", "enable", "lab-target.service")
 
 
 def start_service():

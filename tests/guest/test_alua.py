@@ -69,3 +69,32 @@ class Asymmetric(test_policies.PolicyTest):
         for policy in (wmi.FAILOVER, wmi.ROUND_ROBIN, wmi.SUBSET):
             self.assertEqual(self.set_all(policy, self.SLOW[:1]), wmi.NOT_SUPPORTED)
         self.assertEqual(wmi.shapes(), before)
+
+    def change_state(self, state):
+        """A transition on the array, and I/O on the paths, whose unit attention tells the kernel.
+        (Without I/O, multipathd's checker gets that within 20 s.)"""
+        for lun in range(int(lab.setting("LAB_LUNS", 4))):
+            lab.set_access_state(lun, "second", state)
+        for address in self.SLOW:
+            for disk in lab.disks_of(address):
+                lab.read_disk(f"/dev/{disk}", count=1)
+
+    def wait_for_tables(self, *groups):
+        wanted = [(selector, frozenset(portals)) for selector, portals in groups]
+        lab.wait_for(lambda: all(shape == wanted for shape in wmi.shapes().values()), 40,
+                     f"groups that follow the access states: {wanted}")
+        self.assertEqual(wmi.suspended(), [])
+
+    def test_tiers_follow_the_access_state(self):
+        self.addCleanup(lab.read_access_states)
+        self.addCleanup(self.change_state, lab.NON_OPTIMIZED)
+        b = self.fast[1]
+        rest = [each for each in self.fast if each != b]
+        self.assertEqual(self.set_all(wmi.SUBSET, [b]), wmi.SUCCESS)
+        self.assert_tables((RR, [b]), (RR, rest), (RR, self.SLOW))
+        self.change_state(lab.OPTIMIZED)
+        self.wait_for_tables((RR, [b]), (RR, rest + self.SLOW))
+        self.change_state(lab.NON_OPTIMIZED)
+        self.wait_for_tables((RR, [b]), (RR, rest), (RR, self.SLOW))
+        wmi.wait_for_agreement()
+        self.assertEqual(wmi.noise(), {})

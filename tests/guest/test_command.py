@@ -40,8 +40,15 @@ class Command(unittest.TestCase):
     def test_status(self):
         wmi.set_policy(wmi.SUBSET, self.portals[:2])
         output = self.ok("status")
-        for word in (lab.TARGET, "ROUND_ROBIN_WITH_SUBSET", *self.portals, *lab.maps()):
+        for word in (lab.TARGET, "ROUND_ROBIN_WITH_SUBSET", "session", "Applied", *self.portals,
+                     *lab.maps()):
             self.assertIn(word, output)
+        wmi.wait_for_agreement()
+        self.assertIn("Agrees", self.ok("status"))
+        (session,) = json.loads(self.ok("--json", "status"))["sessions"]
+        self.assertEqual([session[key] for key in ("policy", "provenance", "agreement",
+                                                   "multipathd", "reason")],
+                         [wmi.SUBSET, "session", "Applied", "Agrees", ""])
 
     def test_json(self):
         for words in (["status"], ["policy", "get"], ["guid", "get"]):

@@ -11,17 +11,8 @@ GUID = bytes.fromhex("00112233445566778899aabbccddeeff")
 TEXT = "33221100-5544-7766-8899-aabbccddeeff"
 
 
-def tag(sid):
-    """The udev property of a session's device, None where it has none."""
-    lines = lab.run("udevadm", "info", "--query=property",
-                    f"--path=/sys/class/iscsi_session/session{sid}").splitlines()
-    found = [line.split("=", 1)[1] for line in lines
-             if line.startswith("ISCSI_GENERATIONAL_GUID=")]
-    return found[0] if found else None
-
-
 def tags():
-    return {tag(each.sid) for each in lab.sessions()}
+    return {wmi.tag(each.sid) for each in lab.sessions()}
 
 
 def stored():
@@ -68,7 +59,7 @@ class Guid(unittest.TestCase):
         lab.logout(address=address)
         lab.login(address=address)
         sid = next(each.sid for each in lab.sessions() if each.sid not in before)
-        lab.wait_for(lambda: tag(sid) == TEXT, 10, "the tag on the new session")
+        lab.wait_for(lambda: wmi.tag(sid) == TEXT, 10, "the tag on the new session")
         lab.wait_for_paths()
 
     def test_a_tag_lost_by_udev_comes_back_with_the_service(self):

@@ -139,7 +139,7 @@ class Policies(PolicyTest):
         name, each = next(iter(lab.maps().items()))
         path = each.paths[0]
         major_minor = lab.read(f"/sys/block/{path}/dev")
-        lab.run("systemctl", "stop", "multipathd.socket", "multipathd.service")
+        lab.multipathd_stop()
         self.addCleanup(self.start_multipathd)
         lab.run("dmsetup", "message", name, "0", f"fail_path {major_minor}")
         self.assertEqual(lab.path_states()[path], "F")
@@ -149,7 +149,7 @@ class Policies(PolicyTest):
         self.assertEqual(set(states.values()), {"A"})
 
     def start_multipathd(self):
-        lab.run("systemctl", "start", "multipathd.socket", "multipathd.service")
+        lab.multipathd_start()
         lab.wait_for_paths()
         lab.wait_for(lambda: set(lab.path_states().values()) == {"A"}, 60, "all paths usable")
 

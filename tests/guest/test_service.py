@@ -205,7 +205,7 @@ class PoorHost(unittest.TestCase):
 
     def test_without_multipathd_and_device_mapper_modules(self):
         lab.flush_maps()
-        lab.run("systemctl", "stop", "multipathd.socket", "multipathd.service")
+        lab.multipathd_stop()
         modules = re.findall(r"^(dm_(?:multipath|service_time|round_robin|queue_length)) ",
                              pathlib.Path("/proc/modules").read_text(), re.MULTILINE)
         try:
@@ -218,6 +218,6 @@ class PoorHost(unittest.TestCase):
             wmi.restart()
             self.assertEqual(wmi.query()[0], wmi.VENDOR)
         finally:
-            lab.run("systemctl", "start", "multipathd.socket", "multipathd.service")
+            lab.multipathd_start()
             lab.wait_for_paths()
         self.assertEqual(self.status(), 0)

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The service as an agent sees it: IDs that it computes by itself, and calls."""
 
+import collections
 import contextlib
 import hashlib
 import pathlib
+import re
 import shutil
+import sqlite3
 import subprocess
 import time
 import uuid
@@ -14,6 +17,7 @@ import lab
 INTERFACE = lab.BUS_NAME
 SERVICE = "iscsi-wmid.service"
 STATE = pathlib.Path("/var/lib/iscsi-wmi/state.db")
+MULTIPATHD_FILE = pathlib.Path("/etc/multipath/conf.d/90-iscsi-wmi.conf")
 
 FAILOVER, ROUND_ROBIN, SUBSET, QUEUE_DEPTH, WEIGHTED, VENDOR = range(1, 7)
 POLICIES = (FAILOVER, ROUND_ROBIN, SUBSET, QUEUE_DEPTH, WEIGHTED)
@@ -73,6 +77,39 @@ def get(path, interface, name, user=None):
     return value["data"]
 
 
+def session(name, target=lab.TARGET):
+    """A property of a session's object."""
+    return get(session_path(target), "Session", name)
+
+
+def sessions():
+    """{target: {property: value}} of all session objects, in one call."""
+    (objects,) = lab.call(lab.BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+    found = {}
+    for interfaces in objects.values():
+        if values := interfaces.get(f"{INTERFACE}.Session"):
+            plain = {name: value["data"] for name, value in values.items()}
+            found[plain["TargetName"]] = plain
+    return found
+
+
+def agrees(*targets):
+    """Whether kernel and multipathd agree with the policies of these sessions."""
+    found = sessions()
+    return all((found[target]["Agreement"], found[target]["MultipathdAgreement"]) ==
+               ("Applied", "Agrees") for target in targets or [lab.TARGET])
+
+
+def wait_for_agreement(*targets, seconds=20):
+    """Wait until they do. multipathd is asked once in 5 s at most, which counts here."""
+    try:
+        lab.wait_for(lambda: agrees(*targets), seconds, "agreement")
+    except TimeoutError as error:
+        said = {target: (each["Agreement"], each["MultipathdAgreement"], each["Reason"])
+                for target, each in sessions().items()}
+        raise TimeoutError(f"{error}; the sessions say {said}") from None
+
+
 def path(address, primary=0, weight=0, **identity):
     """One ISCSI_Path, as busctl's words."""
     return (connection_id(address, **identity), 0, weight, primary, 0, 0)
@@ -120,6 +157,15 @@ def guid_text(data):
     return str(uuid.UUID(bytes_le=bytes(data)))
 
 
+def tag(sid):
+    """The udev property of a session's device, None where it has none."""
+    lines = lab.run("udevadm", "info", "--query=property",
+                    f"--path=/sys/class/iscsi_session/session{sid}").splitlines()
+    found = [line.split("=", 1)[1] for line in lines
+             if line.startswith("ISCSI_GENERATIONAL_GUID=")]
+    return found[0] if found else None
+
+
 def journal(since, unit=SERVICE):
     """The service's journal lines since a time.time()."""
     lab.run("journalctl", "--sync")
@@ -145,6 +191,75 @@ def shapes():
             for each in lab.maps().values()}
 
 
+def same_meaning(found, wanted, unusable=()):
+    """Whether groups, as of shapes(), mean the wanted ones: the same groups, and those that have a
+    usable path in the same order. A group without one may stand anywhere."""
+    def usable(groups):
+        return [group for group in groups if group[1] - set(unusable)]
+
+    return (usable(found) == usable(wanted)
+            and collections.Counter(found) == collections.Counter(wanted))
+
+
+def noise(seconds=3):
+    """What stirs within so many seconds, {} where all is quiet: how many tables the service gives
+    again and multipathd loads, and the tables. (Not the group in use, which I/O decides.)"""
+    def look():
+        return {"Reapplications": {target: each["Reapplications"]
+                                   for target, each in sessions().items()},
+                "map_loads": lab.map_loads(), "tables": tables()}
+
+    before = look()
+    time.sleep(seconds)
+    after = look()
+    return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+
+
+def tables():
+    """{map: features, handler and groups}, to see whether a map was reloaded."""
+    return {each.name: (each.features, each.handler, each.groups) for each in lab.maps().values()}
+
+
+def stored_policy(target=lab.TARGET):
+    """The policy that the state file holds for a session, 0: none. The file is left as it is."""
+    with contextlib.closing(sqlite3.connect(f"file:{STATE}?mode=ro", uri=True, timeout=5)) as file:
+        row = file.execute("SELECT policy FROM policy WHERE initiator = ? AND target = ?",
+                           (lab.INITIATOR, target)).fetchone()
+    return row[0] if row else 0
+
+
+def entries():
+    """{WWID: {keyword: value}} of the file for multipathd, {} where there is none."""
+    found, entry = {}, None
+    if not MULTIPATHD_FILE.exists():
+        return found
+    for line in MULTIPATHD_FILE.read_text().splitlines():
+        words = line.split("#")[0].split(None, 1)
+        if words[:1] == ["multipath"]:
+            entry = {}
+        elif words == ["}"] and entry is not None:
+            found[entry.pop("wwid")] = entry
+            entry = None
+        elif entry is not None and len(words) == 2:
+            entry[words[0]] = words[1].strip().strip('"')
+    return found
+
+
+def leftovers():
+    """Temporary files that were written on the way to the file for multipathd."""
+    return [each.name for each in MULTIPATHD_FILE.parent.parent.glob(".90-iscsi-wmi*")]
+
+
+def listed_paths(entry):
+    """What an entry's prio_args say: [(host:channel:target:lun, weight)], and the weight of any
+    other path."""
+    kind, *words = entry["prio_args"].split()
+    pairs = [(words[i], int(words[i + 1])) for i in range(0, len(words), 2)]
+    assert kind == "hbtl" and pairs[-1][0] == ".*", entry
+    assert all(re.fullmatch(r"\^[0-9:]+\$", pattern) for pattern, _ in pairs[:-1]), entry
+    return [(pattern[1:-1], weight) for pattern, weight in pairs[:-1]], pairs[-1][1]
+
+
 def suspended():
     """Maps that are suspended: there must never be one."""
     states = lab.run("dmsetup", "info", "-c", "--noheadings", "-o", "name,suspended")
@@ -152,19 +267,29 @@ def suspended():
 
 
 class Load:
-    """Random reads and verified writes on all maps while a `with` runs. `reports` are fio's."""
+    """Random reads and verified writes while a `with` runs, on all maps or on some. `outputs` are
+    fio's, `errors` those that tell of one. With a rate, so many reads and writes a second on each
+    map: what runs for minutes has to leave the emulated machine some time for its work."""
+
+    def __init__(self, names=None, rate=None):
+        self._names = names
+        self._more = [f"--rate_iops={rate},{rate}", "--size=64m"] if rate else ["--size=16m"]
 
     def __enter__(self):
-        self._files, self._processes = [], []
-        for name in lab.maps():
+        self._processes = []
+        for name in lab.maps() if self._names is None else self._names:
             self._processes.append(subprocess.Popen(
                 ["fio", f"--name={name}", f"--filename=/dev/mapper/{name}", "--rw=randrw",
-                 "--bs=4k", "--size=16m", "--direct=1", "--ioengine=libaio", "--iodepth=4",
+                 "--bs=4k", "--direct=1", "--ioengine=libaio", "--iodepth=4",
                  "--verify=crc32c", "--verify_backlog=64", "--verify_fatal=1", "--time_based",
-                 "--runtime=600", "--minimal"],
+                 "--runtime=600", "--minimal", *self._more],
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
         time.sleep(1)
         return self
+
+    def running(self):
+        """Whether every fio still runs: one ends at its first error."""
+        return all(process.poll() is None for process in self._processes)
 
     def __exit__(self, *exception):
         self.outputs = []

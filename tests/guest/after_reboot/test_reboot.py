@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A reboot of the guest, with sessions that open-iscsi logs in by itself.
+
+run-tests calls before_reboot() when all other tests are done, then reboots, and runs the tests.
+"""
+
+import holds
+import lab
+import wmi
+
+GUID = bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
+POLICIES = wmi.FAILOVER, wmi.WEIGHTED
+
+
+def before_reboot():
+    """Policies, a GUID, and all that a host and its array need to come up by themselves."""
+    holds.up(POLICIES)
+    assert wmi.set_guid(GUID) == wmi.SUCCESS
+    for target in (lab.TARGET, *(holds.HOLDS[policy].target for policy in POLICIES)):
+        lab.log_in_at_boot(target)
+    lab.target_at_boot(f"import holds, lab; lab.target_up(); holds.targets_up({POLICIES})")
+    lab.run("systemctl", "enable", wmi.SERVICE)
+
+
+def started(unit):
+    """When a unit had started, in microseconds since the boot."""
+    return int(lab.run("systemctl", "show", "--value", "--property=ActiveEnterTimestampMonotonic",
+                       unit))
+
+
+class Reboot(holds.HoldsTest):
+    @classmethod
+    def setUpClass(cls):
+        """All is there already."""
+
+    def test_01_every_policy_holds(self):
+        self.assert_holds(policies=POLICIES)
+        found = wmi.sessions()
+        for policy in POLICIES:
+            session = found[holds.HOLDS[policy].target]
+            self.assertEqual((session["LoadBalancePolicy"], session["Provenance"]),
+                             (policy, "session"))
+        self.assertEqual(found[lab.TARGET]["LoadBalancePolicy"], 0)
+
+    def test_02_the_boot_did_it(self):
+        """The sessions and the service were there before the lab looked for them."""
+        self.assertTrue(0 < started("open-iscsi.service") < started("lab-job.service"))
+        self.assertTrue(0 < started(wmi.SERVICE) < started("lab-job.service"))
+
+    def test_03_the_tag_is_there(self):
+        self.assertEqual(bytes(wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
+                                       "GenerationalGuid")), GUID)
+        self.assertEqual({wmi.tag(each.sid) for each in lab.sessions()}, {wmi.guid_text(GUID)})

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The fault sweep: each call that a change of policy makes fails once, and kills the service once.
+
+The change goes from one policy to another and back, so that the end of a round is the start of the
+next. What is counted as a call, fault.c says.
+"""
+
+import contextlib
+import sqlite3
+import time
+import unittest
+
+import faults
+import lab
+import wmi
+
+# The rounds end after this time; an even choice of the points has been tried by then.
+SECONDS = 300
+
+# How long a change may take, with the file for multipathd: it is asked once in 5 s at most.
+CHANGE_SECONDS = 8
+
+# Multiples of this, modulo 1, fall evenly between 0 and 1 however many are taken.
+GOLDEN = 0.6180339887498949
+
+
+class Sweep(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        preloaded = faults.preloaded()
+        preloaded.__enter__()
+        cls.addClassCleanup(preloaded.__exit__, None, None, None)
+
+    def setUp(self):
+        a, b, c, d = lab.portals()
+        # What the two policies need to be asked for, and what they mean.
+        self.requests = {
+            wmi.FAILOVER: (([c],), [("round-robin", frozenset([each])) for each in (c, a, b, d)]),
+            wmi.WEIGHTED: (((), {a: 1, b: 2, c: 2, d: 3}),
+                           [("round-robin", frozenset(each)) for each in ([a], [b, c], [d])])}
+        self.problems = {"lost policies": [], "half-applied sessions": [], "suspended maps": [],
+                         "stores that do not open": []}
+        self.not_reached = 0
+        self.sweep = faults.Sweep()
+        self.addCleanup(wmi.set_policy, wmi.VENDOR)
+        self.addCleanup(self.sweep.disarm)
+
+    def ask(self, policy):
+        """SetLoadBalancePolicy; its Status, None where the service died before it answered."""
+        try:
+            return wmi.set_policy(policy, *self.requests[policy][0])
+        except RuntimeError:
+            return None
+
+    def meant(self):
+        """The policy that every map means now, None where there is no such one."""
+        shapes = list(wmi.shapes().values())
+        return next((policy for policy, (_, groups) in self.requests.items()
+                     if shapes and all(shape == groups for shape in shapes)), None)
+
+    def each_map_is_whole(self):
+        """Whether each map by itself means one of the policies."""
+        wanted = [groups for _, groups in self.requests.values()]
+        return all(shape in wanted for shape in wmi.shapes().values())
+
+    def problem(self, kind, point, details):
+        self.problems[kind].append(f"{point}: {details}")
+        print(f"    {kind}: {point}: {details}", flush=True)
+
+    @staticmethod
+    def store_is_sound():
+        """Whether the state file opens, as the next program to use it would open it: a journal that
+        a kill has left is rolled back."""
+        try:
+            with contextlib.closing(sqlite3.connect(f"file:{wmi.STATE}?mode=rw", uri=True,
+                                                    timeout=5)) as file:
+                return file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        except sqlite3.Error:
+            return False
+
+    def count_points(self):
+        """How many calls a change makes, the larger of both directions."""
+        counts = []
+        for policy in (*self.requests, *self.requests):
+            self.sweep.arm(self.sweep.COUNT)
+            self.assertEqual(self.ask(policy), wmi.SUCCESS)
+            wmi.wait_for_agreement()
+            self.sweep.disarm()
+            counts.append(self.sweep.seen)
+            self.assertEqual(self.meant(), policy)
+            # As in a round: multipathd may be asked at once in the next one.
+            wmi.restart()
+        # The first change is from no policy: not one of those that are tried.
+        return max(counts[1:])
+
+    def provoke(self, mode, turn, policy):
+        """One change with its fault, until that has come; the Status."""
+        self.sweep.arm(mode, turn)
+        status = self.ask(policy)
+        # A service that is killed meanwhile does not answer.
+        with contextlib.suppress(TimeoutError, RuntimeError):
+            lab.wait_for(lambda: self.sweep.hit or self.sweep.seen < turn and wmi.agrees(),
+                         CHANGE_SECONDS, "")
+        self.sweep.disarm()
+        return status
+
+    def check_answer(self, point, status, old, new):
+        """What the answer says is so, with a service that lives on."""
+        live = {wmi.SUCCESS: {new}, wmi.FAILURE_TO_PERSIST: {new}, None: {old, new}}
+        if self.meant() not in live.get(status, {old}):
+            self.problem("half-applied sessions", point,
+                         f"status {status}, {old} to {new}, but the maps are {wmi.shapes()}")
+
+    def check_next_life(self, point, status, old, new, killed):
+        """The service starts, and ends at what the store holds. Returns that."""
+        if killed:
+            lab.wait_for(lambda: wmi.main_pid() not in (0, self.pid), 20, "the service again")
+            lab.run("systemctl", "start", wmi.SERVICE)
+        else:
+            wmi.restart()
+        self.pid = wmi.main_pid()
+        stored = wmi.stored_policy()
+        answers = {wmi.SUCCESS: {new}, None: {old, new}}
+        if stored not in answers.get(status, {old}):
+            self.problem("lost policies", point, f"status {status}, but the store holds {stored}")
+        try:
+            lab.wait_for(lambda: self.meant() == stored, 10, "")
+            wmi.wait_for_agreement(seconds=30)
+        except TimeoutError as error:
+            self.problem("lost policies", point,
+                         f"the store holds {stored}, the maps {wmi.shapes()}; {error}")
+        return stored
+
+    def round(self, mode, turn, old):
+        """One point; the policy in force afterwards."""
+        new = next(policy for policy in self.requests if policy != old)
+        status = self.provoke(mode, turn, new)
+        killed = mode == self.sweep.KILL and self.sweep.hit
+        point = f"{'kill' if mode == self.sweep.KILL else 'failure'} {turn}, {self.sweep.hit}"
+        self.not_reached += not self.sweep.hit
+        if wmi.suspended():
+            self.problem("suspended maps", point, wmi.suspended())
+        if not self.each_map_is_whole():
+            self.problem("half-applied sessions", point, wmi.shapes())
+        if not killed:
+            self.check_answer(point, status, old, new)
+        if not self.store_is_sound():
+            self.problem("stores that do not open", point, wmi.STATE)
+        return self.check_next_life(point, status, old, new, killed)
+
+    def test_fault_sweep(self):
+        count = self.count_points()
+        points = [(mode, turn) for turn in range(1, count + 1)
+                  for mode in (self.sweep.FAIL, self.sweep.KILL)]
+        order = sorted(range(len(points)), key=lambda i: i * GOLDEN % 1)
+        # The releases try different ones where time does not suffice for all.
+        if lab.setting("LAB_RELEASE", "") == "bookworm":
+            order.reverse()
+        self.pid = wmi.main_pid()
+        policy, tried, end = self.meant(), [], time.monotonic() + SECONDS
+        for i in order:
+            if time.monotonic() >= end:
+                break
+            tried.append(points[i][0])
+            policy = self.round(*points[i], policy)
+            if policy not in self.requests:
+                break  # lost: there is none to go on from
+        self.assertEqual(wmi.leftovers(), [])
+
+        failures = tried.count(self.sweep.FAIL)
+        counts = ", ".join(f"{len(each)} {kind}" for kind, each in self.problems.items())
+        print(f"fault sweep: {len(points)} points of {count} calls, {len(points) - len(tried)} "
+              f"left out, {self.not_reached} not reached", flush=True)
+        print(f"fault sweep: {len(tried)} injection points tried ({failures} failures, "
+              f"{len(tried) - failures} kills): {counts}", flush=True)
+        self.assertEqual({kind: [] for kind in self.problems}, self.problems)
+        # Most calls are the same each time: a sweep that hits nothing has tried nothing.
+        self.assertLess(self.not_reached, len(tried) / 4)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A minute of everything at once, on five sessions under load; then each policy has to hold."""
+
+import concurrent.futures
+import random
+import time
+
+import holds
+import lab
+import wmi
+from holds import ADDRESSES, HOLDS
+
+SECONDS = 60
+CLIENTS = 3
+RATE = 25
+
+# Cables are pulled at some portals, sessions log out and in at the others: open-iscsi would wait
+# two minutes for a login over a cable that is out.
+CABLES, LOGINS = ADDRESSES[2:], ADDRESSES[:2]
+
+# What a client may hear in a storm, besides success: a path is away, or another one was first.
+EXPECTED = {wmi.SUCCESS, wmi.SESSION_BUSY, wmi.PATH_COUNT_MISMATCH, wmi.NO_CONNECTION,
+            wmi.INITIATOR_ERROR, wmi.INVALID_PATH_ID}
+
+
+class Request:
+    """One call of a client, and when it ran."""
+
+    def __init__(self, hold, policy, order):
+        self.session, self.policy, self.order = hold, policy, order
+        self.began = time.monotonic()
+        weights = {portal: i for i, portal in enumerate(order)}
+        primaries = {wmi.FAILOVER: order[:1], wmi.ROUND_ROBIN: order[:3],
+                     wmi.SUBSET: order[:2]}.get(policy, ())
+        self.status = wmi.set_policy(policy, primaries, weights, order, hold.target)
+        self.ended = time.monotonic()
+
+    def groups(self):
+        """What it means, by DESIGN section 3."""
+        order = self.order
+        tiers = {wmi.FAILOVER: [[each] for each in order],
+                 wmi.ROUND_ROBIN: [order[:3], order[3:]], wmi.SUBSET: [order[:2], order[2:]],
+                 wmi.QUEUE_DEPTH: [order], wmi.WEIGHTED: [[each] for each in order]}[self.policy]
+        selector = holds.QL if self.policy == wmi.QUEUE_DEPTH else holds.RR
+        return [(selector, frozenset(tier)) for tier in tiers]
+
+
+class Storm(holds.HoldsTest):
+    def setUp(self):
+        self.seed = time.time_ns() % 1000000
+        print(f"storm: seed {self.seed}", flush=True)
+        self.end = time.monotonic() + SECONDS
+
+    def storming(self):
+        return time.monotonic() < self.end
+
+    def cables(self, chance):
+        while self.storming():
+            with lab.portal_blocked(chance.choice(CABLES)):
+                time.sleep(chance.uniform(1, 12))
+            time.sleep(chance.uniform(0, 3))
+        return []
+
+    def logins(self, chance):
+        while self.storming():
+            target, portal = chance.choice(list(HOLDS.values())).target, chance.choice(LOGINS)
+            lab.logout(target, portal)
+            time.sleep(chance.uniform(0, 2))
+            lab.login(target, portal)
+        return []
+
+    def configurations(self, chance):
+        while self.storming():
+            lab.run("multipathd", "reconfigure", check=False)
+            time.sleep(chance.uniform(2, 8))
+        return []
+
+    def client(self, chance):
+        requests = []
+        while self.storming():
+            order = chance.sample(ADDRESSES, len(ADDRESSES))
+            requests.append(Request(chance.choice(list(HOLDS.values())),
+                                    chance.choice(wmi.POLICIES), order))
+            time.sleep(chance.uniform(0, 1))
+        return requests
+
+    def possible_groups(self, requests):
+        """{map: the meanings that it may have}: of the requests that succeeded the last one, or one
+        of the last where they overlapped."""
+        found = {}
+        for hold in HOLDS.values():
+            done = [each for each in requests
+                    if each.session == hold and each.status == wmi.SUCCESS]
+            last = [each.groups() for each in done
+                    if not any(other.began > each.ended for other in done)]
+            found[hold.map] = last or [hold.groups()]
+        return found
+
+    def wrong_maps(self, possible):
+        shapes = wmi.shapes()
+        return {name: shapes.get(name) for name, groups in possible.items()
+                if shapes.get(name) not in groups}
+
+    def test_storm(self):
+        work = [self.cables, self.logins, self.configurations] + [self.client] * CLIENTS
+        with wmi.Load([hold.map for hold in HOLDS.values()], RATE) as load:
+            with concurrent.futures.ThreadPoolExecutor(len(work)) as pool:
+                tasks = [pool.submit(function, random.Random(self.seed + i))
+                         for i, function in enumerate(work)]
+            requests = [request for task in tasks for request in task.result()]
+            self.assertTrue(load.running(), "I/O ended with an error")
+            lab.wait_until_whole(holds.paths(), 120)
+            possible = self.possible_groups(requests)
+            try:
+                lab.wait_for(lambda: not self.wrong_maps(possible), holds.HOLD_SECONDS, "")
+            except TimeoutError:
+                self.fail(f"seed {self.seed}: {self.wrong_maps(possible)} instead of {possible}")
+            wmi.wait_for_agreement(*(hold.target for hold in HOLDS.values()))
+            self.assertEqual(wmi.noise(), {})
+            self.assertEqual(wmi.suspended(), [])
+            self.assertTrue(load.running(), "I/O ended with an error")
+        self.assertEqual(load.errors, [])
+        statuses = [request.status for request in requests]
+        print(f"storm: {len(statuses)} requests, {statuses.count(wmi.SUCCESS)} succeeded",
+              flush=True)
+        self.assertEqual({f"{status:#010x}" for status in set(statuses) - EXPECTED}, set())
+        self.assertIn(wmi.SUCCESS, statuses)

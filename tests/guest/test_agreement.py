@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""multipathd's agreement: the file that the service writes for it, and an administrator's own."""
+
+import pathlib
+import time
+
+import lab
+import test_policies
+import wmi
+
+RR = "round-robin"
+RIVAL = pathlib.Path("/etc/multipath/conf.d/95-admin.conf")
+RIVAL_TEXT = """multipaths {
+    multipath {
+        wwid "WWID"
+        path_grouping_policy multibus
+    }
+}
+"""
+RIVAL_LINE = 4
+
+# What the file may hold at most in one line, and multipathd in prio_args (multipath.md, trap 4).
+LINE_MAX, PRIO_ARGS_MAX = 1023, 254
+
+
+def priorities():
+    """{path: priority}, as multipathd has it."""
+    lines = lab.run("multipathd", "show", "paths", "format", "%d %p").splitlines()[1:]
+    return {line.split()[0]: int(line.split()[1]) for line in lines}
+
+
+class AgreementTest(test_policies.PolicyTest):
+    def set_and_agree(self, *args, **kwargs):
+        self.set(*args, **kwargs)
+        wmi.wait_for_agreement()
+
+
+class File(AgreementTest):
+    """The file, against multipathd's own view and against the kernel's."""
+
+    def assert_entries(self, *tiers):
+        """Each map has a whole entry, which lists by their present addresses all paths but those of
+        the last tier, better tiers with higher weights."""
+        entries, kernel, seen = wmi.entries(), lab.maps().values(), priorities()
+        self.assertEqual(set(entries), {each.wwid for each in kernel})
+        for each in kernel:
+            entry = entries[each.wwid]
+            rest = {key: value for key, value in entry.items() if key != "prio_args"}
+            self.assertEqual(rest, {
+                "path_grouping_policy": "group_by_prio", "path_selector": "round-robin 0",
+                "prio": "weightedpath", "failback": "immediate", "rr_weight": "uniform",
+                "rr_min_io_rq": "1"})
+            self.assertLessEqual(len(entry["prio_args"]), PRIO_ARGS_MAX)
+            listed, last = wmi.listed_paths(entry)
+            weights, paths = dict(listed), {lab.portal_of(path): path for path in each.paths}
+            found = []
+            for tier in tiers:
+                in_tier = {weights.pop(lab.hbtl(paths[portal]), last) for portal in tier}
+                self.assertEqual(len(in_tier), 1, (tier, entry))
+                self.assertEqual({seen[paths[portal]] for portal in tier}, in_tier)
+                found += in_tier
+            self.assertEqual(weights, {})
+            self.assertEqual(found, sorted(set(found), reverse=True))
+            self.assertEqual(found[-1], last)
+
+    def test_multipathd_makes_the_same_groups(self):
+        a, b, c, d = self.portals
+        self.set_and_agree(wmi.FAILOVER, [c])
+        self.assert_entries([c], [a], [b], [d])
+
+        text = wmi.MULTIPATHD_FILE.read_text()
+        self.assertEqual(text[0], "#")
+        for line in text.splitlines():
+            self.assertLess(len(line), LINE_MAX)
+            # multipathd loses a keyword that follows a brace.
+            self.assertNotRegex(line.split("#")[0], r"\{\s*\S")
+        self.assertIn("detect_prio no", " ".join(text.split()))
+        config = lab.run("multipathd", "show", "config")
+        for wwid, entry in wmi.entries().items():
+            self.assertIn(wwid, config)
+            self.assertIn(entry["prio_args"], config)
+
+        before = wmi.tables()
+        lab.reconfigure()
+        self.assertEqual(set(lab.map_loads().values()), {0})
+        self.assertEqual(wmi.tables(), before)
+        self.assert_tables((RR, [c]), (RR, [a]), (RR, [b]), (RR, [d]))
+
+        # Nothing has changed: the file stays as it is, and multipathd is left alone.
+        since, stat = time.time(), wmi.MULTIPATHD_FILE.stat()
+        wmi.restart()
+        wmi.wait_for_agreement()
+        self.assertEqual(wmi.noise(), {})
+        again = wmi.MULTIPATHD_FILE.stat()
+        self.assertEqual((again.st_ino, again.st_mtime_ns), (stat.st_ino, stat.st_mtime_ns))
+        self.assertEqual(lab.reconfigures(since), [])
+
+        # A path that logs in anew has another host number.
+        old = wmi.entries()
+        lab.logout(address=c)
+        lab.login(address=c)
+        lab.wait_until_whole()
+        wmi.wait_for_agreement()
+        self.assertNotEqual(wmi.entries(), old)
+        self.assert_entries([c], [a], [b], [d])
+        self.assertEqual([each.name for each in wmi.MULTIPATHD_FILE.parent.iterdir()],
+                         [wmi.MULTIPATHD_FILE.name])
+        self.assertEqual(wmi.leftovers(), [])
+
+    def test_the_last_policy_takes_the_file_with_it(self):
+        before = wmi.shapes()
+        self.set_and_agree(wmi.WEIGHTED, weights={self.portals[0]: 1})
+        self.assertTrue(wmi.MULTIPATHD_FILE.exists())
+        self.set(wmi.VENDOR)
+        self.assertEqual(wmi.shapes(), before)
+        lab.wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10, "no file")
+        wmi.wait_for_agreement()
+        lab.reconfigure()
+        self.assertEqual(wmi.shapes(), before)
+        self.assertNotIn("weightedpath", lab.run("multipathd", "show", "config"))
+
+    def test_many_changes_are_one_reconfiguration_in_five_seconds(self):
+        since = time.time()
+        for portal in self.portals * 2:
+            self.set(wmi.FAILOVER, [portal])
+        wmi.wait_for_agreement()
+        times = lab.reconfigures(since)
+        self.assertGreaterEqual(len(times), 1)
+        for first, second in zip(times, times[1:]):
+            self.assertGreaterEqual(second - first, 4.5, times)
+        self.assertLessEqual(len(times), 1 + (time.time() - since) / 4.5, times)
+        last = self.portals[-1]
+        self.assert_tables((RR, [last]), *((RR, [each]) for each in self.portals[:-1]))
+
+    def test_without_multipathd_it_is_pending(self):
+        a, b, c, d = self.portals
+        with lab.multipathd_stopped():
+            self.set(wmi.SUBSET, [a, b])
+            self.assertEqual(wmi.session("Agreement"), "Applied")
+            self.assertEqual(wmi.session("MultipathdAgreement"), "Pending")
+            self.assertIn("multipathd", wmi.session("Reason"))
+        lab.wait_until_whole()
+        wmi.wait_for_agreement()
+        self.assert_tables((RR, [a, b]), (RR, [c, d]))
+        self.assertEqual(wmi.session("Reason"), "")
+
+
+class Contested(AgreementTest):
+    """An administrator's file that is read after the service's."""
+
+    def remove_rival(self):
+        RIVAL.unlink(missing_ok=True)
+        lab.reconfigure()
+
+    def agreement(self):
+        return wmi.session("Agreement")
+
+    def assert_hold(self, names, groups):
+        shapes = wmi.shapes()
+        self.assertEqual([shapes[name] for name in names], [groups] * len(names))
+
+    def test_the_administrator_wins(self):
+        a, b, c, d = self.portals
+        self.set_and_agree(wmi.FAILOVER, [c])
+        groups = [(RR, frozenset([each])) for each in (c, a, b, d)]
+        mine, *others = sorted(lab.maps())
+        self.addCleanup(self.remove_rival)
+        RIVAL.write_text(RIVAL_TEXT.replace("WWID", lab.maps()[mine].wwid))
+
+        def settled():
+            return self.agreement() == "Contested" or wmi.shapes()[mine] == groups
+
+        for _ in range(8):
+            lab.reconfigure()
+            lab.wait_for(settled, 10, "the service's answer")
+            self.assert_hold(others, groups)
+            if self.agreement() == "Contested":
+                break
+        self.assertEqual(self.agreement(), "Contested")
+        self.assertIn(f"{RIVAL} line {RIVAL_LINE}: path_grouping_policy", wmi.session("Reason"))
+
+        # No fighting: what multipathd makes of it stays. The other map keeps its policy.
+        lab.reconfigure()
+        self.assertEqual(wmi.noise(5), {})
+        self.assert_hold(others, groups)
+        self.assertEqual(self.agreement(), "Contested")
+        self.assertEqual(wmi.session("LoadBalancePolicy"), wmi.FAILOVER)
+
+        self.remove_rival()
+        wmi.wait_for_agreement()
+        self.assert_tables(*((RR, [each]) for each in (c, a, b, d)))
+        self.assertEqual(wmi.session("Reason"), "")
+
+
+class ByHand(AgreementTest):
+    """Tables that somebody else loads."""
+
+    def test_a_table_swapped_by_hand_is_put_back(self):
+        a, b, c, d = self.portals
+        self.set_and_agree(wmi.QUEUE_DEPTH)
+        wanted, before = wmi.shapes(), wmi.session("Reapplications")
+        since = time.time()
+        name = min(lab.maps())
+        lab.load_groups(name, [[a], [c], [b, d]], "round-robin")
+        lab.wait_for(lambda: wmi.shapes() == wanted, 5, "the policy's table")
+        wmi.wait_for_agreement()
+        self.assertEqual(wmi.noise(), {})
+        # It is counted, and said: once for the one map that differed. (A change that was asked for
+        # has a line with a status.)
+        self.assertEqual(wmi.session("Reapplications"), before + 1)
+        lines = [line for line in wmi.journal(since)
+                 if "STATUS_" not in line and any(each in line for each in lab.maps())]
+        self.assertEqual([name in line for line in lines], [True], lines)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Policies outlive sessions, paths and the service, until they are given back."""
+
+import lab
+import test_policies
+import wmi
+
+RR = "round-robin"
+LATE = "127.0.0.6"
+
+
+class Persistence(test_policies.PolicyTest):
+    def assert_tables_soon(self, *groups):
+        """The stack is whole; a moment later every map has these groups."""
+        wanted = [(RR, frozenset(group)) for group in groups]
+        lab.wait_for(lambda: all(shape == wanted for shape in wmi.shapes().values()), 5,
+                     "the policy on every map")
+        self.assertEqual(wmi.suspended(), [])
+
+    def assert_chosen(self, policy):
+        """The session has its object, which tells of the policy; the store has it."""
+        self.assertEqual(wmi.session("LoadBalancePolicy"), policy)
+        self.assertEqual(wmi.session("Provenance"), "session")
+        self.assertEqual(wmi.stored_policy(), policy)
+
+    def test_a_policy_waits_for_its_session(self):
+        a, b, c, d = self.portals
+        before = wmi.shapes()
+        self.set(wmi.WEIGHTED, weights={a: 4, b: 2, c: 3, d: 1})
+        lab.logout()
+        try:
+            self.assert_chosen(wmi.WEIGHTED)
+            wmi.restart()
+            self.assert_chosen(wmi.WEIGHTED)
+            # One path at first: each of the others finds its own place when it comes.
+            lab.login(address=a)
+            lab.wait_until_whole(int(lab.setting("LAB_LUNS", 4)))
+            self.assert_tables_soon([a])
+        finally:
+            lab.login_missing()
+            lab.wait_until_whole()
+        self.assert_tables_soon([d], [b], [c], [a])
+        self.assert_chosen(wmi.WEIGHTED)
+
+        # Policy 6 takes it from kernel, store and file.
+        lab.logout(address=b)
+        lab.wait_until_whole(3 * int(lab.setting("LAB_LUNS", 4)))
+        self.assert_tables_soon([d], [c], [a])
+        self.set(wmi.VENDOR)
+        self.assertEqual(wmi.stored_policy(), 0)
+        lab.login(address=b)
+        lab.wait_until_whole()
+        lab.wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10, "no file for multipathd")
+        lab.wait_for(lambda: wmi.shapes() == before, 10, "the host's own tables")
+        self.assertEqual(wmi.session("Provenance"), "host")
+
+    def test_paths_that_come_while_the_service_is_away(self):
+        a, b, c, d = self.portals
+        self.set(wmi.SUBSET, [b, c])
+        lab.run("systemctl", "stop", wmi.SERVICE)
+        self.addCleanup(self.remove_late)
+        lab.portal_add(LATE)
+        lab.discover(LATE, new_only=True)
+        lab.login(address=LATE)
+        lab.logout(address=b)
+        lab.login(address=b)
+        lab.wait_until_whole(5 * int(lab.setting("LAB_LUNS", 4)))
+        wmi.restart()
+        self.assert_tables_soon([b, c], [a, d, LATE])
+
+    def remove_late(self):
+        lab.run("systemctl", "start", wmi.SERVICE)
+        lab.logout(address=LATE)
+        lab.forget(lab.TARGET, LATE)
+        lab.portal_remove(LATE)
+        lab.wait_for_paths()

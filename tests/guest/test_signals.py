@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Signals: on the right interface, once, after the fact is true."""
+
+import contextlib
+import json
+import subprocess
+import threading
+import time
+
+import lab
+import test_policies
+import wmi
+
+PROPERTIES = "org.freedesktop.DBus.Properties"
+
+
+class Monitor:
+    """All messages from and to the service while a `with` runs."""
+
+    def __enter__(self):
+        self.messages = []
+        self._process = subprocess.Popen(["busctl", "--json=short", "monitor", lab.BUS_NAME],
+                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                         text=True)
+        threading.Thread(target=self._collect, daemon=True).start()
+        # It listens from the first message on that it shows.
+        lab.wait_for(self._hears, 20, "busctl's monitor")
+        self.messages.clear()
+        return self
+
+    def __exit__(self, *exception):
+        self._process.terminate()
+        self._process.wait(10)
+
+    def _collect(self):
+        for line in self._process.stdout:
+            with contextlib.suppress(ValueError):
+                self.messages.append(json.loads(line))
+
+    def _hears(self):
+        wmi.session("TargetName")
+        return self.messages
+
+    def signals(self, member, path):
+        """What the signals of this name carried, in order."""
+        return [message["payload"]["data"] for message in list(self.messages)
+                if message["type"] == "signal" and message.get("member") == member
+                and message.get("path") == path]
+
+    def values(self, name, interface="Session", path=None):
+        """The values that a property was announced with, None for one without a value."""
+        found = []
+        for changed, values, invalidated in self.signals("PropertiesChanged",
+                                                         path or wmi.session_path()):
+            if changed == f"{wmi.INTERFACE}.{interface}":
+                found += [values[name]["data"]] if name in values else []
+                found += [None] if name in invalidated else []
+        return found
+
+    def objects(self, member):
+        """{path: interfaces} of InterfacesAdded or InterfacesRemoved, in order, as pairs."""
+        return [(path, set(interfaces)) for path, interfaces in self.signals(member, lab.BUS_PATH)]
+
+
+class Signals(test_policies.PolicyTest):
+    def wait(self, condition, what, seconds=10):
+        lab.wait_for(condition, seconds, what)
+
+    def connections(self):
+        """{UniqueConnectionId: ConnectionStatus}, as the service has it now."""
+        return {each[0]: each[1] for each in wmi.session("Connections")}
+
+    def test_a_policy_is_set_and_given_back(self):
+        with Monitor() as monitor:
+            self.set(wmi.FAILOVER, self.portals[:1])
+            self.wait(lambda: monitor.values("LoadBalancePolicy"), "the policy")
+            wmi.wait_for_agreement()
+            self.assertEqual(monitor.values("LoadBalancePolicy"), [wmi.FAILOVER])
+            self.assertEqual(monitor.values("Provenance"), ["session"])
+            self.assertEqual(monitor.values("MultipathdAgreement")[-1], "Agrees")
+            self.assertIn(None, monitor.values("Maps"))
+            self.assertIn(None, monitor.values("LoadBalancePolicies", "MSiSCSI_QueryLBPolicy",
+                                               wmi.adapter_path()))
+            # What does not change is not announced.
+            self.assertEqual(monitor.values("Reapplications"), [])
+            for interface, _, _ in monitor.signals("PropertiesChanged", wmi.session_path()):
+                self.assertEqual(interface, f"{wmi.INTERFACE}.Session")
+
+            monitor.messages.clear()
+            self.set(wmi.VENDOR)
+            self.wait(lambda: monitor.values("LoadBalancePolicy"), "its end")
+            time.sleep(1)
+            self.assertEqual(monitor.values("LoadBalancePolicy"), [0])
+            self.assertEqual(monitor.values("Provenance"), ["host"])
+
+    def test_the_fact_is_true_when_the_signal_comes(self):
+        """The property is read as soon as the signal is there, in one process."""
+        seen = []
+
+        def read_at_once(monitor):
+            for _ in range(300):
+                if monitor.values("LoadBalancePolicy"):
+                    seen.append((wmi.session("LoadBalancePolicy"), wmi.shapes()))
+                    return
+                time.sleep(0.02)
+
+        with Monitor() as monitor:
+            reader = threading.Thread(target=read_at_once, args=[monitor])
+            reader.start()
+            self.set(wmi.QUEUE_DEPTH)
+            reader.join()
+        ((policy, shapes),) = seen
+        self.assertEqual(policy, wmi.QUEUE_DEPTH)
+        for shape in shapes.values():
+            self.assertEqual(shape, [("queue-length", frozenset(self.portals))])
+
+    def test_sessions_come_and_go(self):
+        path, address = wmi.session_path(), self.portals[0]
+        with Monitor() as monitor:
+            # A path. The kernel says nothing of a session's state, but of its coming and going.
+            lab.logout(address=address)
+            self.wait(lambda: None in monitor.values("Connections")
+                      and wmi.connection_id(address) not in self.connections(), "the lost path")
+            lab.wait_until_whole(3 * int(lab.setting("LAB_LUNS", 4)))
+            monitor.messages.clear()
+            lab.login(address=address)
+            self.wait(lambda: None in monitor.values("Connections")
+                      and wmi.connection_id(address) in self.connections(),
+                      "the path that returned")
+            self.assertEqual(monitor.objects("InterfacesAdded"), [])
+
+            # All of it, without a policy: the object goes, and comes again.
+            lab.logout()
+            self.wait(lambda: monitor.objects("InterfacesRemoved"), "the object's end")
+            ((gone, interfaces),) = monitor.objects("InterfacesRemoved")
+            self.assertEqual(gone, path)
+            self.assertIn(f"{wmi.INTERFACE}.Session", interfaces)
+            lab.login()
+            self.wait(lambda: monitor.objects("InterfacesAdded"), "the object")
+            lab.wait_until_whole()
+            ((come, interfaces),) = monitor.objects("InterfacesAdded")
+            self.assertEqual(come, path)
+            self.assertIn(f"{wmi.INTERFACE}.Session", interfaces)
+
+            # With a policy it stays.
+            self.set(wmi.QUEUE_DEPTH)
+            monitor.messages.clear()
+            lab.logout()
+            try:
+                self.wait(lambda: monitor.values("Agreement")[-1:] == ["Pending"], "Pending")
+                self.assertEqual(monitor.objects("InterfacesRemoved"), [])
+                self.assertEqual(monitor.values("LoadBalancePolicy"), [])
+            finally:
+                lab.login()
+                lab.wait_until_whole()
+            self.wait(lambda: monitor.values("Agreement")[-1:] == ["Applied"], "Applied")
+            self.assertEqual(monitor.objects("InterfacesAdded"), [])
+
+    def test_a_portal_is_lost(self):
+        """The kernel sends no event of a session's state: the service has to find out by itself."""
+        address = self.portals[0]
+        lab.quick_timeouts()
+        self.addCleanup(lab.quick_timeouts, seconds=5)  # open-iscsi's own
+        lab.logout(address=address)
+        lab.login(address=address)
+        lab.wait_until_whole()
+        with Monitor() as monitor:
+            with lab.portal_blocked(address):
+                self.wait(lambda: None in monitor.values("Connections"), "the loss", 30)
+                status = self.connections()
+                self.assertNotEqual(status.pop(wmi.connection_id(address)), 1)
+                self.assertEqual(set(status.values()), {1})
+                monitor.messages.clear()
+            lab.wait_until_whole()
+            self.wait(lambda: None in monitor.values("Connections"), "the return")
+            self.assertEqual(set(self.connections().values()), {1})
