@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,6 +172,66 @@ int entry_multipath(const char *wwid, const struct mp_table *table, const struct
     }
     *ret = TAKE_PTR(text);
     return 0;
+}
+
+/* Whether the entry's path selector is that one. */
+static bool has_selector(const char *entry, const char *selector)
+{
+    static const char keyword[] = "path_selector \"";
+    const char *at = strstr(entry, keyword);
+    size_t length = strlen(selector);
+
+    return at && strncmp(at + strlen(keyword), selector, length) == 0 &&
+           at[strlen(keyword) + length] == '"';
+}
+
+/* The prio that prio_args, as format_args() writes them, give to an address. 0: there are none. */
+static unsigned prio_of(const char *entry, const struct entry_path *path)
+{
+    static const char keyword[] = "prio_args \"hbtl";
+    const char *at = strstr(entry, keyword);
+    char wanted[64];
+    unsigned prio = 0;
+
+    if (!at)
+        return 0;
+    at += strlen(keyword);
+    snprintf(wanted, sizeof(wanted), "^%u:%u:%u:%" PRIu64 "$", path->host, path->channel,
+             path->target, path->lun);
+    for (;;) {
+        char address[64];
+        int length = 0;
+
+        if (sscanf(at, " %63s %u%n", address, &prio, &length) != 2)
+            return 0;
+        if (strcmp(address, wanted) == 0 || strcmp(address, ".*") == 0)
+            return prio;
+        at += length;
+    }
+}
+
+bool entry_fits(const char *entry, const struct mp_table *table, const struct entry_path *paths,
+                size_t n_paths)
+{
+    unsigned above = UINT_MAX;
+
+    for (size_t i = 0; i < table->n_groups; i++) {
+        const struct mp_group *group = &table->groups[i];
+        unsigned prio = 0;
+
+        if (!has_selector(entry, group->selector))
+            return false;
+        for (size_t j = 0; j < group->n_paths; j++) {
+            const struct entry_path *path = find_path(paths, n_paths, group->paths[j]);
+            unsigned own = path ? prio_of(entry, path) : 0;
+
+            if (own == 0 || own >= above || (j > 0 && own != prio))
+                return false;
+            prio = own;
+        }
+        above = prio;
+    }
+    return table->n_groups > 0;
 }
 
 /*

@@ -39,6 +39,13 @@ int entry_multipath(const char *wwid, const struct mp_table *table, const struct
                     size_t n_paths, char **ret, const char **ret_reason);
 
 /*
+ * Whether an entry_multipath() that was made for an earlier table of the map makes these groups
+ * too. A path that leaves needs no other entry, nor does one that comes back to its old address.
+ */
+bool entry_fits(const char *entry, const struct mp_table *table, const struct entry_path *paths,
+                size_t n_paths);
+
+/*
  * The `device` section for a product whose paths multipathd would otherwise give a prio of its own
  * (detect_prio), so that the sections above count for them. It holds for all LUNs of the product:
  * `prio` is the one that their paths have now, so that nothing changes for the others. Vendor and

@@ -23,12 +23,14 @@ struct host_map {
     char *vendor;      /* of its disk, where the product needs a section too; else NULL */
     char *product;
     bool in_force;     /* multipathd's configuration has the entry */
+    bool doubted;      /* it looked otherwise since: multipathd is being asked */
     char *rival;       /* what wins over the entry, NULL: nothing */
 
     /* reapplying (service/reconcile.c) */
     bool running;
     unsigned failures;
     unsigned rounds; /* that did not hold, one after another */
+    uint64_t last_round; /* CLOCK_MONOTONIC, in microseconds */
     bool contested;
     unsigned looks_left; /* for access states that may change */
 };

@@ -43,13 +43,15 @@ struct job {
     size_t n;
     bool keep;      /* no map was seen yet, but policies wait for theirs: leave a file that is there */
     bool must_tell; /* also a multipathd that reloads every map */
+    bool check_only;
 };
 
 /* What the child says last. */
 struct outcome {
     int error;
     bool reconfigured;
-    bool alone; /* this multipathd was left to read the file when it starts */
+    bool reread; /* after a check: multipathd would know better if it read its files */
+    bool alone;  /* this multipathd was left to read the file when it starts */
     char text[192];
 };
 
@@ -70,7 +72,7 @@ struct publisher {
     sd_event_source *timer;
     sd_event_source *watches[2]; /* conf.d; the directory of multipath.conf */
     char main_name[64];
-    bool wanted, running, urgent, alone;
+    bool wanted, check_wanted, running, urgent, alone;
     bool has_told; /* a file was made of maps that were seen */
     uint64_t last_reconfigure;
     unsigned failures;
@@ -224,6 +226,12 @@ static int tell(const struct job *job, bool changed, struct verdict *verdicts,
     return r < 0 ? fail_at_multipathd(outcome, r) : 0;
 }
 
+static int check(const struct job *job, struct verdict *verdicts, struct outcome *outcome)
+{
+    int r = judge_all(job, verdicts, &outcome->reread);
+    return r < 0 ? fail_at_multipathd(outcome, r) : 0;
+}
+
 static int run_child(int fd, void *arg)
 {
     const struct job *job = arg;
@@ -237,8 +245,8 @@ static int run_child(int fd, void *arg)
     for (size_t i = 0; i < job->n; i++)
         verdicts[i].part = i;
 
-    int r = write_file(job, &outcome);
-    if (r >= 0)
+    int r = job->check_only ? check(job, verdicts, &outcome) : write_file(job, &outcome);
+    if (r >= 0 && !job->check_only)
         r = tell(job, r > 0, verdicts, &outcome);
     for (size_t i = 0; i < job->n && r >= 0; i++)
         if (write(fd, &verdicts[i], sizeof(*verdicts)) != sizeof(*verdicts))
@@ -311,6 +319,7 @@ static struct job *make_job(const struct publisher *p)
         return NULL;
     maps_each(p->host, collect, &collecting);
     job->must_tell = p->n_waiters > 0;
+    job->check_only = p->check_wanted;
     job->keep = !p->has_told && !job->must_tell && has_policy(p->host);
     return collecting.failed ? NULL : TAKE_PTR(job);
 }
@@ -324,6 +333,7 @@ static void take_verdict(struct host *host, const struct job *job, const struct 
     if (!map || !map->entry || strcmp(map->entry, part->entry) != 0)
         return;
     map->in_force = verdict->in_force;
+    map->doubted = false;
     free(TAKE_PTR(map->rival));
     if (verdict->rival[0])
         map->rival = strdup(verdict->rival);
@@ -349,27 +359,32 @@ static void answer_waiters(struct publisher *p, int r)
 }
 
 static void arm(struct publisher *p);
+static void start(struct publisher *p);
 
 /* The end of an attempt, however it went. */
-static void conclude(struct publisher *p, const struct outcome *outcome)
+static void conclude(struct publisher *p, bool was_check, const struct outcome *outcome)
 {
     struct host *host = p->host;
 
     p->running = false;
-    p->alone = outcome->alone;
+    if (!was_check)
+        p->alone = outcome->alone;
     if (outcome->reconfigured)
         p->last_reconfigure = now(p);
     if (outcome->error < 0 && strcmp(p->error, outcome->text) != 0)
         log_warning("%s The maps keep their policies; it is tried again.", outcome->text);
     snprintf(p->error, sizeof(p->error), "%s", outcome->error < 0 ? outcome->text : "");
     p->failures = outcome->error < 0 ? p->failures + 1 : 0;
-    if (outcome->error < 0)
+    if (outcome->error < 0 || outcome->reread)
         p->wanted = true;
 
     answer_waiters(p, outcome->error);
     for (size_t i = 0; i < host->n_sessions; i++)
         views_announce(host->sessions[i], 0);
-    arm(p);
+    if (p->check_wanted)
+        start(p);
+    else
+        arm(p);
 }
 
 struct attempt {
@@ -395,7 +410,7 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
         memcpy(&verdict, (const char *)data + at, sizeof(verdict));
         take_verdict(attempt->publisher->host, job, &verdict);
     }
-    conclude(attempt->publisher, &outcome);
+    conclude(attempt->publisher, job->check_only, &outcome);
 }
 
 static void start(struct publisher *p)
@@ -403,9 +418,11 @@ static void start(struct publisher *p)
     _cleanup_(job_freep) struct job *job = make_job(p);
     _cleanup_free_ struct attempt *attempt = calloc(1, sizeof(*attempt));
 
-    p->wanted = p->urgent = false;
+    p->n_current = p->check_wanted ? 0 : p->n_waiters;
+    if (!p->check_wanted)
+        p->wanted = p->urgent = false;
+    p->check_wanted = false;
     p->running = true;
-    p->n_current = p->n_waiters;
     int r = job && attempt ? 0 : -ENOMEM;
     if (r >= 0) {
         *attempt = (struct attempt){p, job};
@@ -416,7 +433,7 @@ static void start(struct publisher *p)
         struct outcome outcome = {.error = r};
         snprintf(outcome.text, sizeof(outcome.text), "multipathd could not be told: %s.",
                  strerror(-r));
-        conclude(p, &outcome);
+        conclude(p, false, &outcome);
         return;
     }
     (void)TAKE_PTR(job);
@@ -462,6 +479,17 @@ void publish(struct host *host)
         return;
     host->publisher->wanted = true;
     arm(host->publisher);
+}
+
+void publish_check(struct host *host)
+{
+    struct publisher *p = host->publisher;
+
+    if (!p || p->check_wanted)
+        return;
+    p->check_wanted = true;
+    if (!p->running)
+        start(p);
 }
 
 int publish_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata)

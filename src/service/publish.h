@@ -17,8 +17,11 @@ void publisher_free(struct host *host);
 /* Entries have changed, or multipathd's configuration has. */
 void publish(struct host *host);
 
+/* Only asks multipathd, at once, whether it has the entries in force. */
+void publish_check(struct host *host);
+
 /*
- * The same, soon, and also on a multipathd that is else left to read the file when it starts; calls
+ * The same as publish(), but soon, and also on a multipathd that is else left to read the file when it starts; calls
  * func when multipathd has read what the entries are now. r: 0 or a negative errno; publish_error()
  * has it in words.
  */

@@ -22,7 +22,8 @@
 #define LOOKS_FOR_ACCESS 5U       /* the first after this long, the next after twice as long, ... */
 #define LOOK_FOR_ACCESS_USEC 1000000U
 #define FAILURES_MAX 6U
-#define ROUNDS_MAX 3U /* that do not hold before a map is left alone */
+#define ROUNDS_MAX 3U /* that do not hold before a map is left alone, ... */
+#define FORGET_USEC (60U * 1000000U) /* ... each this much after the one before at the most */
 
 /* A device that is to be looked at. */
 struct due {
@@ -230,6 +231,9 @@ static int set_entry(struct host_map *map, const struct map_look *look,
 
     if (planned) {
         int r = entry_paths(look, &paths, &n);
+        if (r >= 0 && map->entry && (map->vendor || !needs_device(look, planned)) &&
+            entry_fits(map->entry, planned, paths, n))
+            return 0;
         if (r >= 0)
             r = entry_multipath(map->wwid, planned, paths, n, &entry, &alone);
         if (r < 0 && r != -EOPNOTSUPP)
@@ -250,6 +254,7 @@ static int set_entry(struct host_map *map, const struct map_look *look,
     map->vendor = TAKE_PTR(vendor);
     map->product = TAKE_PTR(product);
     map->in_force = false;
+    map->doubted = false;
     return 1;
 }
 
@@ -350,7 +355,8 @@ static int repair(struct host *host, struct host_map *map, struct map_look *look
 
 /*
  * Whether to give the map its table once more. A round counts where somebody who could know better
- * has made other groups of the same paths: that multipathd has not been told yet is no contest.
+ * has made other groups of the same paths: that multipathd has not been told yet is no contest. One
+ * that should know is asked, so that what wins over the policy can be named.
  */
 static bool is_worth_a_round(struct host *host, struct host_map *map)
 {
@@ -358,7 +364,14 @@ static bool is_worth_a_round(struct host *host, struct host_map *map)
         return false;
     if (map->entry && !map->in_force && !map->rival && !publish_alone(host))
         return true;
-    if (map->rounds++ < ROUNDS_MAX)
+    if (map->in_force && !map->rival) {
+        map->doubted = true;
+        publish_check(host);
+    }
+    if (!map->rival && now(host) > map->last_round + FORGET_USEC)
+        map->rounds = 0;
+    map->last_round = now(host);
+    if (map->rounds++ < ROUNDS_MAX || map->doubted)
         return true;
     map->contested = true;
     log_warning("Map %s is given other path groups again and again%s%s: it is left so until "
@@ -454,10 +467,8 @@ static int look_at(struct host *host, struct host_map *map, struct map_look *loo
     look_again_for_access(host, map, look);
 
     size_t n = map->n_sessions;
-    if (!map->agrees && !map->running && !maps_is_busy(host, map) && is_worth_a_round(host, map)) {
-        publish(host); /* should multipathd's configuration have made the other groups */
+    if (!map->agrees && !map->running && !maps_is_busy(host, map) && is_worth_a_round(host, map))
         return repair(host, map, look, TAKE_PTR(planned));
-    }
     if (map->running)
         return 0; /* another look comes at the end of it */
     for (size_t i = 0; i < n; i++) {

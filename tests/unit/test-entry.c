@@ -335,6 +335,71 @@ static bool is_expressible(const struct mp_table *table, const struct entry_path
     return length <= 254;
 }
 
+/* Takes a few paths of the table to other groups, or out of it. */
+static struct mp_table *disturbed(const struct mp_table *table, struct prng *prng)
+{
+    struct mp_table *other = mp_table_new_like(table);
+
+    assert_non_null(other);
+    for (size_t i = 0; i < table->n_groups; i++) {
+        struct mp_group *group = NULL;
+
+        for (size_t j = 0; j < table->groups[i].n_paths; j++) {
+            size_t chance = prng_below(prng, 12);
+
+            if (chance == 0)
+                continue;
+            if (!group || chance == 1)
+                assert_int_equal(mp_table_add_group(other, table->groups[i].selector, &group), 0);
+            assert_int_equal(mp_group_add_path(group, table->groups[i].paths[j]), 0);
+        }
+    }
+    return other;
+}
+
+/* An entry fits a table if multipathd makes of it what the table says, of the paths it has now. */
+static bool check_fit(const struct model *model, const char *entry, const struct mp_table *table,
+                      const struct entry_path *paths, size_t n_paths)
+{
+    _cleanup_(mp_table_freep) struct mp_table *built = NULL;
+    struct entry_path left[SCENE_PATHS];
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_paths; i++)
+        for (size_t g = 0; g < table->n_groups; g++)
+            for (size_t j = 0; j < table->groups[g].n_paths; j++)
+                if (table->groups[g].paths[j] == paths[i].dev)
+                    left[n++] = paths[i];
+    if (n == 0)
+        return false;
+    built = model_table(model, table, left, n);
+    assert_int_equal(entry_fits(entry, table, paths, n_paths),
+                     mp_table_same_meaning(table, built, NULL));
+    return entry_fits(entry, table, paths, n_paths);
+}
+
+static unsigned n_fits, n_misfits;
+
+static void check_fits(const struct model *model, const char *entry, const struct mp_table *table,
+                       struct entry_path *paths, size_t n_paths, struct prng *prng)
+{
+    assert_true(check_fit(model, entry, table, paths, n_paths));
+    for (unsigned i = 0; i < 4; i++) {
+        _cleanup_(mp_table_freep) struct mp_table *other = disturbed(table, prng);
+        size_t a = prng_below(prng, n_paths), b = prng_below(prng, n_paths);
+        struct entry_path swapped = paths[a];
+
+        if (i & 1) { /* two logged in again, in the other order */
+            paths[a].host = paths[b].host;
+            paths[b].host = swapped.host;
+        }
+        if (check_fit(model, entry, other, paths, n_paths))
+            n_fits++;
+        else
+            n_misfits++;
+    }
+}
+
 static bool check_scene(const struct scene *scene, struct prng *prng)
 {
     _cleanup_(mp_table_freep) struct mp_table *table = NULL;
@@ -362,6 +427,7 @@ static bool check_scene(const struct scene *scene, struct prng *prng)
     model_init(&model, text);
     rebuilt = model_table(&model, scene->live, paths, scene->n_paths);
     assert_true(mp_table_same_meaning(table, rebuilt, NULL));
+    check_fits(&model, text, table, paths, scene->n_paths, prng);
     return true;
 }
 
@@ -393,6 +459,7 @@ static void test_rebuilt_by_model(void **state)
     for (unsigned policy = LB_FAILOVER; policy <= LB_WEIGHTED_PATHS; policy++)
         assert_true(n_checked[policy] > 100);
     assert_true(n_checked[0] > 20);
+    assert_true(n_fits > 500 && n_misfits > 500);
 }
 
 static void test_golden_device(void **state)
