@@ -95,10 +95,13 @@ class File(AgreementTest):
         self.assertEqual((again.st_ino, again.st_mtime_ns), (stat.st_ino, stat.st_mtime_ns))
         self.assertEqual(lab.reconfigures(since), [])
 
-        # A path that logs in anew has another host number.
+        # Paths that log in anew in another order have other host numbers.
         old = wmi.entries()
-        lab.logout(address=c)
-        lab.login(address=c)
+        order = sorted(lab.sessions(), key=lambda session: int(
+            lab.hbtl(session.paths[0]).split(":")[0]))
+        lab.logout()
+        for session in reversed(order):
+            lab.login(address=session.address)
         lab.wait_until_whole()
         wmi.wait_for_agreement()
         self.assertNotEqual(wmi.entries(), old)

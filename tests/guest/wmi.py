@@ -201,7 +201,7 @@ def same_meaning(found, wanted, unusable=()):
             and collections.Counter(found) == collections.Counter(wanted))
 
 
-def noise(seconds=3):
+def noise(seconds=2):
     """What stirs within so many seconds, {} where all is quiet: how many tables the service gives
     again and multipathd loads, and the tables. (Not the group in use, which I/O decides.)"""
     def look():
