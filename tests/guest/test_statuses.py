@@ -14,9 +14,12 @@ import wmi
 class StatusTest(unittest.TestCase):
     """Begins with round robin over all paths."""
 
+    @classmethod
+    def setUpClass(cls):
+        cls.addClassCleanup(wmi.set_policy, wmi.VENDOR)
+
     def setUp(self):
         self.portals = lab.portals()
-        self.addCleanup(wmi.set_policy, wmi.VENDOR)
         self.assertEqual(wmi.set_policy(wmi.ROUND_ROBIN, self.portals), wmi.SUCCESS)
         self.before = wmi.shapes()
 
@@ -183,6 +186,7 @@ class Faults(StatusTest):
         preloaded = faults.preloaded()
         preloaded.__enter__()
         cls.addClassCleanup(preloaded.__exit__, None, None, None)
+        super().setUpClass()
 
     def setUp(self):
         faults.rules()
