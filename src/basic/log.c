@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "basic/log.h"
 
@@ -9,6 +11,11 @@ void log_line(int priority, const char *format, ...)
     char text[2048];
     va_list ap;
 
+    if (priority == LOG_DEBUG) {
+        const char *level = getenv("SYSTEMD_LOG_LEVEL");
+        if (!level || strcmp(level, "debug") != 0)
+            return;
+    }
     va_start(ap, format);
     vsnprintf(text, sizeof(text), format, ap);
     va_end(ap);

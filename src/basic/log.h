@@ -3,7 +3,8 @@
 
 /*
  * Messages for the administrator. One a line on standard error, with the priority prefix that
- * systemd reads ("<3>"); only who decides what an error means logs it. Never a secret.
+ * systemd reads ("<3>"); only who decides what an error means logs it. Never a secret. Debugging's
+ * lines are for whoever sets SYSTEMD_LOG_LEVEL=debug, as systemd's own programs have it.
  */
 #include <syslog.h>
 

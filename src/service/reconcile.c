@@ -47,10 +47,10 @@ struct reconciler {
     unsigned n_running;
 };
 
-/* A table on its way to a map. */
+/* A table on its way to a map, which may go and come back meanwhile. */
 struct repair {
     struct host *host;
-    dev_t dev;
+    char *wwid;
 };
 
 static void look(struct host *host, dev_t dev);
@@ -286,6 +286,31 @@ static void count_reapplied(struct host *host, const struct host_map *map)
     }
 }
 
+/* Tries again a few times, further and further apart; then the map's next event counts. */
+static void look_after_failure(struct host *host, struct host_map *map)
+{
+    if (!map->dev)
+        maps_drop_if_idle(host, map);
+    else if (map->failures++ < FAILURES_MAX)
+        enqueue(host, map->dev, RETRY_USEC << map->failures);
+}
+
+static void look_or_drop(struct host *host, struct host_map *map)
+{
+    if (map->dev)
+        look(host, map->dev);
+    else
+        maps_drop_if_idle(host, map);
+}
+
+static void repair_free(struct repair *repair)
+{
+    free(repair->wwid);
+    free(repair);
+}
+
+DEFINE_CLEANUP(struct repair *, repair_free);
+
 static int on_stale(struct map_change *change, void *userdata)
 {
     const struct repair *repair = userdata;
@@ -295,29 +320,23 @@ static int on_stale(struct map_change *change, void *userdata)
 static void on_repaired(enum transaction_result result, const struct map_change *change, size_t n,
                         void *userdata)
 {
-    _cleanup_free_ struct repair *repair = userdata;
+    _cleanup_(repair_freep) struct repair *repair = userdata;
     struct host *host = repair->host;
-    struct host_map *map = maps_find(host, repair->dev);
-    uint64_t delay = 0;
+    struct host_map *map = maps_find_wwid(host, repair->wwid);
 
+    /* A map that runs is not dropped. */
+    map->running = false;
     host->reconciler->n_running--;
-    if (map) {
-        map->running = false;
-        if (result == TRANSACTION_DONE) {
-            map->failures = 0;
-            count_reapplied(host, map);
-            log_notice("Map %s did not mean its policy any more: it was given its path groups "
-                       "again.", map->name);
-        } else if (map->failures++ < FAILURES_MAX) {
-            delay = RETRY_USEC << map->failures;
-            map_changes_log(change, n);
-        } else
-            delay = UINT64_MAX; /* its next event */
+    if (result == TRANSACTION_DONE) {
+        map->failures = 0;
+        count_reapplied(host, map);
+        log_notice("Map %s did not mean its policy any more: it was given its path groups again.",
+                   map->name);
+        look_or_drop(host, map);
+    } else {
+        map_changes_log(change, n);
+        look_after_failure(host, map);
     }
-    if (delay == 0)
-        look(host, repair->dev);
-    else if (delay != UINT64_MAX)
-        enqueue(host, repair->dev, delay);
     run_waiters(host->reconciler);
 }
 
@@ -330,14 +349,15 @@ static const struct transaction_calls calls = {
 static int repair(struct host *host, struct host_map *map, struct map_look *look,
                   struct mp_table *planned)
 {
-    _cleanup_free_ struct repair *repair = calloc(1, sizeof(*repair));
+    _cleanup_(repair_freep) struct repair *repair = calloc(1, sizeof(*repair));
     struct map_change *change = calloc(1, sizeof(*change));
-    if (!repair || !change) {
+    if (repair)
+        *repair = (struct repair){host, strdup(map->wwid)};
+    if (!repair || !repair->wwid || !change) {
         free(change);
         mp_table_free(planned);
         return -ENOMEM;
     }
-    *repair = (struct repair){host, map->dev};
     map_change_init(change, TAKE_PTR(look->map), planned);
 
     map->running = true;
@@ -391,9 +411,20 @@ static void announce(struct host *host, const uint64_t *session_ids, size_t n, u
     }
 }
 
+static bool has_policy(struct host *host, const struct host_map *map)
+{
+    for (size_t i = 0; i < map->n_sessions; i++) {
+        const struct session *session = host_session(host, map->session_ids[i]);
+        if (session && session_has_policy(session))
+            return true;
+    }
+    return false;
+}
+
+/* Its entry waits for its return, as long as there is a policy that it is made of. */
 static void map_is_gone(struct host *host, dev_t dev)
 {
-    const struct host_map *map = maps_find(host, dev);
+    struct host_map *map = maps_find(host, dev);
     if (!map)
         return;
 
@@ -401,6 +432,10 @@ static void map_is_gone(struct host *host, dev_t dev)
     _cleanup_free_ uint64_t *ids = calloc(n + 1, sizeof(*ids));
     if (ids)
         memcpy(ids, map->session_ids, n * sizeof(*ids));
+    if (map->entry && !has_policy(host, map)) {
+        free(TAKE_PTR(map->entry));
+        publish(host);
+    }
     maps_lose(host, dev);
     if (ids)
         announce(host, ids, n, CHANGED_MAPS);
@@ -439,6 +474,15 @@ static bool has_iscsi_path(const struct map_look *look)
         if (look->paths[i].connection)
             return true;
     return false;
+}
+
+/* Whether all that the map still has are iSCSI paths that log out: it goes too, or they return. */
+static bool is_leaving(const struct map_look *look)
+{
+    for (size_t i = 0; i < look->n_paths; i++)
+        if (look->paths[i].disk.has_address && look->paths[i].disk.sid == NO_SID)
+            return false;
+    return true;
 }
 
 /* Whether an array that moves access states about can change what the map must be. */
@@ -491,7 +535,7 @@ static void look(struct host *host, dev_t dev)
         map_is_gone(host, dev);
         return;
     }
-    if (r >= 0 && !has_iscsi_path(&look) && !maps_find(host, dev))
+    if (r >= 0 && !has_iscsi_path(&look) && (is_leaving(&look) || !maps_find(host, dev)))
         return;
     if (r >= 0)
         r = maps_take(host, &look, &map);
@@ -501,8 +545,8 @@ static void look(struct host *host, dev_t dev)
         log_warning("Device %u:%u cannot be compared with its policy: %s.", major(dev), minor(dev),
                     strerror(-r));
         map = maps_find(host, dev);
-        if (map && map->failures++ < FAILURES_MAX)
-            enqueue(host, dev, RETRY_USEC << map->failures);
+        if (map)
+            look_after_failure(host, map);
     }
 }
 
@@ -513,7 +557,7 @@ void reconcile_device(struct host *host, dev_t dev)
     enqueue(host, dev, SETTLE_USEC);
 }
 
-/* The session's maps that the model knows, and those that the kernel has by now. */
+/* The session's maps: those that the kernel has, and those that the model still knows. */
 static void for_each_device(struct host *host, const struct session *session,
                             void (*func)(struct host *host, dev_t dev))
 {
@@ -521,9 +565,19 @@ static void for_each_device(struct host *host, const struct session *session,
     size_t n;
 
     int r = session_map_devices(session, &devices, &n);
-    if (r < 0) {
-        log_warning("The maps of %s cannot be listed: %s.", session->target, strerror(-r));
+    dev_t *more = r < 0 ? NULL : reallocarray(devices, n + session->n_maps + 1, sizeof(*more));
+    if (!more) {
+        log_warning("The maps of %s cannot be listed: %s.", session->target,
+                    strerror(r < 0 ? -r : ENOMEM));
         return;
+    }
+    devices = more;
+    for (size_t i = 0; i < session->n_maps; i++) {
+        size_t k = 0;
+        while (k < n && devices[k] != session->maps[i]->dev)
+            k++;
+        if (k == n && session->maps[i]->dev)
+            devices[n++] = session->maps[i]->dev;
     }
     for (size_t i = 0; i < n; i++)
         func(host, devices[i]);

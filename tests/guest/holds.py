@@ -97,11 +97,13 @@ def down(policies=tuple(HOLDS)):
         target = HOLDS[policy].target
         if any(each.target == target for each in lab.sessions()):
             lab.logout(target)
-        wmi.set_policy(wmi.VENDOR, target=target)
+        status = wmi.set_policy(wmi.VENDOR, target=target)
+        assert status == wmi.SUCCESS, f"policy 6 for {target}: {status:#010x}"
         lab.forget(target)
         lab.target_remove(target)
     lab.wait_for_paths()
-    lab.wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10, "no file for multipathd")
+    lab.wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10,
+                 f"no file for multipathd (it had {sorted(wmi.entries())})")
 
 
 class HoldsTest(unittest.TestCase):

@@ -123,9 +123,12 @@ class Sweep(unittest.TestCase):
         answers = {wmi.SUCCESS: {new}, None: {old, new}}
         if stored not in answers.get(status, {old}):
             self.problem("lost policies", point, f"status {status}, but the store holds {stored}")
+        # Whether multipathd comes to agree can only be a matter of what is written for it.
+        with_multipathd = "multipath" in self.sweep.hit or not self.sweep.hit
         try:
             lab.wait_for(lambda: self.meant() == stored, 10, "")
-            wmi.wait_for_agreement(seconds=30)
+            if with_multipathd:
+                wmi.wait_for_agreement(seconds=30)
         except TimeoutError as error:
             self.problem("lost policies", point,
                          f"the store holds {stored}, the maps {wmi.shapes()}; {error}")
