@@ -45,10 +45,14 @@ static const struct {
 };
 
 enum {
-    /* All before this one may win, the others say to what their section applies. */
-    KEYWORD_WWID = 9,
+    /* The ones before are the map's; these switch the detection off and on, ... */
+    KEYWORD_DEVICE_DETECTS = 7,
+    KEYWORD_OVERRIDES_DETECTS,
+    /* ... and these say to what their section applies. */
+    KEYWORD_WWID,
     KEYWORD_VENDOR,
     KEYWORD_PRODUCT,
+    KEYWORD_DEFAULTS_DETECTS,
     N_KEYWORDS,
 };
 
@@ -63,11 +67,12 @@ static const struct {
     {"failback", SECTION_MULTIPATH},
     {"rr_weight", SECTION_MULTIPATH},
     {"rr_min_io_rq", SECTION_MULTIPATH},
-    {"detect_prio", SECTION_DEVICE},
-    {"detect_prio", SECTION_OVERRIDES},
+    [KEYWORD_DEVICE_DETECTS] = {"detect_prio", SECTION_DEVICE},
+    [KEYWORD_OVERRIDES_DETECTS] = {"detect_prio", SECTION_OVERRIDES},
     [KEYWORD_WWID] = {"wwid", SECTION_MULTIPATH},
     [KEYWORD_VENDOR] = {"vendor", SECTION_DEVICE},
     [KEYWORD_PRODUCT] = {"product", SECTION_DEVICE},
+    [KEYWORD_DEFAULTS_DETECTS] = {"detect_prio", SECTION_DEFAULTS},
 };
 
 /* A keyword's value as the configuration has it last, NULL: not there. */
@@ -80,7 +85,8 @@ struct scan {
     bool later;
     bool detects;
     const char *wwid;
-    const char *entry; /* NULL: every value of the map's section is wanted */
+    const char *entry; /* NULL: every value is wanted, whether it wins or not */
+    const char *device; /* our own section for the product, which is passed over; NULL: it is not */
     const char *vendor;
     const char *product;
 
@@ -238,10 +244,10 @@ static bool is_no(const char *value)
 /* A negative errno, or whether that value of a keyword wins where its section applies. */
 static int wins(const struct scan *scan, size_t keyword, const char *value)
 {
+    if (!scan->entry)
+        return true;
     switch (keywords[keyword].section) {
     case SECTION_MULTIPATH:
-        if (!scan->entry)
-            return true;
         return scan->later ? differs_from_ours(scan->entry, keywords[keyword].name, value) : 0;
     case SECTION_DEVICE:
         return scan->later && scan->detects && is_yes(value);
@@ -277,6 +283,21 @@ static int matches(const char *regex, const char *text)
     return r == 0;
 }
 
+/* Whether the device section being left is our own. */
+static int is_our_device(const struct scan *scan)
+{
+    static const size_t names[] = {KEYWORD_VENDOR, KEYWORD_PRODUCT};
+
+    for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+        int r = differs_from_ours(scan->device, keywords[names[i]].name,
+                                  scan->here[names[i]].value);
+
+        if (r != 0)
+            return r < 0 ? r : false;
+    }
+    return true;
+}
+
 /* Whether the section being left is about the map or its disk. */
 static int applies(const struct scan *scan)
 {
@@ -289,6 +310,11 @@ static int applies(const struct scan *scan)
     case SECTION_DEVICE:
         if (!here[KEYWORD_VENDOR].value || !here[KEYWORD_PRODUCT].value)
             return false;
+        if (scan->device) {
+            r = is_our_device(scan);
+            if (r != 0)
+                return r < 0 ? r : false;
+        }
         r = matches(here[KEYWORD_VENDOR].value, scan->vendor);
         return r > 0 ? matches(here[KEYWORD_PRODUCT].value, scan->product) : r;
     default:
@@ -449,9 +475,7 @@ int rival_in_force(const char *config, const char *wwid, const char *entry)
     r = scan_text(&scan, config);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < KEYWORD_WWID; i++) {
-        if (keywords[i].section != SECTION_MULTIPATH)
-            continue;
+    for (size_t i = 0; i < KEYWORD_DEVICE_DETECTS; i++) {
         if (!scan.wins[i].value)
             return false;
         r = differs_from_ours(entry, keywords[i].name, scan.wins[i].value);
@@ -459,4 +483,25 @@ int rival_in_force(const char *config, const char *wwid, const char *entry)
             return r < 0 ? r : false;
     }
     return true;
+}
+
+int rival_detection(const char *config, const char *vendor, const char *product, const char *ours)
+{
+    static const size_t order[] = {KEYWORD_OVERRIDES_DETECTS, KEYWORD_DEVICE_DETECTS,
+                                   KEYWORD_DEFAULTS_DETECTS};
+    _cleanup_(scan_done) struct scan scan = {
+        .wwid = "",
+        .vendor = vendor,
+        .product = product,
+        .device = ours,
+    };
+    int r;
+
+    r = scan_text(&scan, config);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < ELEMENTSOF(order); i++)
+        if (scan.wins[order[i]].value)
+            return is_yes(scan.wins[order[i]].value);
+    return true; /* multipathd's own default */
 }

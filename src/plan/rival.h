@@ -47,3 +47,9 @@ int rival_find(const char *text, bool later, const char *wwid, const char *entry
  * ("show config"). 1, 0 or -ENOMEM.
  */
 int rival_in_force(const char *config, const char *wwid, const char *entry);
+
+/*
+ * Whether multipathd would detect a prio for paths of that product, by a configuration as it has
+ * merged it; `ours` is our own entry_device() for the product, which does not count. 1, 0 or -ENOMEM.
+ */
+int rival_detection(const char *config, const char *vendor, const char *product, const char *ours);

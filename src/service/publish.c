@@ -83,7 +83,29 @@ struct publisher {
 
 /* --- In the child --------------------------------------------------------------------------- */
 
-static int render(const struct job *job, char **ret)
+/*
+ * The section for a part's product, NULL where it needs none: multipathd detects no prio for it, be
+ * it by the administrator's word. `config` NULL: not known, it does.
+ */
+static int render_device(const struct part *part, const char *config, char **ret)
+{
+    _cleanup_free_ char *device = NULL;
+
+    int r = part->vendor ? entry_device(part->vendor, part->product, DETECTED_PRIO, &device) : 0;
+    if (r == -EOPNOTSUPP)
+        r = 0; /* a product that cannot be named: the maps show that multipathd disagrees */
+    if (r >= 0 && device && config) {
+        r = rival_detection(config, part->vendor, part->product, device);
+        if (r == 0)
+            free(TAKE_PTR(device));
+    }
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(device);
+    return 0;
+}
+
+static int render(const struct job *job, const char *config, char **ret)
 {
     const char **entries = calloc(job->n + 1, sizeof(*entries));
     char **devices = calloc(job->n + 1, sizeof(*devices));
@@ -91,14 +113,10 @@ static int render(const struct job *job, char **ret)
     int r = entries && devices ? 0 : -ENOMEM;
 
     for (size_t i = 0; i < job->n && r >= 0; i++) {
-        const struct part *part = &job->parts[i];
-        entries[i] = part->entry;
-        if (part->vendor)
-            r = entry_device(part->vendor, part->product, DETECTED_PRIO, &devices[n_devices]);
-        if (part->vendor && r >= 0)
+        entries[i] = job->parts[i].entry;
+        r = render_device(&job->parts[i], config, &devices[n_devices]);
+        if (devices[n_devices])
             n_devices++;
-        if (r == -EOPNOTSUPP)
-            r = 0; /* a product that cannot be named: the map's verdict will be a rival's */
     }
     if (r >= 0)
         r = entry_file((const char *const *)devices, n_devices, entries, job->n, ret);
@@ -184,12 +202,22 @@ static int fail_at_multipathd(struct outcome *outcome, int r)
     return fail(outcome, r, "multipathd does not read the policy: %s.", strerror(-r));
 }
 
+static bool needs_devices(const struct job *job)
+{
+    for (size_t i = 0; i < job->n; i++)
+        if (job->parts[i].vendor)
+            return true;
+    return false;
+}
+
 /* Writes the file. 1: it has changed. */
 static int write_file(const struct job *job, struct outcome *outcome)
 {
-    _cleanup_free_ char *text = NULL;
+    _cleanup_free_ char *text = NULL, *config = NULL;
 
-    int r = render(job, &text);
+    if (needs_devices(job))
+        (void)mpathd_config(TIMEOUT_MS, &config);
+    int r = render(job, config, &text);
     if (r >= 0 && (text || !job->keep))
         r = drop_in_write(text);
     if (r < 0)

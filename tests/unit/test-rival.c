@@ -532,6 +532,39 @@ static void test_in_force(void **state)
     assert_int_equal(rival_in_force("defaults {\n}\n", WWID, our_entry), 0);
 }
 
+static int detection(const char *config)
+{
+    _cleanup_free_ char *ours = NULL;
+
+    assert_int_equal(entry_device(VENDOR, PRODUCT, "sysfs", &ours), 0);
+    return rival_detection(config, VENDOR, PRODUCT, ours);
+}
+
+static void test_detection(void **state)
+{
+    static const char defaults_no[] = "defaults {\n detect_prio \"no\"\n}\n";
+    static const char device_no[] = DEVICE("vendor LIO\nproduct .*\ndetect_prio no\n");
+    static const char device_yes[] = DEVICE("vendor LIO\nproduct .*\ndetect_prio yes\n");
+    static const char other_no[] = DEVICE("vendor EMC\nproduct .*\ndetect_prio no\n");
+    static const char ours_no[] =
+        DEVICE("vendor \"^LIO-ORG$\"\nproduct \"^lun0$\"\ndetect_prio no\nprio sysfs\n");
+    char text[512];
+
+    assert_int_equal(detection(""), 1);
+    assert_int_equal(detection(defaults_no), 0);
+    assert_int_equal(detection(device_no), 0);
+    assert_int_equal(detection(other_no), 1);
+    assert_int_equal(detection(ours_no), 1);
+    snprintf(text, sizeof(text), "%s%s", defaults_no, device_yes);
+    assert_int_equal(detection(text), 1);
+    snprintf(text, sizeof(text), "%s%s", device_no, ours_no);
+    assert_int_equal(detection(text), 0);
+    snprintf(text, sizeof(text), "%s%s", device_yes, OVERRIDES("detect_prio no\n"));
+    assert_int_equal(detection(text), 0);
+    snprintf(text, sizeof(text), "%s%s", device_no, OVERRIDES("detect_prio yes\n"));
+    assert_int_equal(detection(text), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -545,6 +578,7 @@ int main(void)
         cmocka_unit_test(test_first_one_is_told),
         cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_in_force),
+        cmocka_unit_test(test_detection),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_unknown_product),
         cmocka_unit_test(test_values),
