@@ -13,6 +13,17 @@
 #define SESSION_PROPERTIES_MAX 9U /* of on_session_changed(), with the NULL */
 
 
+/* What the object of an adapter has. */
+static const struct {
+    const char *name;
+    const sd_bus_vtable *vtable;
+} adapter_interfaces[] = {
+    {BUS_INTERFACE("MSiSCSI_HBAInformation"), hba_information_vtable},
+    {BUS_INTERFACE("MSiSCSI_LB_Operations"), lb_operations_vtable},
+    {BUS_INTERFACE("MSiSCSI_QueryLBPolicy"), query_lb_policy_vtable},
+    {BUS_INTERFACE("MSiSCSI_SecurityConfigOperations"), security_config_operations_vtable},
+};
+
 static void strv_freep(char ***strv)
 {
     for (char **s = *strv; s && *s; s++)
@@ -154,6 +165,16 @@ static void on_adapter_added(const struct adapter *adapter, void *userdata)
     (void)sd_bus_emit_object_added(userdata, path);
 }
 
+static void on_adapter_removed(uint64_t id, void *userdata)
+{
+    char path[OBJECT_PATH_MAX], *names[ELEMENTSOF(adapter_interfaces) + 1] = {NULL};
+
+    adapter_path(id, path);
+    for (size_t i = 0; i < ELEMENTSOF(adapter_interfaces); i++)
+        names[i] = (char *)adapter_interfaces[i].name;
+    (void)sd_bus_emit_interfaces_removed_strv(userdata, path, names);
+}
+
 /* MSiSCSI_QueryLBPolicy, whose entries are the adapter's sessions that are logged in. */
 static void emit_wmi_session(sd_bus *bus, uint64_t adapter, bool count)
 {
@@ -220,20 +241,10 @@ static void on_session_removed(uint64_t id, uint64_t adapter, void *userdata)
 
 static int register_adapters(sd_bus *bus, struct host *host)
 {
-    static const struct {
-        const char *interface;
-        const sd_bus_vtable *vtable;
-    } interfaces[] = {
-        {BUS_INTERFACE("MSiSCSI_HBAInformation"), hba_information_vtable},
-        {BUS_INTERFACE("MSiSCSI_LB_Operations"), lb_operations_vtable},
-        {BUS_INTERFACE("MSiSCSI_QueryLBPolicy"), query_lb_policy_vtable},
-        {BUS_INTERFACE("MSiSCSI_SecurityConfigOperations"), security_config_operations_vtable},
-    };
-
     int r = sd_bus_add_node_enumerator(bus, NULL, ADAPTER_PREFIX, enumerate_adapters, host);
-    for (size_t i = 0; i < ELEMENTSOF(interfaces) && r >= 0; i++)
-        r = sd_bus_add_fallback_vtable(bus, NULL, ADAPTER_PREFIX, interfaces[i].interface,
-                                       interfaces[i].vtable, find_adapter, host);
+    for (size_t i = 0; i < ELEMENTSOF(adapter_interfaces) && r >= 0; i++)
+        r = sd_bus_add_fallback_vtable(bus, NULL, ADAPTER_PREFIX, adapter_interfaces[i].name,
+                                       adapter_interfaces[i].vtable, find_adapter, host);
     return r;
 }
 
@@ -255,6 +266,7 @@ int bus_start(sd_bus *bus, struct host *host)
 
     host->observer = (struct host_observer){
         .adapter_added = on_adapter_added,
+        .adapter_removed = on_adapter_removed,
         .session_added = on_session_added,
         .session_changed = on_session_changed,
         .session_removed = on_session_removed,

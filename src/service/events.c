@@ -11,6 +11,7 @@
 #include "service/events.h"
 #include "service/guid-change.h"
 #include "service/maps.h"
+#include "service/read-records.h"
 #include "service/reconcile.h"
 
 /*
@@ -47,6 +48,7 @@ static void refresh(struct events *events, uint32_t sid)
 {
     struct host *host = events->host;
     bool known = host_find_sid(host, sid);
+    size_t n_adapters = host->n_adapters;
 
     int r = host_refresh_sid(host, sid);
     if (r < 0)
@@ -56,6 +58,8 @@ static void refresh(struct events *events, uint32_t sid)
         guid_tag_connection(connection);
         reconcile_session(host, connection->session);
     }
+    if (host->n_adapters > n_adapters)
+        (void)read_records(host, NULL, NULL); /* a port that was made since the last time */
     arm_retry(events);
 }
 

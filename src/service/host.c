@@ -167,6 +167,27 @@ static int add_adapter(struct host *host, const char *initiator, struct adapter 
     return 0;
 }
 
+static bool has_session(const struct host *host, const struct adapter *adapter)
+{
+    for (size_t i = 0; i < host->n_sessions; i++)
+        if (host->sessions[i]->adapter_id == adapter->id)
+            return true;
+    return false;
+}
+
+/* One that is no port's, no session's, and not the host's own; a GUID keeps it, too. */
+static void drop_adapter_if_idle(struct host *host, struct adapter *adapter)
+{
+    if (!adapter || adapter->n_ifaces > 0 || adapter->has_guid || adapter->guid_busy ||
+        strcmp(adapter->initiator, host->initiator) == 0 || has_session(host, adapter))
+        return;
+    uint64_t id = adapter->id;
+    remove_item((void **)host->adapters, &host->n_adapters, adapter);
+    adapter_free(adapter);
+    if (host->observer.adapter_removed)
+        host->observer.adapter_removed(id, host->observer.userdata);
+}
+
 int host_take_records(struct host *host, const struct iscsi_records *records)
 {
     for (size_t i = 0; i < host->n_adapters; i++)
@@ -178,6 +199,8 @@ int host_take_records(struct host *host, const struct iscsi_records *records)
             return r;
         adapter->n_ifaces++;
     }
+    for (size_t i = host->n_adapters; i > 0; i--)
+        drop_adapter_if_idle(host, host->adapters[i - 1]);
     return 0;
 }
 
@@ -269,6 +292,7 @@ void host_drop_if_empty(struct host *host, struct session *session)
     session_free(session);
     if (host->observer.session_removed)
         host->observer.session_removed(id, adapter_id, host->observer.userdata);
+    drop_adapter_if_idle(host, host_adapter(host, adapter_id));
 }
 
 static void remove_connection(struct host *host, struct connection *connection)

@@ -95,6 +95,7 @@ enum session_change {
 /* Who wants to know what has come, changed or gone; called after the model has changed. */
 struct host_observer {
     void (*adapter_added)(const struct adapter *adapter, void *userdata);
+    void (*adapter_removed)(uint64_t id, void *userdata);
     void (*session_changed)(const struct session *session, unsigned changes, void *userdata);
     void (*session_added)(const struct session *session, void *userdata);
     void (*session_removed)(uint64_t id, uint64_t adapter_id, void *userdata);

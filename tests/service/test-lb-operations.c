@@ -334,28 +334,33 @@ static void test_give_back_not_saved(void **state)
     assert_unchanged(harness);
 }
 
-/* Policy 6 with paths that make no sense: they are not looked at. Its object goes with it. */
+/*
+ * Policy 6 with paths that make no sense: they are not looked at. Its object goes with it, and that
+ * of its adapter, which is no port's.
+ */
 static void test_give_back(void **state)
 {
     struct harness *harness = *state;
-    char path[FIXTURE_PATH_MAX];
+    char path[FIXTURE_PATH_MAX], adapter[FIXTURE_PATH_MAX];
     struct signal_count removed;
     struct lb_path paths[] = {{.connection_id = 7}, {.connection_id = 7}};
 
     fixture_session_path(path);
+    fixture_adapter_path(adapter);
     signal_count_begin(harness, &removed, ROOT_PATH, "org.freedesktop.DBus.ObjectManager",
                        "InterfacesRemoved");
     assert_int_equal(request(harness, own_session(), 6, 2, paths, 2), STATUS_SUCCESS);
-    assert_int_equal(signal_count_now(harness, &removed), 1);
+    assert_int_equal(signal_count_now(harness, &removed), 2);
     const char *object;
     assert_true(sd_bus_message_read(removed.last, "o", &object) > 0);
-    assert_string_equal(object, path);
+    assert_string_equal(object, adapter);
     signal_count_end(&removed);
 
     assert_false(has_object(harness, path));
-    assert_int_equal(request(harness, own_session(), 6, 0, NULL, 0), ISDSC_INVALID_SESSION_ID);
+    assert_false(has_object(harness, adapter));
     harness_restart(harness);
     assert_false(has_object(harness, path));
+    assert_false(has_object(harness, adapter));
 }
 
 static void test_journal_says_who(void **state)
