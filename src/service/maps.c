@@ -210,8 +210,7 @@ void maps_lose(struct host *host, dev_t dev)
     map->dev = 0;
     free(TAKE_PTR(map->appearance));
     map->n_paths = 0;
-    map->rounds = 0;
-    map->contested = false;
+    map->contest = (struct contest){0};
     maps_drop_if_idle(host, map);
 }
 

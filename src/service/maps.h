@@ -3,6 +3,7 @@
 
 /* The model of the multipath maps over iSCSI disks: as last seen, and what is owed to each. */
 
+#include "plan/contest.h"
 #include "service/host.h"
 #include "service/map-look.h"
 
@@ -29,9 +30,7 @@ struct host_map {
     /* reapplying (service/reconcile.c) */
     bool running;
     unsigned failures;
-    unsigned rounds; /* that did not hold, one after another */
-    uint64_t last_round; /* CLOCK_MONOTONIC, in microseconds */
-    bool contested;
+    struct contest contest;
     unsigned looks_left; /* for access states that may change */
 };
 

@@ -43,12 +43,14 @@ struct job {
     size_t n;
     bool keep;      /* no map was seen yet, but policies wait for theirs: leave a file that is there */
     bool must_tell; /* also a multipathd that reloads every map */
+    bool owed;      /* the file has changed before, and multipathd may not have read that */
     bool check_only;
 };
 
 /* What the child says last. */
 struct outcome {
     int error;
+    bool changed; /* the file */
     bool reconfigured;
     bool reread; /* after a check: multipathd would know better if it read its files */
     bool alone;  /* this multipathd was left to read the file when it starts */
@@ -74,6 +76,7 @@ struct publisher {
     char main_name[64];
     bool wanted, check_wanted, running, urgent, alone;
     bool has_told; /* a file was made of maps that were seen */
+    bool owed;     /* see the job */
     uint64_t last_reconfigure;
     unsigned failures;
     char error[192];
@@ -274,8 +277,9 @@ static int run_child(int fd, void *arg)
         verdicts[i].part = i;
 
     int r = job->check_only ? check(job, verdicts, &outcome) : write_file(job, &outcome);
+    outcome.changed = r > 0;
     if (r >= 0 && !job->check_only)
-        r = tell(job, r > 0, verdicts, &outcome);
+        r = tell(job, outcome.changed || job->owed, verdicts, &outcome);
     for (size_t i = 0; i < job->n && r >= 0; i++)
         if (write(fd, &verdicts[i], sizeof(*verdicts)) != sizeof(*verdicts))
             return EIO;
@@ -347,6 +351,7 @@ static struct job *make_job(const struct publisher *p)
         return NULL;
     maps_each(p->host, collect, &collecting);
     job->must_tell = p->n_waiters > 0;
+    job->owed = p->owed;
     job->check_only = p->check_wanted;
     job->keep = !p->has_told && !job->must_tell && has_policy(p->host);
     return collecting.failed ? NULL : TAKE_PTR(job);
@@ -395,8 +400,10 @@ static void conclude(struct publisher *p, bool was_check, const struct outcome *
     struct host *host = p->host;
 
     p->running = false;
-    if (!was_check)
+    if (!was_check) {
         p->alone = outcome->alone;
+        p->owed = outcome->error < 0 && (p->owed || outcome->changed);
+    }
     if (outcome->reconfigured)
         p->last_reconfigure = now(p);
     if (outcome->error < 0 && strcmp(p->error, outcome->text) != 0)
@@ -424,7 +431,7 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
 {
     _cleanup_free_ struct attempt *attempt = userdata;
     _cleanup_(job_freep) struct job *job = attempt->job;
-    struct outcome outcome = {.error = error ?: -EIO};
+    struct outcome outcome = {.error = error ?: -EIO, .changed = true}; /* if it died: who knows */
     size_t verdicts = 0;
 
     if (size >= sizeof(outcome) && error == 0) {

@@ -17,13 +17,12 @@
 #include "service/views.h"
 
 #define SETTLE_USEC 50000U        /* multipathd's reloads come in bursts */
-#define STATES_USEC 1000000U      /* between looks at connections that are down */
+#define STATES_USEC 1000000U      /* until the next look at connections that are down, doubled ... */
+#define STATES_MAX_USEC 16000000U /* ... up to this */
 #define RETRY_USEC 1000000U       /* after a failure, doubled each time */
 #define LOOKS_FOR_ACCESS 5U       /* the first after this long, the next after twice as long, ... */
 #define LOOK_FOR_ACCESS_USEC 1000000U
 #define FAILURES_MAX 6U
-#define ROUNDS_MAX 3U /* that do not hold before a map is left alone, ... */
-#define FORGET_USEC (60U * 1000000U) /* ... each this much after the one before at the most */
 
 /* A device that is to be looked at. */
 struct due {
@@ -40,6 +39,7 @@ struct waiter {
 struct reconciler {
     struct host *host;
     sd_event_source *timer, *states_timer;
+    uint64_t states_usec;
     struct due *queue;
     size_t n_queue;
     struct waiter *waiters;
@@ -128,12 +128,13 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 static int on_states_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
 /* The kernel says when a path fails, but not when its session is back. */
-static void watch_states(struct reconciler *r)
+static void watch_states(struct reconciler *r, uint64_t usec)
 {
+    r->states_usec = usec < STATES_MAX_USEC ? usec : STATES_MAX_USEC;
     if (!r->states_timer)
         (void)sd_event_add_time_relative(r->host->event, &r->states_timer, CLOCK_MONOTONIC,
-                                         STATES_USEC, 0, on_states_timer, r);
-    else if (sd_event_source_set_time_relative(r->states_timer, STATES_USEC) >= 0)
+                                         r->states_usec, 0, on_states_timer, r);
+    else if (sd_event_source_set_time_relative(r->states_timer, r->states_usec) >= 0)
         (void)sd_event_source_set_enabled(r->states_timer, SD_EVENT_ONESHOT);
 }
 
@@ -154,14 +155,14 @@ static int on_states_timer(sd_event_source *source, uint64_t usec, void *userdat
         if (has_connection_down(r->host->sessions[i]))
             down = views_read_states(r->host->sessions[i]) || down;
     if (down)
-        watch_states(r);
+        watch_states(r, 2 * r->states_usec);
     return 0;
 }
 
 static void read_states(struct host *host, struct session *session)
 {
     if (views_read_states(session))
-        watch_states(host->reconciler);
+        watch_states(host->reconciler, STATES_USEC);
 }
 
 /* --- What is owed to a map ------------------------------------------------------------------ */
@@ -373,27 +374,27 @@ static int repair(struct host *host, struct host_map *map, struct map_look *look
     return 0;
 }
 
-/*
- * Whether to give the map its table once more. A round counts where somebody who could know better
- * has made other groups of the same paths: that multipathd has not been told yet is no contest. One
- * that should know is asked, so that what wins over the policy can be named.
- */
+static enum contest_rival rival_of(const struct host *host, const struct host_map *map)
+{
+    if (map->rival)
+        return RIVAL_NAMED;
+    if (map->doubted)
+        return RIVAL_ASKED;
+    return map->entry && !map->in_force && !publish_alone(host) ? RIVAL_UNTOLD : RIVAL_UNKNOWN;
+}
+
+/* Whether to give the map its table once more. */
 static bool is_worth_a_round(struct host *host, struct host_map *map)
 {
-    if (map->contested)
+    if (map->contest.given_up)
         return false;
-    if (map->entry && !map->in_force && !map->rival && !publish_alone(host))
-        return true;
+    /* Should multipathd have made the other groups in spite of its entry, what wins has a name. */
     if (map->in_force && !map->rival) {
         map->doubted = true;
         publish_check(host);
     }
-    if (!map->rival && now(host) > map->last_round + FORGET_USEC)
-        map->rounds = 0;
-    map->last_round = now(host);
-    if (map->rounds++ < ROUNDS_MAX || map->doubted)
+    if (contest_lose(&map->contest, rival_of(host, map), now(host)))
         return true;
-    map->contested = true;
     log_warning("Map %s is given other path groups again and again%s%s: it is left so until "
                 "multipath's configuration or the policy changes.",
                 map->name, map->rival ? ", by " : "", map->rival ?: "");
@@ -456,7 +457,7 @@ static int take(struct host *host, struct host_map *map, const struct map_look *
     if (r < 0)
         return r;
     if (r > 0) {
-        map->rounds = 0;
+        map->contest.rounds = 0;
         map->looks_left = LOOKS_FOR_ACCESS;
     }
     map->agrees = !planned || mp_table_same_meaning(look->map->table, planned, look->map->status);
@@ -611,8 +612,7 @@ static void drop_entries_of_lost_maps(struct host *host, struct session *session
 void reconcile_changed(struct host *host, struct session *session)
 {
     for (size_t i = 0; i < session->n_maps; i++) {
-        session->maps[i]->contested = false;
-        session->maps[i]->rounds = 0;
+        session->maps[i]->contest = (struct contest){0};
         session->maps[i]->failures = 0;
     }
     for_each_device(host, session, look);
@@ -630,10 +630,9 @@ static void forget_contest(struct host_map *map, void *userdata)
 {
     struct host *host = userdata;
 
-    if (!map->dev || (!map->contested && map->rounds == 0))
+    if (!map->dev || map->contest.rounds == 0)
         return;
-    map->contested = false;
-    map->rounds = 0;
+    map->contest = (struct contest){0};
     enqueue(host, map->dev, SETTLE_USEC);
 }
 

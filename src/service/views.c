@@ -39,17 +39,17 @@ static void view_kernel(const struct session *session, struct session_view *view
         if (!map->dev)
             continue;
         n++;
-        if (map->contested && map->rival) {
+        if (map->contest.given_up && map->rival) {
             worsen_agreement(view, AGREEMENT_CONTESTED);
             give_reason(view, "%s wins over the policy for map %s.", map->rival, map->name);
-        } else if (map->contested) {
+        } else if (map->contest.given_up) {
             worsen_agreement(view, AGREEMENT_CONTESTED);
             give_reason(view, "Map %s was given other path groups again and again.", map->name);
         }
     }
     for (size_t i = 0; i < session->n_maps; i++) {
         const struct host_map *map = session->maps[i];
-        if (!map->dev || map->agrees || map->contested)
+        if (!map->dev || map->agrees || map->contest.given_up)
             continue;
         worsen_agreement(view, AGREEMENT_PENDING);
         give_reason(view, "The table of %s does not mean the policy.", map->name);
