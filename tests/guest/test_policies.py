@@ -12,11 +12,15 @@ RR, QL = "round-robin", "queue-length"
 
 
 class PolicyTest(unittest.TestCase):
-    """Begins and ends with the host's own tables."""
+    """The class ends with the host's own tables. Giving them back takes multipathd's time, so a test
+    leaves its policy to the next one."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.addClassCleanup(wmi.set_policy, wmi.VENDOR)
 
     def setUp(self):
         self.portals = lab.portals()
-        self.addCleanup(wmi.set_policy, wmi.VENDOR)
 
     def set(self, *args, **kwargs):
         self.assertEqual(wmi.set_policy(*args, **kwargs), wmi.SUCCESS)
@@ -104,6 +108,7 @@ class Policies(PolicyTest):
         self.assert_tables((RR, [c]), (RR, [a]), (RR, [b, d]))
 
     def test_vendor_specific_gives_the_maps_back(self):
+        self.set(wmi.VENDOR)
         before = wmi.shapes()
         self.set(wmi.FAILOVER, [self.portals[0]])
         self.assertNotEqual(wmi.shapes(), before)
@@ -193,6 +198,8 @@ class TwoSessions(PolicyTest):
         lab.login(cls.OTHER)
         lab.wait_for_paths(lab.expected_paths() +
                            int(lab.setting("LAB_LUNS", 4)) * len(cls.ADDRESSES))
+        cls.addClassCleanup(wmi.set_policy, wmi.VENDOR, addresses=cls.ADDRESSES, target=cls.OTHER)
+        super().setUpClass()
 
     @classmethod
     def remove_other(cls):
@@ -201,16 +208,13 @@ class TwoSessions(PolicyTest):
         lab.target_remove(cls.OTHER)
         lab.wait_for_paths()
 
-    def setUp(self):
-        super().setUp()
-        self.addCleanup(wmi.set_policy, wmi.VENDOR, addresses=self.ADDRESSES, target=self.OTHER)
-
     def set_other(self, *args, **kwargs):
         self.assertEqual(wmi.set_policy(*args, addresses=self.ADDRESSES, target=self.OTHER,
                                         **kwargs), wmi.SUCCESS)
 
     def test_paths_of_another_session_form_the_last_tier(self):
         a, b, c, d = self.portals
+        self.set_other(wmi.VENDOR)
         self.set(wmi.SUBSET, [a])
         self.assert_tables((RR, [a]), (RR, [b, c, d]), (RR, self.ADDRESSES))
 
