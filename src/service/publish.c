@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
@@ -27,6 +28,8 @@
 #define INTERVAL_USEC (5U * SECOND_USEC) /* from one reconfigure to the next */
 #define RETRY_MAX_USEC (60U * SECOND_USEC)
 #define TIMEOUT_MS 60000
+#define PROOFS 100U
+#define PROOF_USEC 200000U
 #define RELOADS_WEAKLY 808U /* 0.8.8: a reconfigure reloads only maps that it changes */
 
 /* The prio that multipathd detects where a device handler tells access states (propsel.c). */
@@ -45,6 +48,7 @@ struct job {
     bool must_tell; /* also a multipathd that reloads every map */
     bool owed;      /* the file has changed before, and multipathd may not have read that */
     bool check_only;
+    const struct job *previous; /* the one that multipathd has read last, NULL: not known */
 };
 
 /* What the child says last. */
@@ -77,6 +81,7 @@ struct publisher {
     bool wanted, check_wanted, running, urgent, alone;
     bool has_told; /* a file was made of maps that were seen */
     bool owed;     /* see the job */
+    struct job *read; /* what multipathd has read last */
     uint64_t last_reconfigure;
     unsigned failures;
     char error[192];
@@ -168,15 +173,37 @@ static int judge(const struct part *part, const char *config, struct verdict *ve
     return r < 0 ? r : 0;
 }
 
+static bool has_part(const struct job *job, const char *wwid)
+{
+    for (size_t i = 0; i < job->n; i++)
+        if (strcmp(job->parts[i].wwid, wwid) == 0)
+            return true;
+    return false;
+}
+
+/* Whether multipathd still has a part in force that is there no more. */
+static int has_left_over(const struct job *job, const char *config)
+{
+    const struct job *previous = job->previous;
+    int r = 0;
+
+    for (size_t i = 0; previous && i < previous->n && r == 0; i++)
+        if (!has_part(job, previous->parts[i].wwid))
+            r = rival_in_force(config, previous->parts[i].wwid, previous->parts[i].entry);
+    return r;
+}
+
 /* Judges all; *ret_reread says whether multipathd would know better if it read its files. */
 static int judge_all(const struct job *job, struct verdict *verdicts, bool *ret_reread)
 {
     _cleanup_free_ char *config = NULL;
 
     int r = mpathd_config(TIMEOUT_MS, &config);
+    if (r >= 0)
+        r = has_left_over(job, config);
     if (r < 0)
         return r;
-    *ret_reread = false;
+    *ret_reread = r > 0;
     for (size_t i = 0; i < job->n; i++) {
         verdicts[i].part = i;
         r = judge(&job->parts[i], config, &verdicts[i]);
@@ -229,7 +256,10 @@ static int write_file(const struct job *job, struct outcome *outcome)
     return r;
 }
 
-/* Has multipathd read the file where that changes something. */
+/*
+ * Has multipathd read the file where that changes something. A release that queues the request may
+ * look idle before it has begun: its configuration is the proof.
+ */
 static int tell(const struct job *job, bool changed, struct verdict *verdicts,
                 struct outcome *outcome)
 {
@@ -252,9 +282,13 @@ static int tell(const struct job *job, bool changed, struct verdict *verdicts,
 
     outcome->reconfigured = true;
     r = mpathd_reconfigure(TIMEOUT_MS);
-    if (r >= 0)
+    for (unsigned i = 0; r >= 0 && i < PROOFS; i++) {
         r = judge_all(job, verdicts, &reread);
-    return r < 0 ? fail_at_multipathd(outcome, r) : 0;
+        if (r >= 0 && !reread)
+            return 0;
+        usleep(PROOF_USEC);
+    }
+    return fail_at_multipathd(outcome, r < 0 ? r : -ETIMEDOUT);
 }
 
 static int check(const struct job *job, struct verdict *verdicts, struct outcome *outcome)
@@ -352,6 +386,7 @@ static struct job *make_job(const struct publisher *p)
     maps_each(p->host, collect, &collecting);
     job->must_tell = p->n_waiters > 0;
     job->owed = p->owed;
+    job->previous = p->read;
     job->check_only = p->check_wanted;
     job->keep = !p->has_told && !job->must_tell && has_policy(p->host);
     return collecting.failed ? NULL : TAKE_PTR(job);
@@ -445,7 +480,14 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
         memcpy(&verdict, (const char *)data + at, sizeof(verdict));
         take_verdict(attempt->publisher->host, job, &verdict);
     }
-    conclude(attempt->publisher, job->check_only, &outcome);
+    bool was_check = job->check_only;
+    if (outcome.error >= 0 && !was_check) {
+        if (attempt->publisher->read)
+            job_free(attempt->publisher->read);
+        job->previous = NULL;
+        attempt->publisher->read = TAKE_PTR(job);
+    }
+    conclude(attempt->publisher, was_check, &outcome);
 }
 
 static void start(struct publisher *p)
@@ -605,6 +647,8 @@ void publisher_free(struct host *host)
     sd_event_source_disable_unref(p->timer);
     for (size_t i = 0; i < ELEMENTSOF(p->watches); i++)
         sd_event_source_disable_unref(p->watches[i]);
+    if (p->read)
+        job_free(p->read);
     free(p->waiters);
     free(p);
 }
