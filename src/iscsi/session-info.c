@@ -50,26 +50,40 @@ void session_info_read(uint32_t sid, struct session_info *ret)
     value_isid(isid, sid, ret->isid);
 }
 
-/* The two ends, and the interface between: a link-local address of either end is on its link. */
+/* The initiator's end; 0, and the interface that has it, where one does. */
+static int read_local(uint32_t sid, struct ip_address *ret, struct netdev *ret_netdev)
+{
+    _cleanup_free_ char *text = NULL;
+
+    (void)kernel_session_local_address(sid, &text);
+    ip_address_parse(value_is_set(text) ? text : NULL, ret);
+    int r = netdev_of_address(ret, ret_netdev);
+    if (r >= 0 && ip_address_is_link_local(ret))
+        ret->scope = ret_netdev->index;
+    return r;
+}
+
 static void read_addresses(uint32_t sid, struct connection_info *info)
 {
-    _cleanup_free_ char *local = NULL, *remote = NULL;
+    _cleanup_free_ char *remote = NULL;
     struct netdev netdev;
 
-    (void)kernel_session_local_address(sid, &local);
     (void)kernel_session_peer(sid, &remote, &info->remote_port);
-    ip_address_parse(value_is_set(local) ? local : NULL, &info->local);
     ip_address_parse(remote, &info->remote);
     info->local_port = (uint16_t)connection_number(sid, "local_port");
 
-    if (netdev_of_address(&info->local, &netdev) < 0)
+    if (read_local(sid, &info->local, &netdev) < 0)
         return;
     info->throughput = netdev.mbits * BYTES_PER_MBIT;
     info->max_datagram = netdev.mtu;
-    if (ip_address_is_link_local(&info->local))
-        info->local.scope = netdev.index;
     if (ip_address_is_link_local(&info->remote))
-        info->remote.scope = netdev.index;
+        info->remote.scope = netdev.index; /* both ends of such a connection are on one link */
+}
+
+void connection_local_address(uint32_t sid, struct ip_address *ret)
+{
+    struct netdev netdev;
+    (void)read_local(sid, ret, &netdev);
 }
 
 void connection_info_read(uint32_t sid, struct connection_info *ret)

@@ -41,3 +41,6 @@ struct connection_info {
 
 void session_info_read(uint32_t sid, struct session_info *ret);
 void connection_info_read(uint32_t sid, struct connection_info *ret);
+
+/* The initiator's end alone; an empty address while the connection is down. */
+void connection_local_address(uint32_t sid, struct ip_address *ret);

@@ -14,7 +14,9 @@
 
 static const char *const manager_interfaces[] = {"Manager", NULL};
 static const char *const adapter_interfaces[] = {
-    "MSiSCSI_HBAInformation", "MSiSCSI_LB_Operations", "MSiSCSI_QueryLBPolicy",
+    "MSiSCSI_HBAInformation",           "MSiSCSI_HBASessionConfig",
+    "MSiSCSI_InitiatorSessionInfo",     "MSiSCSI_LB_Operations",
+    "MSiSCSI_PortalInfoClass",          "MSiSCSI_QueryLBPolicy",
     "MSiSCSI_SecurityConfigOperations", NULL};
 static const char *const session_interfaces[] = {"Session", NULL};
 
@@ -169,8 +171,7 @@ static void assert_same_interface(xmlDoc *live, const char *interface)
     assert_string_equal(found_text, wanted_text);
 }
 
-static void assert_object(struct harness *harness, const char *path,
-                          const char *const *interfaces)
+static void assert_object(struct harness *harness, const char *path, const char *const *interfaces)
 {
     _cleanup_(xmlFreeDocp) xmlDoc *live = introspect(harness, path);
     size_t n = 0;
@@ -304,8 +305,8 @@ static void test_managed_objects(void **state)
     char adapter[FIXTURE_PATH_MAX], session[FIXTURE_PATH_MAX];
     const char *path;
     unsigned n_found = 0;
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = call_well(
-        *state, ROOT_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "");
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply =
+        call_well(*state, ROOT_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "");
 
     fixture_adapter_path(adapter);
     fixture_session_path(session);
@@ -456,12 +457,9 @@ static void test_classes_are_windows(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_manager),
-        cmocka_unit_test(test_session),
-        cmocka_unit_test(test_adapters),
-        cmocka_unit_test(test_all_properties_can_be_read),
-        cmocka_unit_test(test_managed_objects),
-        cmocka_unit_test(test_classes_are_windows),
+        cmocka_unit_test(test_manager),           cmocka_unit_test(test_session),
+        cmocka_unit_test(test_adapters),          cmocka_unit_test(test_all_properties_can_be_read),
+        cmocka_unit_test(test_managed_objects),   cmocka_unit_test(test_classes_are_windows),
         cmocka_unit_test(harness_test_clean_end),
     };
     int failed = cmocka_run_group_tests(tests, fixture_setup, harness_teardown);
