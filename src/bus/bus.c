@@ -12,14 +12,16 @@
 
 #define SESSION_PROPERTIES_MAX 9U /* of on_session_changed(), with the NULL */
 
-
 /* What the object of an adapter has. */
 static const struct {
     const char *name;
     const sd_bus_vtable *vtable;
 } adapter_interfaces[] = {
     {BUS_INTERFACE("MSiSCSI_HBAInformation"), hba_information_vtable},
+    {BUS_INTERFACE("MSiSCSI_HBASessionConfig"), hba_session_config_vtable},
+    {BUS_INTERFACE("MSiSCSI_InitiatorSessionInfo"), initiator_session_info_vtable},
     {BUS_INTERFACE("MSiSCSI_LB_Operations"), lb_operations_vtable},
+    {BUS_INTERFACE("MSiSCSI_PortalInfoClass"), portal_info_class_vtable},
     {BUS_INTERFACE("MSiSCSI_QueryLBPolicy"), query_lb_policy_vtable},
     {BUS_INTERFACE("MSiSCSI_SecurityConfigOperations"), security_config_operations_vtable},
 };
@@ -158,6 +160,22 @@ int get_true(sd_bus *bus, const char *path, const char *interface, const char *p
     return sd_bus_message_append(reply, "b", 1);
 }
 
+bool is_live_session(const struct adapter *adapter, const struct session *session)
+{
+    return session->adapter_id == adapter->id && session->n_connections > 0;
+}
+
+int get_session_count(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    const struct adapter *adapter = userdata;
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < adapter->host->n_sessions; i++)
+        n += is_live_session(adapter, adapter->host->sessions[i]);
+    return sd_bus_message_append(reply, "u", n);
+}
+
 static void on_adapter_added(const struct adapter *adapter, void *userdata)
 {
     char path[OBJECT_PATH_MAX];
@@ -175,15 +193,22 @@ static void on_adapter_removed(uint64_t id, void *userdata)
     (void)sd_bus_emit_interfaces_removed_strv(userdata, path, names);
 }
 
-/* MSiSCSI_QueryLBPolicy, whose entries are the adapter's sessions that are logged in. */
-static void emit_wmi_session(sd_bus *bus, uint64_t adapter, bool count)
+/* What WMI shows of a session is on its adapter, whose lists have those that are logged in. */
+static void emit_wmi_session(sd_bus *bus, uint64_t adapter, unsigned changes)
 {
     char path[OBJECT_PATH_MAX];
+    const char *count = changes & CHANGED_LOGGED_IN ? "SessionCount" : NULL;
 
     adapter_path(adapter, path);
-    (void)sd_bus_emit_properties_changed(bus, path, BUS_INTERFACE("MSiSCSI_QueryLBPolicy"),
-                                         "LoadBalancePolicies", count ? "SessionCount" : NULL,
-                                         NULL);
+    if (changes & (CHANGED_POLICY | CHANGED_CONNECTIONS | CHANGED_MAPS | CHANGED_LOGGED_IN))
+        (void)sd_bus_emit_properties_changed(bus, path, BUS_INTERFACE("MSiSCSI_QueryLBPolicy"),
+                                             "LoadBalancePolicies", count, NULL);
+    if (changes & (CHANGED_CONNECTIONS | CHANGED_LOGGED_IN)) {
+        (void)sd_bus_emit_properties_changed(
+            bus, path, BUS_INTERFACE("MSiSCSI_InitiatorSessionInfo"), "SessionsList", count, NULL);
+        (void)sd_bus_emit_properties_changed(bus, path, BUS_INTERFACE("MSiSCSI_PortalInfoClass"),
+                                             "PortalInfoCount", "PortalInformation", NULL);
+    }
 }
 
 static void on_session_added(const struct session *session, void *userdata)
@@ -191,7 +216,7 @@ static void on_session_added(const struct session *session, void *userdata)
     char path[OBJECT_PATH_MAX];
     session_path(session->id, path);
     (void)sd_bus_emit_object_added(userdata, path);
-    emit_wmi_session(userdata, session->adapter_id, true);
+    emit_wmi_session(userdata, session->adapter_id, CHANGED_LOGGED_IN);
 }
 
 /* The names that go with the changes, NULL-terminated, into `ret`, which has room for all. */
@@ -224,10 +249,7 @@ static void on_session_changed(const struct session *session, unsigned changes, 
     session_path(session->id, path);
     session_properties(changes, names);
     (void)sd_bus_emit_properties_changed_strv(userdata, path, BUS_INTERFACE("Session"), names);
-
-    /* What WMI shows of the session is on its adapter. */
-    if (changes & (CHANGED_POLICY | CHANGED_CONNECTIONS | CHANGED_MAPS | CHANGED_LOGGED_IN))
-        emit_wmi_session(userdata, session->adapter_id, changes & CHANGED_LOGGED_IN);
+    emit_wmi_session(userdata, session->adapter_id, changes);
 }
 
 static void on_session_removed(uint64_t id, uint64_t adapter, void *userdata)
@@ -236,7 +258,7 @@ static void on_session_removed(uint64_t id, uint64_t adapter, void *userdata)
     session_path(id, path);
     /* By name, for the object that could be asked for its interfaces is gone. */
     (void)sd_bus_emit_interfaces_removed(userdata, path, BUS_INTERFACE("Session"), NULL);
-    emit_wmi_session(userdata, adapter, true);
+    emit_wmi_session(userdata, adapter, CHANGED_LOGGED_IN);
 }
 
 static int register_adapters(sd_bus *bus, struct host *host)

@@ -34,6 +34,9 @@ extern const sd_bus_vtable manager_vtable[];
 extern const sd_bus_vtable lb_operations_vtable[];
 extern const sd_bus_vtable query_lb_policy_vtable[];
 extern const sd_bus_vtable hba_information_vtable[];
+extern const sd_bus_vtable hba_session_config_vtable[];
+extern const sd_bus_vtable initiator_session_info_vtable[];
+extern const sd_bus_vtable portal_info_class_vtable[];
 extern const sd_bus_vtable security_config_operations_vtable[];
 extern const sd_bus_vtable session_vtable[];
 
@@ -45,3 +48,12 @@ int get_true(sd_bus *bus, const char *path, const char *interface, const char *p
 int get_unique_adapter_id(sd_bus *bus, const char *path, const char *interface,
                           const char *property, sd_bus_message *reply, void *userdata,
                           sd_bus_error *error);
+
+/* Sessions of an adapter that are logged in: a stored policy may keep others, WMI has live ones. */
+bool is_live_session(const struct adapter *adapter, const struct session *session);
+int get_session_count(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error);
+
+/* One ISCSI_IP_Address. */
+struct ip_address;
+int append_ip_address(sd_bus_message *reply, const struct ip_address *address);

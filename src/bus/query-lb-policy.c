@@ -6,12 +6,6 @@
 #include "bus/bus.h"
 #include "service/lb-query.h"
 
-/* A stored policy may keep a session that is logged out: WMI has only live ones. */
-static bool is_listed(const struct adapter *adapter, const struct session *session)
-{
-    return session->adapter_id == adapter->id && session->n_connections > 0;
-}
-
 static int append_session(sd_bus_message *reply, const struct session *session)
 {
     _cleanup_(lb_answer_done) struct lb_answer answer = {0};
@@ -38,35 +32,21 @@ static int append_session(sd_bus_message *reply, const struct session *session)
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_policies(sd_bus *bus, const char *path, const char *interface,
-                        const char *property, sd_bus_message *reply, void *userdata,
-                        sd_bus_error *error)
+static int get_policies(sd_bus *bus, const char *path, const char *interface, const char *property,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     const struct adapter *adapter = userdata;
     const struct host *host = adapter->host;
 
     int r = sd_bus_message_open_container(reply, 'a', "(tuua(ttuuuu))");
     for (size_t i = 0; i < host->n_sessions && r >= 0; i++)
-        if (is_listed(adapter, host->sessions[i]))
+        if (is_live_session(adapter, host->sessions[i]))
             r = append_session(reply, host->sessions[i]);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_session_count(sd_bus *bus, const char *path, const char *interface,
-                             const char *property, sd_bus_message *reply, void *userdata,
-                             sd_bus_error *error)
-{
-    const struct adapter *adapter = userdata;
-    uint32_t n = 0;
-
-    for (size_t i = 0; i < adapter->host->n_sessions; i++)
-        n += is_listed(adapter, adapter->host->sessions[i]);
-    return sd_bus_message_append(reply, "u", n);
-}
-
-static int get_reserved(sd_bus *bus, const char *path, const char *interface,
-                        const char *property, sd_bus_message *reply, void *userdata,
-                        sd_bus_error *error)
+static int get_reserved(sd_bus *bus, const char *path, const char *interface, const char *property,
+                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     return sd_bus_message_append(reply, "u", 0U);
 }

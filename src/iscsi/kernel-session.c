@@ -2,24 +2,22 @@
 #include <dirent.h>
 #include <errno.h>
 #include <glob.h>
-#include <ifaddrs.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "basic/fileio.h"
 #include "basic/macros.h"
 #include "iscsi/kernel-session.h"
+#include "iscsi/netdev.h"
 #include "iscsi/openiscsi.h"
+#include "iscsi/values.h"
 
 #define SESSION_CLASS "/sys/class/iscsi_session"
 
 DEFINE_CLEANUP(struct iscsi_session *, iscsi_session_free);
 DEFINE_CLEANUP(struct kernel_session *, kernel_session_free);
 DEFINE_CLEANUP(DIR *, closedir);
-DEFINE_CLEANUP(struct ifaddrs *, freeifaddrs);
 
 void kernel_session_free(struct kernel_session *session)
 {
@@ -49,11 +47,6 @@ static int errno_of_library(int rc)
     }
 }
 
-static bool is_named(const char *text)
-{
-    return text && text[0] && strcmp(text, "<empty>") != 0 && strcmp(text, "(null)") != 0;
-}
-
 static int copy_identity(struct iscsi_session *se, struct kernel_session *to)
 {
     struct iscsi_iface *iface = iscsi_session_iface_get(se);
@@ -64,12 +57,12 @@ static int copy_identity(struct iscsi_session *se, struct kernel_session *to)
     const char *address = iscsi_session_persistent_address_get(se);
     int32_t port = iscsi_session_persistent_port_get(se);
 
-    if (!is_named(initiator) || !is_named(target) || !is_named(address) || port <= 0)
+    if (!value_is_set(initiator) || !value_is_set(target) || !value_is_set(address) || port <= 0)
         return -EAGAIN;
 
     to->initiator = strdup(initiator);
     to->target = strdup(target);
-    to->iface = strdup(is_named(iface_name) ? iface_name : "default");
+    to->iface = strdup(value_is_set(iface_name) ? iface_name : "default");
     to->address = strdup(address);
     to->port = (uint16_t)port;
     to->transport = strdup(transport ? transport : "");
@@ -89,7 +82,7 @@ static int is_identified(uint32_t sid)
     if (r < 0)
         return -EAGAIN;
     r = read_first_linef(&iface, SESSION_CLASS "/session%u/ifacename", sid);
-    return r >= 0 && is_named(target) && is_named(iface) ? 0 : -EAGAIN;
+    return r >= 0 && value_is_set(target) && value_is_set(iface) ? 0 : -EAGAIN;
 }
 
 int kernel_session_read(struct iscsi_context *context, uint32_t sid, struct kernel_session **ret)
@@ -197,14 +190,14 @@ int kernel_session_peer(uint32_t sid, char **ret_address, uint16_t *ret_port)
         return r;
 
     unsigned long number = strtoul(port, NULL, 10);
-    if (number == 0 || number > UINT16_MAX || !is_named(address))
+    if (number == 0 || number > UINT16_MAX || !value_is_set(address))
         return -ENOTCONN;
     *ret_address = TAKE_PTR(address);
     *ret_port = (uint16_t)number;
     return 0;
 }
 
-static int local_address(uint32_t sid, char **ret)
+int kernel_session_local_address(uint32_t sid, char **ret)
 {
     char path[64];
     snprintf(path, sizeof(path), SESSION_CLASS "/session%u", sid);
@@ -219,39 +212,15 @@ static int local_address(uint32_t sid, char **ret)
     return read_first_linef(ret, "/sys/class/iscsi_host/host%u/ipaddress", host);
 }
 
-static bool has_address(const struct ifaddrs *ifa, const char *address)
-{
-    char text[NI_MAXHOST];
-
-    if (!ifa->ifa_addr)
-        return false;
-    int family = ifa->ifa_addr->sa_family;
-    if (family != AF_INET && family != AF_INET6)
-        return false;
-    socklen_t size =
-        family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-    if (getnameinfo(ifa->ifa_addr, size, text, sizeof(text), NULL, 0, NI_NUMERICHOST) != 0)
-        return false;
-    text[strcspn(text, "%")] = '\0'; /* scope of a link-local address */
-    return strcmp(text, address) == 0;
-}
-
 uint64_t kernel_session_link_speed(uint32_t sid)
 {
-    _cleanup_free_ char *address = NULL, *speed = NULL;
-    _cleanup_(freeifaddrsp) struct ifaddrs *list = NULL;
+    _cleanup_free_ char *text = NULL;
+    struct ip_address address;
+    struct netdev netdev;
 
-    if (local_address(sid, &address) < 0 || !address[0] || getifaddrs(&list) < 0)
-        return 0;
-    for (struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next) {
-        if (!has_address(ifa, address))
-            continue;
-        if (read_first_linef(&speed, "/sys/class/net/%s/speed", ifa->ifa_name) < 0)
-            return 0;
-        long long mbits = strtoll(speed, NULL, 10); /* -1: unknown */
-        return mbits > 0 ? (uint64_t)mbits : 0;
-    }
-    return 0;
+    (void)kernel_session_local_address(sid, &text);
+    ip_address_parse(text, &address);
+    return netdev_of_address(&address, &netdev) < 0 ? 0 : netdev.mbits;
 }
 
 bool kernel_session_offloads(const struct kernel_session *session)

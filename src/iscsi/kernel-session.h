@@ -50,6 +50,12 @@ void kernel_session_state(uint32_t sid, struct kernel_session_state *ret);
 int kernel_session_peer(uint32_t sid, char **ret_address, uint16_t *ret_port);
 
 /*
+ * Address of the initiator's end: that of the session's SCSI host, of which iscsi_tcp has one for
+ * each session. An errno while the connection is down.
+ */
+int kernel_session_local_address(uint32_t sid, char **ret);
+
+/*
  * Mbit/s of the network interface that has the local address of the session's host; 0 where the
  * interface is not known or has no speed (the loopback interface, a bridge).
  */

@@ -213,6 +213,16 @@ def target_group_remove(tpgt, name=TARGET):
     group.rmdir()
 
 
+def target_chap(username, password, username_in="NULL", password_in="NULL", tpgt=1, name=TARGET):
+    """Have a target portal group ask for a CHAP name and password, and answer with its own where
+    it is given one. Sessions that are there stay. ("NULL" is how the kernel is told of none.)"""
+    for key, value in (("userid", username), ("password", password),
+                       ("userid_mutual", username_in), ("password_mutual", password_in)):
+        # The kernel would take a newline for a part of it.
+        (tpg(tpgt, name) / "auth" / key).write_text(value)
+    write(tpg(tpgt, name) / "attrib/authentication", 1)
+
+
 def _portal_directory(address, port, tpgt, name):
     host = f"[{address}]" if ":" in address else address
     return tpg(tpgt, name) / f"np/{host}:{port}"
@@ -398,10 +408,16 @@ def forget(target=TARGET, address=None):
     run("iscsiadm", "-m", "node", *_which(target, address, PORT, None), "-o", "delete")
 
 
+def update(settings, target=TARGET, address=None):
+    """Change settings, a dictionary, of the node records of a target, of one portal or of all."""
+    for name, value in settings.items():
+        run("iscsiadm", "-m", "node", *_which(target, address, PORT, None), "-o", "update",
+            "-n", name, "-v", value)
+
+
 def log_in_at_boot(target):
     """Have open-iscsi log in to a target by itself when the guest boots."""
-    run("iscsiadm", "-m", "node", "-T", target, "-o", "update", "-n", "node.startup", "-v",
-        "automatic")
+    update({"node.startup": "automatic"}, target)
 
 
 def _which(target, address, port, iface):
@@ -415,9 +431,8 @@ def _which(target, address, port, iface):
 
 def quick_timeouts(target=TARGET, seconds=2):
     """Make new logins see a lost portal within some `seconds`, in place of 10."""
-    for name in ("noop_out_interval", "noop_out_timeout"):
-        run("iscsiadm", "-m", "node", "-T", target, "-o", "update",
-            "-n", f"node.conn[0].timeo.{name}", "-v", seconds)
+    update({f"node.conn[0].timeo.{name}": seconds
+            for name in ("noop_out_interval", "noop_out_timeout")}, target)
 
 
 # --- Multipath maps --------------------------------------------------------------------------

@@ -1,66 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the running service says of itself, against dbus-interfaces/ and against Windows. */
+/* What the running service says of itself, against dbus-interfaces/. */
 
 #include "fixture.h"
+#include "introspect.h"
 
-#include <libxml/parser.h>
-#include <libxml/tree.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define INTROSPECTABLE "org.freedesktop.DBus.Introspectable"
 #define EMITS_CHANGED "org.freedesktop.DBus.Property.EmitsChangedSignal"
 
 static const char *const manager_interfaces[] = {"Manager", NULL};
 static const char *const adapter_interfaces[] = {
-    "MSiSCSI_HBAInformation", "MSiSCSI_LB_Operations", "MSiSCSI_QueryLBPolicy",
+    "MSiSCSI_HBAInformation",           "MSiSCSI_HBASessionConfig",
+    "MSiSCSI_InitiatorSessionInfo",     "MSiSCSI_LB_Operations",
+    "MSiSCSI_PortalInfoClass",          "MSiSCSI_QueryLBPolicy",
     "MSiSCSI_SecurityConfigOperations", NULL};
 static const char *const session_interfaces[] = {"Session", NULL};
-
-/* A text that grows. */
-struct text {
-    char *data;
-    size_t size;
-    FILE *file;
-};
-
-static void text_begin(struct text *text)
-{
-    text->file = open_memstream(&text->data, &text->size);
-    assert_non_null(text->file);
-}
-
-static void text_end(struct text *text)
-{
-    assert_int_equal(fclose(text->file), 0);
-}
-
-static void xmlFreeDocp(xmlDoc **doc)
-{
-    xmlFreeDoc(*doc);
-}
-
-static bool is_element(const xmlNode *node, const char *name)
-{
-    return node->type == XML_ELEMENT_NODE && strcmp((const char *)node->name, name) == 0;
-}
-
-/* An attribute, printed with a blank in front; `otherwise` where it is absent. */
-static void print_attribute(FILE *out, xmlNode *node, const char *name, const char *otherwise)
-{
-    xmlChar *value = xmlGetProp(node, (const xmlChar *)name);
-    fprintf(out, " %s", value ? (const char *)value : otherwise);
-    xmlFree(value);
-}
-
-static bool has_attribute(xmlNode *node, const char *name, const char *wanted)
-{
-    xmlChar *value = xmlGetProp(node, (const xmlChar *)name);
-    bool same = value && strcmp((const char *)value, wanted) == 0;
-    xmlFree(value);
-    return same;
-}
 
 static void print_annotations(FILE *out, xmlNode *member)
 {
@@ -97,14 +53,6 @@ static void print_member(FILE *out, xmlNode *member)
     }
 }
 
-static xmlNode *find_interface(xmlDoc *doc, const char *name)
-{
-    for (xmlNode *node = xmlDocGetRootElement(doc)->children; node; node = node->next)
-        if (is_element(node, "interface") && has_attribute(node, "name", name))
-            return node;
-    return NULL;
-}
-
 static char *describe(xmlNode *interface)
 {
     struct text text = {0};
@@ -115,29 +63,6 @@ static char *describe(xmlNode *interface)
             print_member(text.file, member);
     text_end(&text);
     return text.data;
-}
-
-static xmlDoc *introspect(struct harness *harness, const char *path)
-{
-    const char *xml;
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply =
-        call_well(harness, path, INTROSPECTABLE, "Introspect", "");
-
-    assert_true(sd_bus_message_read(reply, "s", &xml) > 0);
-    xmlDoc *doc = xmlReadMemory(xml, (int)strlen(xml), path, NULL, XML_PARSE_NONET);
-    assert_non_null(doc);
-    return doc;
-}
-
-static xmlDoc *read_file(const char *interface)
-{
-    char path[4096];
-
-    snprintf(path, sizeof(path), "%s/" INTERFACE("%s") ".xml", required_env("INTERFACES_DIR"),
-             interface);
-    xmlDoc *doc = xmlReadFile(path, NULL, XML_PARSE_NONET);
-    assert_non_null(doc);
-    return doc;
 }
 
 static size_t count_own_interfaces(xmlDoc *doc)
@@ -157,7 +82,7 @@ static size_t count_own_interfaces(xmlDoc *doc)
 static void assert_same_interface(xmlDoc *live, const char *interface)
 {
     char name[128];
-    _cleanup_(xmlFreeDocp) xmlDoc *file = read_file(interface);
+    _cleanup_(xmlFreeDocp) xmlDoc *file = introspect_file(interface);
 
     snprintf(name, sizeof(name), INTERFACE("%s"), interface);
     xmlNode *wanted = find_interface(file, name), *found = find_interface(live, name);
@@ -243,7 +168,7 @@ static void assert_readable(struct harness *harness, const char *path, const cha
     char name[128];
     const char *property, *type;
     struct text text = {0};
-    _cleanup_(xmlFreeDocp) xmlDoc *file = read_file(interface);
+    _cleanup_(xmlFreeDocp) xmlDoc *file = introspect_file(interface);
 
     snprintf(name, sizeof(name), INTERFACE("%s"), interface);
     text_begin(&text);
@@ -329,130 +254,6 @@ static void test_managed_objects(void **state)
     assert_int_equal(n_found, 2);
 }
 
-/* Windows' method numbers that these classes do not use, and why. */
-static const struct {
-    const char *class;
-    unsigned first, last;
-    const char *reason;
-} left_out[] = {
-    {"MSiSCSI_LB_Operations", 1, 9, "the class begins at 10"},
-    {"MSiSCSI_SecurityConfigOperations", 1, 4, "IPsec keys, which open-iscsi does not hold"},
-};
-
-static bool is_left_out(const char *class, unsigned id)
-{
-    for (size_t i = 0; i < ELEMENTSOF(left_out); i++)
-        if (strcmp(left_out[i].class, class) == 0 && id >= left_out[i].first &&
-            id <= left_out[i].last)
-            return true;
-    return false;
-}
-
-/* The tab-separated columns of classes.tsv that matter here. */
-struct line {
-    char *class, *kind, *id, *name, *dbus;
-};
-
-static bool split(char *text, struct line *ret)
-{
-    char *columns[8] = {0};
-
-    text[strcspn(text, "\n")] = '\0';
-    for (size_t i = 0; i < ELEMENTSOF(columns); i++) {
-        columns[i] = strsep(&text, "\t");
-        if (!columns[i])
-            return false;
-    }
-    *ret = (struct line){columns[0], columns[2], columns[3], columns[4], columns[7]};
-    return true;
-}
-
-/* A class as classes.tsv has it, in the words of windows_of_live(). */
-static char *windows_of_file(const char *class)
-{
-    char path[4096], buffer[1024];
-    unsigned expected_id = 1;
-    struct text text = {0};
-
-    snprintf(path, sizeof(path), "%s/classes.tsv", required_env("TEST_DATA_DIR"));
-    _cleanup_fclose_ FILE *file = fopen(path, "re");
-    assert_non_null(file);
-    text_begin(&text);
-    while (fgets(buffer, sizeof(buffer), file)) {
-        struct line line;
-        if (buffer[0] == '#' || !split(buffer, &line) || strcmp(line.class, class) != 0)
-            continue;
-        if (strcmp(line.kind, "method") == 0) {
-            for (unsigned id = (unsigned)strtoul(line.id, NULL, 10); expected_id < id;
-                 expected_id++)
-                assert_true(is_left_out(class, expected_id));
-            expected_id++;
-            fprintf(text.file, "method %s\n", line.name);
-        } else if (strcmp(line.kind, "property") == 0)
-            fprintf(text.file, "property %s %s\n", line.name, line.dbus);
-        else
-            fprintf(text.file, "%s %s %s\n", line.kind, line.name, line.dbus);
-    }
-    text_end(&text);
-    return text.data;
-}
-
-static void print_windows_method(FILE *out, xmlNode *method)
-{
-    xmlChar *method_name = xmlGetProp(method, (const xmlChar *)"name");
-
-    fprintf(out, "method %s\n", (const char *)method_name);
-    for (xmlNode *arg = method->children; arg; arg = arg->next) {
-        if (!is_element(arg, "arg"))
-            continue;
-        xmlChar *name = xmlGetProp(arg, (const xmlChar *)"name");
-        fprintf(out, "%s %s.%s", has_attribute(arg, "direction", "out") ? "out" : "in",
-                (const char *)method_name, (const char *)name);
-        print_attribute(out, arg, "type", "?");
-        fputc('\n', out);
-        xmlFree(name);
-    }
-    xmlFree(method_name);
-}
-
-/* Windows lists properties before methods where a class has both; InstanceName leads. */
-static char *windows_of_live(xmlDoc *live, const char *class)
-{
-    char name[128];
-    struct text text = {0};
-
-    snprintf(name, sizeof(name), INTERFACE("%s"), class);
-    xmlNode *interface = find_interface(live, name);
-    assert_non_null(interface);
-    text_begin(&text);
-    for (xmlNode *node = interface->children; node; node = node->next)
-        if (is_element(node, "property")) {
-            fprintf(text.file, "property");
-            print_attribute(text.file, node, "name", "?");
-            print_attribute(text.file, node, "type", "?");
-            fputc('\n', text.file);
-        }
-    for (xmlNode *node = interface->children; node; node = node->next)
-        if (is_element(node, "method"))
-            print_windows_method(text.file, node);
-    text_end(&text);
-    return text.data;
-}
-
-static void test_classes_are_windows(void **state)
-{
-    char path[FIXTURE_PATH_MAX];
-
-    fixture_adapter_path(path);
-    _cleanup_(xmlFreeDocp) xmlDoc *live = introspect(*state, path);
-    for (size_t i = 0; adapter_interfaces[i]; i++) {
-        _cleanup_free_ char *wanted = windows_of_file(adapter_interfaces[i]);
-        _cleanup_free_ char *found = windows_of_live(live, adapter_interfaces[i]);
-        assert_true(strlen(wanted) > 0);
-        assert_string_equal(found, wanted);
-    }
-}
-
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -461,7 +262,6 @@ int main(void)
         cmocka_unit_test(test_adapters),
         cmocka_unit_test(test_all_properties_can_be_read),
         cmocka_unit_test(test_managed_objects),
-        cmocka_unit_test(test_classes_are_windows),
         cmocka_unit_test(harness_test_clean_end),
     };
     int failed = cmocka_run_group_tests(tests, fixture_setup, harness_teardown);

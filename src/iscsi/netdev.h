@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The network interface that has an address. */
+
+#include "iscsi/address.h"
+
+struct netdev {
+    unsigned index;
+    uint32_t mbits; /* link speed in Mbit/s, 0: none (the loopback interface, a bridge) */
+    uint32_t mtu;   /* bytes, 0: unknown */
+};
+
+/* -ENODEV: no interface has it. Other errors as errno. */
+int netdev_of_address(const struct ip_address *address, struct netdev *ret);
