@@ -17,6 +17,7 @@
 #include "bus/bus.h"
 #include "multipath/dm.h"
 #include "service/events.h"
+#include "service/ping.h"
 #include "service/publish.h"
 #include "service/read-records.h"
 #include "service/reconcile.h"
@@ -158,6 +159,7 @@ static int run(void)
     (void)sd_notifyf(0, "READY=1\nSTATUS=%zu sessions on %zu adapters.", host->n_sessions,
                      host->n_adapters);
     r = loop(event, host);
+    ping_cancel_all(host);
     host->observer = (struct host_observer){0};
     return r < 0 ? failed(r, "The main loop failed") : 0;
 }

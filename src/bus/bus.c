@@ -226,6 +226,7 @@ static int register_adapters(sd_bus *bus, struct host *host)
     } interfaces[] = {
         {BUS_INTERFACE("MSiSCSI_HBAInformation"), hba_information_vtable},
         {BUS_INTERFACE("MSiSCSI_LB_Operations"), lb_operations_vtable},
+        {BUS_INTERFACE("MSiSCSI_ManagementOperations"), management_operations_vtable},
         {BUS_INTERFACE("MSiSCSI_QueryLBPolicy"), query_lb_policy_vtable},
         {BUS_INTERFACE("MSiSCSI_SecurityConfigOperations"), security_config_operations_vtable},
     };

@@ -32,6 +32,7 @@ int bus_failure(sd_bus_error *error, int r, const char *what);
 /* One table an interface; userdata is the struct adapter, session or host. */
 extern const sd_bus_vtable manager_vtable[];
 extern const sd_bus_vtable lb_operations_vtable[];
+extern const sd_bus_vtable management_operations_vtable[];
 extern const sd_bus_vtable query_lb_policy_vtable[];
 extern const sd_bus_vtable hba_information_vtable[];
 extern const sd_bus_vtable security_config_operations_vtable[];

@@ -121,6 +121,7 @@ struct host {
     unsigned n_changes; /* SetLoadBalancePolicy calls that run */
     uint64_t n_unsaved; /* policies that the store did not take: chosen later than all of its own */
     struct guid_change *guid_changes; /* SetGenerationalGuid calls that run */
+    struct ping *pings;               /* PingIPAddress calls that run */
     struct host_observer observer;
     sd_event_source *announcer; /* tells the observer of these sessions */
     uint64_t *to_announce;

@@ -14,8 +14,8 @@
 
 static const char *const manager_interfaces[] = {"Manager", NULL};
 static const char *const adapter_interfaces[] = {
-    "MSiSCSI_HBAInformation", "MSiSCSI_LB_Operations", "MSiSCSI_QueryLBPolicy",
-    "MSiSCSI_SecurityConfigOperations", NULL};
+    "MSiSCSI_HBAInformation", "MSiSCSI_LB_Operations", "MSiSCSI_ManagementOperations",
+    "MSiSCSI_QueryLBPolicy",  "MSiSCSI_SecurityConfigOperations", NULL};
 static const char *const session_interfaces[] = {"Session", NULL};
 
 /* A text that grows. */
@@ -336,6 +336,7 @@ static const struct {
     const char *reason;
 } left_out[] = {
     {"MSiSCSI_LB_Operations", 1, 9, "the class begins at 10"},
+    {"MSiSCSI_ManagementOperations", 1, 9, "the class begins at 10"},
     {"MSiSCSI_SecurityConfigOperations", 1, 4, "IPsec keys, which open-iscsi does not hold"},
 };
 
