@@ -21,6 +21,7 @@
 #include "service/publish.h"
 #include "service/read-records.h"
 #include "service/reconcile.h"
+#include "service/statistics.h"
 
 #define STATE_FILE "state.db"
 
@@ -160,6 +161,7 @@ static int run(void)
                      host->n_adapters);
     r = loop(event, host);
     ping_cancel_all(host);
+    statistics_cancel_all(host);
     host->observer = (struct host_observer){0};
     return r < 0 ? failed(r, "The main loop failed") : 0;
 }

@@ -30,6 +30,11 @@ void session_path(uint64_t id, char ret[OBJECT_PATH_MAX])
     snprintf(ret, OBJECT_PATH_MAX, SESSION_PREFIX "/%016" PRIx64, id);
 }
 
+void connection_path(uint64_t id, char ret[OBJECT_PATH_MAX])
+{
+    snprintf(ret, OBJECT_PATH_MAX, CONNECTION_PREFIX "/%016" PRIx64, id);
+}
+
 /* The ID in a path of ours: exactly 16 lower-case hex digits. */
 static bool id_of_path(const char *path, const char *prefix, uint64_t *ret)
 {
@@ -38,6 +43,12 @@ static bool id_of_path(const char *path, const char *prefix, uint64_t *ret)
         return false;
     *ret = strtoull(digits, NULL, 16);
     return true;
+}
+
+bool connection_id_of_path(const char *path, uint64_t *ret_id)
+{
+    return strncmp(path, CONNECTION_PREFIX "/", strlen(CONNECTION_PREFIX "/")) == 0 &&
+           id_of_path(path, CONNECTION_PREFIX, ret_id);
 }
 
 static int find_adapter(sd_bus *bus, const char *path, const char *interface, void *userdata,
@@ -63,6 +74,19 @@ static int find_session(sd_bus *bus, const char *path, const char *interface, vo
     if (!id_of_path(path, SESSION_PREFIX, &id))
         return 0;
     *ret_found = host_session(host, id);
+    return *ret_found != NULL;
+}
+
+static int find_connection(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                           void **ret_found, sd_bus_error *error)
+{
+    struct host *host = userdata;
+    uint64_t id;
+
+    host_refresh_unidentified(host);
+    if (!connection_id_of_path(path, &id))
+        return 0;
+    *ret_found = host_connection(host, id);
     return *ret_found != NULL;
 }
 
@@ -100,6 +124,30 @@ static int enumerate_sessions(sd_bus *bus, const char *prefix, void *userdata, c
         if (!nodes[i])
             return -ENOMEM;
     }
+    *ret_nodes = TAKE_PTR(nodes);
+    return 0;
+}
+
+static int enumerate_connections(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                                 sd_bus_error *error)
+{
+    struct host *host = userdata;
+    char path[OBJECT_PATH_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < host->n_sessions; i++)
+        n += host->sessions[i]->n_connections;
+    _cleanup_(strv_freep) char **nodes = calloc(n + 1, sizeof(*nodes));
+    if (!nodes)
+        return -ENOMEM;
+    n = 0;
+    for (size_t i = 0; i < host->n_sessions; i++)
+        for (size_t k = 0; k < host->sessions[i]->n_connections; k++) {
+            connection_path(host->sessions[i]->connections[k]->id, path);
+            nodes[n] = strdup(path);
+            if (!nodes[n++])
+                return -ENOMEM;
+        }
     *ret_nodes = TAKE_PTR(nodes);
     return 0;
 }
@@ -218,6 +266,21 @@ static void on_session_removed(uint64_t id, uint64_t adapter, void *userdata)
     emit_wmi_session(userdata, adapter, true);
 }
 
+static void on_connection_added(uint64_t id, void *userdata)
+{
+    char path[OBJECT_PATH_MAX];
+    connection_path(id, path);
+    (void)sd_bus_emit_object_added(userdata, path);
+}
+
+static void on_connection_removed(uint64_t id, void *userdata)
+{
+    char path[OBJECT_PATH_MAX];
+    connection_path(id, path);
+    (void)sd_bus_emit_interfaces_removed(userdata, path,
+                                         BUS_INTERFACE("MSiSCSI_ConnectionStatistics"), NULL);
+}
+
 static int register_adapters(sd_bus *bus, struct host *host)
 {
     static const struct {
@@ -238,6 +301,18 @@ static int register_adapters(sd_bus *bus, struct host *host)
     return r;
 }
 
+static int register_connections(sd_bus *bus, struct host *host)
+{
+    int r = sd_bus_add_node_enumerator(bus, NULL, CONNECTION_PREFIX, enumerate_connections, host);
+    if (r >= 0)
+        r = sd_bus_add_filter(bus, NULL, connection_statistics_filter, host);
+    if (r >= 0)
+        r = sd_bus_add_fallback_vtable(bus, NULL, CONNECTION_PREFIX,
+                                       BUS_INTERFACE("MSiSCSI_ConnectionStatistics"),
+                                       connection_statistics_vtable, find_connection, host);
+    return r;
+}
+
 int bus_start(sd_bus *bus, struct host *host)
 {
     int r = sd_bus_add_object_manager(bus, NULL, BUS_PATH);
@@ -251,6 +326,8 @@ int bus_start(sd_bus *bus, struct host *host)
     if (r >= 0)
         r = sd_bus_add_fallback_vtable(bus, NULL, SESSION_PREFIX, BUS_INTERFACE("Session"),
                                        session_vtable, find_session, host);
+    if (r >= 0)
+        r = register_connections(bus, host);
     if (r < 0)
         return r;
 
@@ -259,6 +336,8 @@ int bus_start(sd_bus *bus, struct host *host)
         .session_added = on_session_added,
         .session_changed = on_session_changed,
         .session_removed = on_session_removed,
+        .connection_added = on_connection_added,
+        .connection_removed = on_connection_removed,
         .userdata = bus,
     };
     return sd_bus_request_name(bus, BUS_NAME, 0);
