@@ -454,6 +454,24 @@ static void test_classes_are_windows(void **state)
     }
 }
 
+/* A host without a session has no connection to ask: its file is compared, and the guest's tests
+   compare that with a live one. */
+static void test_connections_are_windows(void **state)
+{
+    _cleanup_(xmlFreeDocp) xmlDoc *file = read_file("MSiSCSI_ConnectionStatistics");
+    _cleanup_free_ char *wanted = windows_of_file("MSiSCSI_ConnectionStatistics");
+    _cleanup_free_ char *found = windows_of_live(file, "MSiSCSI_ConnectionStatistics");
+    assert_true(strlen(wanted) > 0);
+    assert_string_equal(found, wanted);
+}
+
+static void test_no_such_connection(void **state)
+{
+    assert_call_fails(*state, UNKNOWN_OBJECT, ROOT_PATH "/connection/0123456789abcdef",
+                      "org.freedesktop.DBus.Properties", "GetAll", "s",
+                      INTERFACE("MSiSCSI_ConnectionStatistics"));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -463,6 +481,8 @@ int main(void)
         cmocka_unit_test(test_all_properties_can_be_read),
         cmocka_unit_test(test_managed_objects),
         cmocka_unit_test(test_classes_are_windows),
+        cmocka_unit_test(test_connections_are_windows),
+        cmocka_unit_test(test_no_such_connection),
         cmocka_unit_test(harness_test_clean_end),
     };
     int failed = cmocka_run_group_tests(tests, fixture_setup, harness_teardown);

@@ -32,7 +32,7 @@
     "\ttx_sendpage_failures: 0\n\trx_discontiguous_hdr: 0\n\teh_abort_cnt: 0\n"
 
 #define TWO_SESSIONS                                                                               \
-    SESSION("1", "18446744073709551615", "2", "4294967295", "3", "4", "15")                         \
+    SESSION("1", "18446744073709551615", "2", "4294967295", "3", "4", "15")                        \
     SESSION("17", "10", "20", "30", "0", "40", "0")
 
 static void test_two_sessions(void **state)
