@@ -17,9 +17,11 @@
 #include "bus/bus.h"
 #include "multipath/dm.h"
 #include "service/events.h"
+#include "service/ping.h"
 #include "service/publish.h"
 #include "service/read-records.h"
 #include "service/reconcile.h"
+#include "service/statistics.h"
 
 #define STATE_FILE "state.db"
 
@@ -158,6 +160,8 @@ static int run(void)
     (void)sd_notifyf(0, "READY=1\nSTATUS=%zu sessions on %zu adapters.", host->n_sessions,
                      host->n_adapters);
     r = loop(event, host);
+    ping_cancel_all(host);
+    statistics_cancel_all(host);
     host->observer = (struct host_observer){0};
     return r < 0 ? failed(r, "The main loop failed") : 0;
 }

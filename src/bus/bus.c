@@ -21,6 +21,7 @@ static const struct {
     {BUS_INTERFACE("MSiSCSI_HBASessionConfig"), hba_session_config_vtable},
     {BUS_INTERFACE("MSiSCSI_InitiatorSessionInfo"), initiator_session_info_vtable},
     {BUS_INTERFACE("MSiSCSI_LB_Operations"), lb_operations_vtable},
+    {BUS_INTERFACE("MSiSCSI_ManagementOperations"), management_operations_vtable},
     {BUS_INTERFACE("MSiSCSI_PortalInfoClass"), portal_info_class_vtable},
     {BUS_INTERFACE("MSiSCSI_QueryLBPolicy"), query_lb_policy_vtable},
     {BUS_INTERFACE("MSiSCSI_SecurityConfigOperations"), security_config_operations_vtable},
@@ -43,6 +44,11 @@ void session_path(uint64_t id, char ret[OBJECT_PATH_MAX])
     snprintf(ret, OBJECT_PATH_MAX, SESSION_PREFIX "/%016" PRIx64, id);
 }
 
+void connection_path(uint64_t id, char ret[OBJECT_PATH_MAX])
+{
+    snprintf(ret, OBJECT_PATH_MAX, CONNECTION_PREFIX "/%016" PRIx64, id);
+}
+
 /* The ID in a path of ours: exactly 16 lower-case hex digits. */
 static bool id_of_path(const char *path, const char *prefix, uint64_t *ret)
 {
@@ -51,6 +57,12 @@ static bool id_of_path(const char *path, const char *prefix, uint64_t *ret)
         return false;
     *ret = strtoull(digits, NULL, 16);
     return true;
+}
+
+bool connection_id_of_path(const char *path, uint64_t *ret_id)
+{
+    return strncmp(path, CONNECTION_PREFIX "/", strlen(CONNECTION_PREFIX "/")) == 0 &&
+           id_of_path(path, CONNECTION_PREFIX, ret_id);
 }
 
 static int find_adapter(sd_bus *bus, const char *path, const char *interface, void *userdata,
@@ -76,6 +88,19 @@ static int find_session(sd_bus *bus, const char *path, const char *interface, vo
     if (!id_of_path(path, SESSION_PREFIX, &id))
         return 0;
     *ret_found = host_session(host, id);
+    return *ret_found != NULL;
+}
+
+static int find_connection(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                           void **ret_found, sd_bus_error *error)
+{
+    struct host *host = userdata;
+    uint64_t id;
+
+    host_refresh_unidentified(host);
+    if (!connection_id_of_path(path, &id))
+        return 0;
+    *ret_found = host_connection(host, id);
     return *ret_found != NULL;
 }
 
@@ -113,6 +138,30 @@ static int enumerate_sessions(sd_bus *bus, const char *prefix, void *userdata, c
         if (!nodes[i])
             return -ENOMEM;
     }
+    *ret_nodes = TAKE_PTR(nodes);
+    return 0;
+}
+
+static int enumerate_connections(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                                 sd_bus_error *error)
+{
+    struct host *host = userdata;
+    char path[OBJECT_PATH_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < host->n_sessions; i++)
+        n += host->sessions[i]->n_connections;
+    _cleanup_(strv_freep) char **nodes = calloc(n + 1, sizeof(*nodes));
+    if (!nodes)
+        return -ENOMEM;
+    n = 0;
+    for (size_t i = 0; i < host->n_sessions; i++)
+        for (size_t k = 0; k < host->sessions[i]->n_connections; k++) {
+            connection_path(host->sessions[i]->connections[k]->id, path);
+            nodes[n] = strdup(path);
+            if (!nodes[n++])
+                return -ENOMEM;
+        }
     *ret_nodes = TAKE_PTR(nodes);
     return 0;
 }
@@ -261,12 +310,39 @@ static void on_session_removed(uint64_t id, uint64_t adapter, void *userdata)
     emit_wmi_session(userdata, adapter, CHANGED_LOGGED_IN);
 }
 
+static void on_connection_added(uint64_t id, void *userdata)
+{
+    char path[OBJECT_PATH_MAX];
+    connection_path(id, path);
+    (void)sd_bus_emit_object_added(userdata, path);
+}
+
+static void on_connection_removed(uint64_t id, void *userdata)
+{
+    char path[OBJECT_PATH_MAX];
+    connection_path(id, path);
+    (void)sd_bus_emit_interfaces_removed(userdata, path,
+                                         BUS_INTERFACE("MSiSCSI_ConnectionStatistics"), NULL);
+}
+
 static int register_adapters(sd_bus *bus, struct host *host)
 {
     int r = sd_bus_add_node_enumerator(bus, NULL, ADAPTER_PREFIX, enumerate_adapters, host);
     for (size_t i = 0; i < ELEMENTSOF(adapter_interfaces) && r >= 0; i++)
         r = sd_bus_add_fallback_vtable(bus, NULL, ADAPTER_PREFIX, adapter_interfaces[i].name,
                                        adapter_interfaces[i].vtable, find_adapter, host);
+    return r;
+}
+
+static int register_connections(sd_bus *bus, struct host *host)
+{
+    int r = sd_bus_add_node_enumerator(bus, NULL, CONNECTION_PREFIX, enumerate_connections, host);
+    if (r >= 0)
+        r = sd_bus_add_filter(bus, NULL, connection_statistics_filter, host);
+    if (r >= 0)
+        r = sd_bus_add_fallback_vtable(bus, NULL, CONNECTION_PREFIX,
+                                       BUS_INTERFACE("MSiSCSI_ConnectionStatistics"),
+                                       connection_statistics_vtable, find_connection, host);
     return r;
 }
 
@@ -283,6 +359,8 @@ int bus_start(sd_bus *bus, struct host *host)
     if (r >= 0)
         r = sd_bus_add_fallback_vtable(bus, NULL, SESSION_PREFIX, BUS_INTERFACE("Session"),
                                        session_vtable, find_session, host);
+    if (r >= 0)
+        r = register_connections(bus, host);
     if (r < 0)
         return r;
 
@@ -292,6 +370,8 @@ int bus_start(sd_bus *bus, struct host *host)
         .session_added = on_session_added,
         .session_changed = on_session_changed,
         .session_removed = on_session_removed,
+        .connection_added = on_connection_added,
+        .connection_removed = on_connection_removed,
         .userdata = bus,
     };
     return sd_bus_request_name(bus, BUS_NAME, 0);

@@ -11,6 +11,7 @@
 #define BUS_PATH "/com/open_iscsi/WMI1"
 #define ADAPTER_PREFIX BUS_PATH "/adapter"
 #define SESSION_PREFIX BUS_PATH "/session"
+#define CONNECTION_PREFIX BUS_PATH "/connection"
 #define BUS_INTERFACE(name) BUS_NAME "." name
 
 /* Longest path of an object of ours, with its NUL. */
@@ -21,6 +22,10 @@ int bus_start(sd_bus *bus, struct host *host);
 
 void adapter_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
 void session_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
+void connection_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
+
+/* Whether a path, any, may be a connection's, and of which. */
+bool connection_id_of_path(const char *path, uint64_t *ret_id);
 
 /* Who sent a message, for the journal. */
 struct requester;
@@ -29,9 +34,10 @@ void bus_requester(sd_bus_message *message, struct requester *ret);
 /* A D-Bus error for a failure that no Status covers: the service's own trouble. */
 int bus_failure(sd_bus_error *error, int r, const char *what);
 
-/* One table an interface; userdata is the struct adapter, session or host. */
+/* One table an interface; userdata is the struct adapter, session, connection or host. */
 extern const sd_bus_vtable manager_vtable[];
 extern const sd_bus_vtable lb_operations_vtable[];
+extern const sd_bus_vtable management_operations_vtable[];
 extern const sd_bus_vtable query_lb_policy_vtable[];
 extern const sd_bus_vtable hba_information_vtable[];
 extern const sd_bus_vtable hba_session_config_vtable[];
@@ -39,6 +45,10 @@ extern const sd_bus_vtable initiator_session_info_vtable[];
 extern const sd_bus_vtable portal_info_class_vtable[];
 extern const sd_bus_vtable security_config_operations_vtable[];
 extern const sd_bus_vtable session_vtable[];
+extern const sd_bus_vtable connection_statistics_vtable[];
+
+/* Sees all messages first; userdata is the struct host. */
+int connection_statistics_filter(sd_bus_message *message, void *userdata, sd_bus_error *error);
 
 /* InstanceName, Active and UniqueAdapterId, as the classes of an adapter have them. */
 int get_instance_name(sd_bus *bus, const char *path, const char *interface, const char *property,

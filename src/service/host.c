@@ -13,6 +13,7 @@
 #include "service/publish.h"
 #include "service/reconcile.h"
 #include "service/settings.h"
+#include "service/statistics.h"
 #include "service/views.h"
 
 DEFINE_CLEANUP(struct kernel_session *, kernel_session_free);
@@ -104,6 +105,14 @@ struct session *host_session(struct host *host, uint64_t id)
 struct connection *session_connection(const struct session *session, uint64_t id)
 {
     return find_id(session->connections, session->n_connections, id);
+}
+
+struct connection *host_connection(struct host *host, uint64_t id)
+{
+    struct connection *found = NULL;
+    for (size_t i = 0; i < host->n_sessions && !found; i++)
+        found = session_connection(host->sessions[i], id);
+    return found;
 }
 
 const char *host_initiator(const struct host *host, const char *name)
@@ -269,6 +278,27 @@ static void number_connections(struct session *session)
     qsort(session->connections, session->n_connections, sizeof(void *), compare_ids);
 }
 
+/* Tells of connections that are new, or that one like them has given another number. */
+static void announce_connections(const struct session *session)
+{
+    const struct host_observer *observer = &session->host->observer;
+
+    for (size_t i = 0; i < session->n_connections; i++) {
+        const struct connection *connection = session->connections[i];
+        if (connection->announced_id && connection->announced_id != connection->id &&
+            observer->connection_removed)
+            observer->connection_removed(connection->announced_id, observer->userdata);
+    }
+    for (size_t i = 0; i < session->n_connections; i++) {
+        struct connection *connection = session->connections[i];
+        if (connection->announced_id == connection->id)
+            continue;
+        connection->announced_id = connection->id;
+        if (observer->connection_added)
+            observer->connection_added(connection->id, observer->userdata);
+    }
+}
+
 static int compare_sids(const void *a, const void *b)
 {
     const struct connection *x = a, *y = b;
@@ -298,11 +328,15 @@ void host_drop_if_empty(struct host *host, struct session *session)
 static void remove_connection(struct host *host, struct connection *connection)
 {
     struct session *session = connection->session;
+    uint64_t id = connection->announced_id;
 
     tdelete(connection, &host->connections_by_sid, compare_sids);
     remove_item((void **)session->connections, &session->n_connections, connection);
     connection_free(connection);
+    if (host->observer.connection_removed)
+        host->observer.connection_removed(id, host->observer.userdata);
     number_connections(session);
+    announce_connections(session);
     views_connections_changed(session);
     host_drop_if_empty(host, session);
 }
@@ -364,6 +398,7 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
         if (host->observer.session_added)
             host->observer.session_added(session, host->observer.userdata);
     }
+    announce_connections(session);
     return 0;
 }
 
@@ -451,6 +486,7 @@ struct host *host_free(struct host *host)
         return NULL;
     publisher_free(host);
     reconciler_free(host);
+    statistics_free(host);
     for (size_t i = 0; i < host->n_sessions; i++)
         session_free(host->sessions[i]);
     for (size_t i = 0; i < host->n_adapters; i++)

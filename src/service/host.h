@@ -20,6 +20,7 @@ struct host_map;
 
 struct connection {
     uint64_t id; /* UniqueConnectionId */
+    uint64_t announced_id; /* as clients were last told, 0: not yet */
     struct session *session;
     struct kernel_session *kernel;
     struct kernel_session_state state; /* as clients were last told */
@@ -99,6 +100,8 @@ struct host_observer {
     void (*session_changed)(const struct session *session, unsigned changes, void *userdata);
     void (*session_added)(const struct session *session, void *userdata);
     void (*session_removed)(uint64_t id, uint64_t adapter_id, void *userdata);
+    void (*connection_added)(uint64_t id, void *userdata);
+    void (*connection_removed)(uint64_t id, void *userdata);
     void *userdata;
 };
 
@@ -122,6 +125,8 @@ struct host {
     unsigned n_changes; /* SetLoadBalancePolicy calls that run */
     uint64_t n_unsaved; /* policies that the store did not take: chosen later than all of its own */
     struct guid_change *guid_changes; /* SetGenerationalGuid calls that run */
+    struct ping *pings;               /* PingIPAddress calls that run */
+    struct statistics_reader *statistics; /* NULL: never asked for */
     struct host_observer observer;
     sd_event_source *announcer; /* tells the observer of these sessions */
     uint64_t *to_announce;
@@ -135,6 +140,9 @@ struct host *host_free(struct host *host); /* NULL */
 struct adapter *host_adapter(struct host *host, uint64_t id);
 struct session *host_session(struct host *host, uint64_t id);
 struct connection *session_connection(const struct session *session, uint64_t id);
+
+/* The same whichever session it is of. */
+struct connection *host_connection(struct host *host, uint64_t id);
 
 /* The connection that a kernel session is, NULL: not known. */
 struct connection *host_find_sid(struct host *host, uint32_t sid);

@@ -36,7 +36,8 @@ def members(root):
 class Introspection(unittest.TestCase):
     def test_agrees_with_the_files(self):
         live = {}
-        for path in (lab.BUS_PATH, wmi.adapter_path(), wmi.session_path()):
+        for path in (lab.BUS_PATH, wmi.adapter_path(), wmi.session_path(),
+                     wmi.connection_path(lab.portals()[0])):
             live |= members(xml.fromstring(lab.run("busctl", "introspect", "--xml-interface",
                                                    lab.BUS_NAME, path)))
         files = {}
@@ -49,7 +50,8 @@ class Introspection(unittest.TestCase):
     def test_object_manager(self):
         (objects,) = lab.call(lab.BUS_PATH, "org.freedesktop.DBus.ObjectManager",
                               "GetManagedObjects")
-        self.assertEqual(set(objects), {wmi.adapter_path(), wmi.session_path()})
+        connections = {wmi.connection_path(address) for address in lab.portals()}
+        self.assertEqual(set(objects), {wmi.adapter_path(), wmi.session_path(), *connections})
 
 
 class Access(unittest.TestCase):
@@ -75,6 +77,7 @@ class Access(unittest.TestCase):
                                  "SetGenerationalGuid", "ay", 16, *range(16), user="guest"),
                 lambda: lab.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations",
                                  "ClearCache", user="guest"),
+                lambda: wmi.ping(lab.portals()[0], user="guest"),
                 lambda: lab.call(lab.BUS_PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
                                  f"{lab.BUS_NAME}.Manager", "PathWeightOrder", "s",
                                  "highest-first", user="guest")):

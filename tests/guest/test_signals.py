@@ -57,9 +57,11 @@ class Monitor:
                 found += [None] if name in invalidated else []
         return found
 
-    def objects(self, member):
-        """{path: interfaces} of InterfacesAdded or InterfacesRemoved, in order, as pairs."""
-        return [(path, set(interfaces)) for path, interfaces in self.signals(member, lab.BUS_PATH)]
+    def objects(self, member, kind="session"):
+        """{path: interfaces} of InterfacesAdded or InterfacesRemoved, in order, as pairs: those of
+        sessions, or of another kind of objects."""
+        return [(path, set(interfaces)) for path, interfaces in self.signals(member, lab.BUS_PATH)
+                if path.startswith(f"{lab.BUS_PATH}/{kind}/")]
 
 
 class Signals(test_policies.PolicyTest):
@@ -122,11 +124,17 @@ class Signals(test_policies.PolicyTest):
             self.wait(lambda: None in monitor.values("Connections")
                       and wmi.connection_id(address) not in self.connections(), "the lost path")
             lab.wait_until_whole(3 * int(lab.setting("LAB_LUNS", 4)))
+            connection = [(wmi.connection_path(address),
+                           {f"{wmi.INTERFACE}.MSiSCSI_ConnectionStatistics"})]
+            self.assertEqual(monitor.objects("InterfacesRemoved", "connection"), connection)
             monitor.messages.clear()
             lab.login(address=address)
             self.wait(lambda: None in monitor.values("Connections")
                       and wmi.connection_id(address) in self.connections(),
                       "the path that returned")
+            ((come, interfaces),) = monitor.objects("InterfacesAdded", "connection")
+            self.assertEqual(come, connection[0][0])
+            self.assertLessEqual(connection[0][1], interfaces)
             self.assertEqual(monitor.objects("InterfacesAdded"), [])
 
             # All of it, without a policy: the object goes, and comes again.

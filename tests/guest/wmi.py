@@ -27,6 +27,7 @@ INITIATOR_ERROR = 0xEFFF0008
 OUT_OF_RESOURCES = 0xEFFF0014
 INVALID_SESSION_ID = 0xEFFF001C
 SESSION_BUSY = 0xEFFF001F
+SEND_FAILED = 0xEFFF0023
 NOT_ALL_SUCCESS = 0xAFFF002E
 CACHE_NOT_SUPPORTED = 0xEFFF002F
 COULD_NOT_SAVE = 0xEFFF0041
@@ -39,6 +40,7 @@ INVALID_PATH_ID = 0xEFFF0059
 MULTIPLE_PRIMARIES = 0xEFFF005A
 NO_PRIMARY = 0xEFFF005B
 DEVICE_NOT_FOUND = 0xEFFF005D
+NAME_UNRESOLVED = 0xEFFF005F
 NO_CONNECTION = 0xEFFF0060
 NOT_SUPPORTED = 0xEFFF0061
 FAILURE_TO_PERSIST = 0xEFFF0067
@@ -68,6 +70,10 @@ def adapter_path(initiator=lab.INITIATOR):
 
 def session_path(target=lab.TARGET, initiator=lab.INITIATOR):
     return f"{lab.BUS_PATH}/session/{session_id(target, initiator):016x}"
+
+
+def connection_path(address, **identity):
+    return f"{lab.BUS_PATH}/connection/{connection_id(address, **identity):016x}"
 
 
 def get(path, interface, name, user=None):
@@ -150,6 +156,20 @@ def set_guid(data, adapter=None):
     (status,) = lab.call(adapter or adapter_path(), "MSiSCSI_SecurityConfigOperations",
                          "SetGenerationalGuid", "ay", len(data), *data)
     return status
+
+
+def ping(address, count=1, size=32, timeout=2000, user=None):
+    """PingIPAddress with an address as text; its Status and ResponsesReceived."""
+    return tuple(lab.call(adapter_path(), "MSiSCSI_ManagementOperations", "PingIPAddress",
+                          "uuu(uuayuus)", count, size, timeout, 0, 0, 0, 0, 0, address,
+                          user=user))
+
+
+def statistics(address, user=None):
+    """All of a connection's MSiSCSI_ConnectionStatistics, of one moment."""
+    (values,) = lab.call(connection_path(address), "org.freedesktop.DBus.Properties", "GetAll",
+                         "s", f"{INTERFACE}.MSiSCSI_ConnectionStatistics", user=user)
+    return {name: value["data"] for name, value in values.items()}
 
 
 def guid_text(data):

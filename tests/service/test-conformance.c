@@ -15,11 +15,9 @@
 static const struct {
     const char *class, *member, *reason;
 } left_out[] = {
-    {"MSiSCSI_ManagementOperations", NULL, "not built yet: ping"},
-    {"MSiSCSI_ConnectionStatistics", NULL, "not built yet: statistics"},
-    {"MSiSCSI_SessionStatistics", NULL, "not built yet: statistics"},
-    {"MSiSCSI_InitiatorInstanceStatistics", NULL, "not built yet: statistics"},
-    {"MSiSCSI_InitiatorLoginStatistics", NULL, "not built yet: statistics"},
+    {"MSiSCSI_SessionStatistics", NULL, "a session's counters are those of its connections"},
+    {"MSiSCSI_InitiatorInstanceStatistics", NULL, "neither the kernel nor iscsid counts these"},
+    {"MSiSCSI_InitiatorLoginStatistics", NULL, "neither the kernel nor iscsid counts these"},
     {"MSiSCSI_InitiatorNodeFailureEvent", NULL, "WMI's events: here, D-Bus' own signals"},
     {"MSiSCSI_InitiatorInstanceFailureEvent", NULL, "WMI's events: here, D-Bus' own signals"},
     {"DSM_LB_Operations", NULL, "not built yet: policies of disks"},
@@ -36,8 +34,23 @@ static const struct {
     const char *reason;
 } unused_numbers[] = {
     {"MSiSCSI_LB_Operations", 1, 9, "the class begins at 10"},
+    {"MSiSCSI_ManagementOperations", 1, 9, "the class begins at 10"},
     {"MSiSCSI_SecurityConfigOperations", 1, 4, "IPsec keys, which open-iscsi does not hold"},
 };
+
+/*
+ * Classes of objects that a host without a session has none of: their file is compared, and the
+ * guest's tests compare that with a live one.
+ */
+static const char *const by_file[] = {"MSiSCSI_ConnectionStatistics"};
+
+static bool is_by_file(const char *class)
+{
+    for (size_t i = 0; i < ELEMENTSOF(by_file); i++)
+        if (strcmp(by_file[i], class) == 0)
+            return true;
+    return false;
+}
 
 /* Whether a class, or a member of it or of a method of it ("Method.Argument"), is on the list. */
 static bool is_left_out(const char *class, const char *member)
@@ -193,7 +206,8 @@ static void check_class(xmlDoc *live, const char *class)
     char name[128];
 
     snprintf(name, sizeof(name), INTERFACE("%s"), class);
-    xmlNode *interface = find_interface(live, name);
+    _cleanup_(xmlFreeDocp) xmlDoc *file = is_by_file(class) ? introspect_file(class) : NULL;
+    xmlNode *interface = find_interface(file ?: live, name);
     if (is_left_out(class, NULL)) {
         if (interface)
             fail_msg("%s is there now: take it off the list", class);

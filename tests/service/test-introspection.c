@@ -12,10 +12,11 @@
 
 static const char *const manager_interfaces[] = {"Manager", NULL};
 static const char *const adapter_interfaces[] = {
-    "MSiSCSI_HBAInformation",           "MSiSCSI_HBASessionConfig",
-    "MSiSCSI_InitiatorSessionInfo",     "MSiSCSI_LB_Operations",
-    "MSiSCSI_PortalInfoClass",          "MSiSCSI_QueryLBPolicy",
-    "MSiSCSI_SecurityConfigOperations", NULL};
+    "MSiSCSI_HBAInformation",       "MSiSCSI_HBASessionConfig",
+    "MSiSCSI_InitiatorSessionInfo", "MSiSCSI_LB_Operations",
+    "MSiSCSI_ManagementOperations", "MSiSCSI_PortalInfoClass",
+    "MSiSCSI_QueryLBPolicy",        "MSiSCSI_SecurityConfigOperations",
+    NULL};
 static const char *const session_interfaces[] = {"Session", NULL};
 
 static void print_annotations(FILE *out, xmlNode *member)
@@ -254,6 +255,13 @@ static void test_managed_objects(void **state)
     assert_int_equal(n_found, 2);
 }
 
+static void test_no_such_connection(void **state)
+{
+    assert_call_fails(*state, UNKNOWN_OBJECT, ROOT_PATH "/connection/0123456789abcdef",
+                      "org.freedesktop.DBus.Properties", "GetAll", "s",
+                      INTERFACE("MSiSCSI_ConnectionStatistics"));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -262,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_adapters),
         cmocka_unit_test(test_all_properties_can_be_read),
         cmocka_unit_test(test_managed_objects),
+        cmocka_unit_test(test_no_such_connection),
         cmocka_unit_test(harness_test_clean_end),
     };
     int failed = cmocka_run_group_tests(tests, fixture_setup, harness_teardown);
