@@ -136,10 +136,29 @@ int mpathd_exchange(int fd, const char *command, int timeout_ms, char **ret_repl
     return 0;
 }
 
+/* It gives a command 4 s to get at the maps, which path checks or a reconfiguration hold. */
+static bool is_busy(const char *reply)
+{
+    return strncmp(reply, "timeout", 7) == 0 || strncmp(reply, "fail\ntimeout", 12) == 0;
+}
+
 int mpathd_command(const char *command, int timeout_ms, char **ret_reply)
 {
-    _cleanup_close_ int fd = connect_any();
-    return fd < 0 ? fd : mpathd_exchange(fd, command, timeout_ms, ret_reply);
+    for (int64_t deadline = now_ms() + timeout_ms;;) {
+        _cleanup_free_ char *reply = NULL;
+        int64_t left = deadline - now_ms();
+        if (left <= 0)
+            return -ETIMEDOUT;
+
+        _cleanup_close_ int fd = connect_any();
+        int r = fd < 0 ? fd : mpathd_exchange(fd, command, (int)left, &reply);
+        if (r < 0)
+            return r;
+        if (!is_busy(reply)) {
+            *ret_reply = TAKE_PTR(reply);
+            return 0;
+        }
+    }
 }
 
 int mpathd_version(int timeout_ms, unsigned *ret)
@@ -192,7 +211,7 @@ int mpathd_reconfigure(int timeout_ms)
     if (r < 0)
         return r;
     if (strncmp(reply, "ok", 2) != 0)
-        return strstr(reply, "timeout") ? -ETIMEDOUT : -EBUSY;
+        return -EBUSY;
     return wait_until_idle(deadline);
 }
 
