@@ -11,7 +11,6 @@
 #include "service/events.h"
 #include "service/guid-change.h"
 #include "service/maps.h"
-#include "service/read-records.h"
 #include "service/reconcile.h"
 
 /*
@@ -43,23 +42,11 @@ static void arm_retry(struct events *events)
         (void)sd_event_source_set_enabled(events->retry, SD_EVENT_ONESHOT);
 }
 
-/* Looks at one kernel session; one that is new to us gets the tag of its record, and its maps. */
 static void refresh(struct events *events, uint32_t sid)
 {
-    struct host *host = events->host;
-    bool known = host_find_sid(host, sid);
-    size_t n_adapters = host->n_adapters;
-
-    int r = host_refresh_sid(host, sid);
+    int r = host_refresh_sid(events->host, sid);
     if (r < 0)
         log_warning("iSCSI session %u cannot be read: %s.", sid, strerror(-r));
-    const struct connection *connection = host_find_sid(host, sid);
-    if (!known && connection) {
-        guid_tag_connection(connection);
-        reconcile_session(host, connection->session);
-    }
-    if (host->n_adapters > n_adapters)
-        (void)read_records(host, NULL, NULL); /* a port that was made since the last time */
     arm_retry(events);
 }
 

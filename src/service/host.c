@@ -8,9 +8,11 @@
 #include "basic/macros.h"
 #include "iscsi/identity.h"
 #include "iscsi/openiscsi.h"
+#include "service/guid-change.h"
 #include "service/host.h"
 #include "service/maps.h"
 #include "service/publish.h"
+#include "service/read-records.h"
 #include "service/reconcile.h"
 #include "service/settings.h"
 #include "service/statistics.h"
@@ -359,11 +361,26 @@ static void set_unidentified(struct host *host, uint32_t sid, bool is)
     more[host->n_unidentified++] = sid;
 }
 
+/*
+ * What a connection that is new brings about, whoever found it: the tag of its record, a look at the
+ * maps that it is in, and at the ports, should its adapter be new, too. (At start all are looked at.)
+ */
+static void follow_connection(struct host *host, const struct connection *connection,
+                              bool new_adapter)
+{
+    if (!host->reconciler)
+        return;
+    guid_tag_connection(connection);
+    reconcile_session(host, connection->session);
+    if (new_adapter)
+        (void)read_records(host, NULL, NULL);
+}
+
 /* Takes the kernel session over where it returns 0. */
 static int add_connection(struct host *host, struct kernel_session *kernel)
 {
     struct session *session;
-    size_t n_sessions = host->n_sessions;
+    size_t n_sessions = host->n_sessions, n_adapters = host->n_adapters;
     int r = add_session(host, kernel->initiator, kernel->target, &session);
     if (r < 0)
         return r;
@@ -399,6 +416,7 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
             host->observer.session_added(session, host->observer.userdata);
     }
     announce_connections(session);
+    follow_connection(host, host_find_sid(host, kernel->sid), host->n_adapters > n_adapters);
     return 0;
 }
 

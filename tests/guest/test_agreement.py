@@ -111,6 +111,7 @@ class File(AgreementTest):
         self.assertEqual(wmi.leftovers(), [])
 
     def test_the_last_policy_takes_the_file_with_it(self):
+        self.set(wmi.VENDOR)
         before = wmi.shapes()
         self.set_and_agree(wmi.WEIGHTED, weights={self.portals[0]: 1})
         self.assertTrue(wmi.MULTIPATHD_FILE.exists())

@@ -98,6 +98,7 @@ class Signals(test_policies.PolicyTest):
     def test_the_fact_is_true_when_the_signal_comes(self):
         """The property is read as soon as the signal is there, in one process."""
         seen = []
+        self.set(wmi.ROUND_ROBIN, self.portals)
 
         def read_at_once(monitor):
             for _ in range(300):
