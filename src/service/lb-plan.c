@@ -61,7 +61,8 @@ static bool is_first_of_session(const struct map_look *look, size_t i)
     return session_of(&look->paths[i]);
 }
 
-/* The session whose policy was chosen last before `below`; `chooser`, whose next one leads, apart. */
+/* The session whose policy was chosen last before `below`; `chooser`, whose next one leads, apart.
+ */
 static const struct session *next_session(const struct map_look *look, uint64_t below,
                                           const struct session *chooser)
 {

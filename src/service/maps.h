@@ -23,9 +23,9 @@ struct host_map {
     const char *alone; /* why it cannot be told */
     char *vendor;      /* of its disk, where the product needs a section too; else NULL */
     char *product;
-    bool in_force;     /* multipathd's configuration has the entry */
-    bool doubted;      /* it looked otherwise since: multipathd is being asked */
-    char *rival;       /* what wins over the entry, NULL: nothing */
+    bool in_force; /* multipathd's configuration has the entry */
+    bool doubted;  /* it looked otherwise since: multipathd is being asked */
+    char *rival;   /* what wins over the entry, NULL: nothing */
 
     /* reapplying (service/reconcile.c) */
     bool running;

@@ -16,8 +16,8 @@
 #include "service/transaction.h"
 #include "service/views.h"
 
-#define SETTLE_USEC 50000U        /* multipathd's reloads come in bursts */
-#define STATES_USEC 1000000U      /* until the next look at connections that are down, doubled ... */
+#define SETTLE_USEC 50000U   /* multipathd's reloads come in bursts */
+#define STATES_USEC 1000000U /* until the next look at connections that are down, doubled ... */
 #define STATES_MAX_USEC 16000000U /* ... up to this */
 #define RETRY_USEC 1000000U       /* after a failure, doubled each time */
 #define LOOKS_FOR_ACCESS 5U       /* the first after this long, the next after twice as long, ... */
@@ -493,8 +493,7 @@ static void look_again_for_access(struct host *host, struct host_map *map,
     if (map->looks_left == 0 || !map->entry || look->n_paths == 0 ||
         !look->paths[0].disk.has_access)
         return;
-    enqueue(host, map->dev,
-            (uint64_t)LOOK_FOR_ACCESS_USEC << (LOOKS_FOR_ACCESS - map->looks_left));
+    enqueue(host, map->dev, (uint64_t)LOOK_FOR_ACCESS_USEC << (LOOKS_FOR_ACCESS - map->looks_left));
     map->looks_left--;
 }
 

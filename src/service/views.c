@@ -19,7 +19,7 @@ static void worsen_agreement(struct session_view *view, enum agreement agreement
 }
 
 __attribute__((format(printf, 2, 3))) static void give_reason(struct session_view *view,
-                                                               const char *format, ...)
+                                                              const char *format, ...)
 {
     va_list ap;
 
@@ -81,8 +81,8 @@ static void view_mpathd(const struct session *session, struct session_view *view
         if (!map->dev || !map->entry || map->in_force)
             continue;
         view->mpathd = MPATHD_PENDING;
-        give_reason(view, "%s", publish_error(session->host)
-                                    ?: "multipathd has not read the policy yet.");
+        give_reason(view, "%s",
+                    publish_error(session->host) ?: "multipathd has not read the policy yet.");
         return;
     }
 }

@@ -33,9 +33,9 @@ static void test_rounds(void **state)
         unsigned seconds;
         unsigned rounds;
     } cases[] = {
-        {RIVAL_UNTOLD, 0, 100},   {RIVAL_UNTOLD, 3600, 100},  {RIVAL_ASKED, 1, 100},
-        {RIVAL_UNKNOWN, 0, 3},    {RIVAL_UNKNOWN, 60, 3},     {RIVAL_UNKNOWN, 61, 100},
-        {RIVAL_NAMED, 0, 3},      {RIVAL_NAMED, 86400, 3},
+        {RIVAL_UNTOLD, 0, 100}, {RIVAL_UNTOLD, 3600, 100}, {RIVAL_ASKED, 1, 100},
+        {RIVAL_UNKNOWN, 0, 3},  {RIVAL_UNKNOWN, 60, 3},    {RIVAL_UNKNOWN, 61, 100},
+        {RIVAL_NAMED, 0, 3},    {RIVAL_NAMED, 86400, 3},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++)
