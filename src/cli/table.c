@@ -58,9 +58,9 @@ void output_heading(const char *kind, const char *name)
 void output_field(const char *label, enum tone tone, const char *text)
 {
     if (tone != TONE_PLAIN && has_colour())
-        printf("  %-8s %s%s" ESCAPE_RESET "\n", label, tone_escapes[tone], text);
+        printf("  %-10s %s%s" ESCAPE_RESET "\n", label, tone_escapes[tone], text);
     else
-        printf("  %-8s %s\n", label, text);
+        printf("  %-10s %s\n", label, text);
 }
 
 struct cell {
