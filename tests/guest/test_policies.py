@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a policy does to tables and I/O. The kernel is the witness."""
 
+import contextlib
 import os
 import unittest
 
@@ -27,8 +28,11 @@ class PolicyTest(unittest.TestCase):
         self.assertEqual(wmi.suspended(), [])
 
     def assert_tables(self, *groups):
-        """Every map has these groups of portals, in this order."""
+        """Every map has these groups of portals, in this order. multipathd may be reading what an
+        earlier test has asked for: what it makes of a map then is put right in a moment."""
         wanted = [(selector, frozenset(portals)) for selector, portals in groups]
+        with contextlib.suppress(TimeoutError):
+            lab.wait_for(lambda: all(shape == wanted for shape in wmi.shapes().values()), 3, "")
         found = wmi.shapes()
         self.assertEqual(len(found), int(lab.setting("LAB_LUNS", 4)))
         for name, shape in found.items():
