@@ -330,9 +330,12 @@ static void on_repaired(enum transaction_result result, const struct map_change 
     host->reconciler->n_running--;
     if (result == TRANSACTION_DONE) {
         map->failures = 0;
-        count_reapplied(host, map);
-        log_notice("Map %s did not mean its policy any more: it was given its path groups again.",
-                   map->name);
+        if (change->state == MAP_CHANGED) { /* else it is gone */
+            count_reapplied(host, map);
+            log_notice("Map %s did not mean its policy any more: it was given its path groups "
+                       "again.",
+                       map->name);
+        }
         look_or_drop(host, map);
     } else {
         map_changes_log(change, n);
