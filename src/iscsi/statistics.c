@@ -54,7 +54,7 @@ static int append(struct iscsi_statistics **list, size_t *n, const struct iscsi_
 int statistics_parse(const char *text, size_t size, struct iscsi_statistics **ret, size_t *ret_n)
 {
     _cleanup_free_ struct iscsi_statistics *list = NULL;
-    _cleanup_free_ char *copy = size > 0 ? strndup(text, size) : strdup("");
+    _cleanup_free_ char *copy = malloc(size + 1);
     struct iscsi_statistics item = {0};
     unsigned found = ALL_COUNTERS; /* no session yet: its counters are not waited for */
     size_t n = 0;
@@ -62,6 +62,9 @@ int statistics_parse(const char *text, size_t size, struct iscsi_statistics **re
 
     if (!copy)
         return -ENOMEM;
+    if (size > 0)
+        memcpy(copy, text, size);
+    copy[size] = '\0';
     /* What stands behind the last newline may have been cut off. */
     while ((line = strsep(&rest, "\n")) && rest) {
         uint32_t sid;
