@@ -30,6 +30,7 @@ struct host_map {
     /* reapplying (service/reconcile.c) */
     bool running;
     unsigned failures;
+    unsigned transit_looks;
     struct contest contest;
     unsigned looks_left; /* for access states that may change */
 };

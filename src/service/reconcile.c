@@ -23,6 +23,8 @@
 #define LOOKS_FOR_ACCESS 5U       /* the first after this long, the next after twice as long, ... */
 #define LOOK_FOR_ACCESS_USEC 1000000U
 #define FAILURES_MAX 6U
+#define TRANSIT_USEC 500000U  /* from one look to the next at a map with a path on its way ... */
+#define TRANSIT_LOOKS_MAX 20U /* ... until it is taken for somebody else's */
 
 /* A device that is to be looked at. */
 struct due {
@@ -489,6 +491,20 @@ static bool is_leaving(const struct map_look *look)
     return true;
 }
 
+/*
+ * Whether a path is on its way out, or in: its session is gone already, or has not named itself yet.
+ * It is nobody else's path, and a look at the map now would take it for one.
+ */
+static bool is_in_transit(const struct map_look *look)
+{
+    for (size_t i = 0; i < look->n_paths; i++) {
+        const struct map_path *path = &look->paths[i];
+        if (!path->connection && (!path->disk.has_address || path->disk.sid != NO_SID))
+            return true;
+    }
+    return false;
+}
+
 /* Whether an array that moves access states about can change what the map must be. */
 static void look_again_for_access(struct host *host, struct host_map *map,
                                   const struct map_look *look)
@@ -540,10 +556,17 @@ static void look(struct host *host, dev_t dev)
     }
     if (r >= 0 && !has_iscsi_path(&look) && (is_leaving(&look) || !maps_find(host, dev)))
         return;
+    map = maps_find(host, dev);
+    if (r >= 0 && map && is_in_transit(&look) && map->transit_looks++ < TRANSIT_LOOKS_MAX) {
+        enqueue(host, dev, TRANSIT_USEC);
+        return;
+    }
     if (r >= 0)
         r = maps_take(host, &look, &map);
-    if (r >= 0)
+    if (r >= 0) {
+        map->transit_looks = 0;
         r = look_at(host, map, &look);
+    }
     if (r < 0) {
         log_warning("Device %u:%u cannot be compared with its policy: %s.", major(dev), minor(dev),
                     strerror(-r));
@@ -598,12 +621,12 @@ void reconcile_access(struct host *host, const struct session *session)
     reconcile_session(host, session);
 }
 
-/* Those without a device, whose policy is gone, are looked at by nobody else. */
-static void drop_entries_of_lost_maps(struct host *host, struct session *session)
+/* Those of maps that no policy is left for, be the map in transit, or gone. */
+static void drop_entries(struct host *host, struct session *session)
 {
     for (size_t i = session->n_maps; i > 0; i--) {
         struct host_map *map = session->maps[i - 1];
-        if (map->dev || session_has_policy(session))
+        if (!map->entry || has_policy(host, map))
             continue;
         free(TAKE_PTR(map->entry));
         publish(host);
@@ -618,14 +641,14 @@ void reconcile_changed(struct host *host, struct session *session)
         session->maps[i]->failures = 0;
     }
     for_each_device(host, session, look);
-    drop_entries_of_lost_maps(host, session);
+    drop_entries(host, session);
     views_announce(session, 0);
 }
 
 void reconcile_entries(struct host *host, struct session *session)
 {
     for_each_device(host, session, look);
-    drop_entries_of_lost_maps(host, session);
+    drop_entries(host, session);
 }
 
 static void forget_contest(struct host_map *map, void *userdata)
