@@ -34,6 +34,11 @@ static void view_kernel(const struct session *session, struct session_view *view
 {
     size_t n = 0;
 
+    if (!view->logged_in) {
+        worsen_agreement(view, AGREEMENT_PENDING);
+        give_reason(view, "The session is not logged in.");
+        return;
+    }
     for (size_t i = 0; i < session->n_maps; i++) {
         const struct host_map *map = session->maps[i];
         if (!map->dev)
@@ -97,7 +102,8 @@ void views_read(const struct session *session, struct session_view *ret)
     if (session->policy) {
         view.policy = session->policy->policy;
         view_kernel(session, &view);
-        view_mpathd(session, &view);
+        if (view.logged_in)
+            view_mpathd(session, &view);
     }
     *ret = view;
 }
