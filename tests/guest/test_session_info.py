@@ -299,18 +299,6 @@ class SecureSession(unittest.TestCase):
         self.assertEqual({(each.header_digest, each.data_digest) for each in info.connections},
                          {(0, 0)})
 
-    def test_connections_that_are_lost(self):
-        lab.target_enable(False, name=TARGET)
-        self.addCleanup(lab.wait_for, is_up, 60, "the session whole again")
-        self.addCleanup(lab.target_enable, True, name=TARGET)
-        lab.wait_for(self.is_lost, 20, "lost connections")
-
-    def is_lost(self):
-        """Whether a connection is down; what its node record names is there all the same. (Its own
-        end is not, but for the moments in which iscsid tries to log in again.)"""
-        return any(each.state == 0 and each.remote_port == lab.PORT
-                   and each.remote.text in ADDRESSES for each in session_info().connections)
-
 
 class Defaults(unittest.TestCase):
     """iscsid.conf's values, against a record that open-iscsi makes of them."""
