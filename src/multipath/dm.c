@@ -14,8 +14,6 @@
 #include "basic/macros.h"
 #include "multipath/dm.h"
 
-#define UUID_PREFIX "mpath-"
-
 DEFINE_CLEANUP(struct dm_task *, dm_task_destroy);
 DEFINE_CLEANUP(struct dm_map *, dm_map_free);
 DEFINE_CLEANUP(struct kmod_ctx *, kmod_unref);
@@ -71,7 +69,7 @@ void dm_map_free(struct dm_map *map)
 
 const char *dm_map_wwid(const struct dm_map *map)
 {
-    return map->uuid + strlen(UUID_PREFIX);
+    return map->uuid + strlen(MPATH_UUID_PREFIX);
 }
 
 /* Runs DM_TABLE_STATUS and gives back the one target's parameters, which live as long as task. */
@@ -111,7 +109,7 @@ static int copy_identity(struct dm_task *task, struct dm_map *map)
     map->suspended = info.suspended;
 
     const char *name = dm_task_get_name(task), *uuid = dm_task_get_uuid(task);
-    if (!name || !uuid || strncmp(uuid, UUID_PREFIX, strlen(UUID_PREFIX)) != 0)
+    if (!name || !uuid || strncmp(uuid, MPATH_UUID_PREFIX, strlen(MPATH_UUID_PREFIX)) != 0)
         return -EMEDIUMTYPE;
     map->name = strdup(name);
     map->uuid = strdup(uuid);

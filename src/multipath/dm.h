@@ -12,6 +12,9 @@
 
 #include "plan/table.h"
 
+/* What multipath-tools puts before the WWID in a map's UUID. */
+#define MPATH_UUID_PREFIX "mpath-"
+
 struct dm_map {
     dev_t dev;
     char *name;

@@ -111,7 +111,7 @@ static void on_block_event(struct events *events, sd_device *device)
         return;
     if (maps_find(events->host, dev) ||
         (sd_device_get_property_value(device, "DM_UUID", &uuid) >= 0 &&
-         strncmp(uuid, "mpath-", 6) == 0))
+         strncmp(uuid, MPATH_UUID_PREFIX, strlen(MPATH_UUID_PREFIX)) == 0))
         reconcile_device(events->host, dev);
 }
 

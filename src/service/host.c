@@ -402,7 +402,7 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
         connection->kernel = NULL; /* the caller's */
         return r;
     }
-    (void)TAKE_PTR(connection);
+    const struct connection *added = TAKE_PTR(connection);
     number_connections(session);
 
     r = host_reload_guid(host, host_adapter(host, session->adapter_id));
@@ -416,7 +416,7 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
             host->observer.session_added(session, host->observer.userdata);
     }
     announce_connections(session);
-    follow_connection(host, host_find_sid(host, kernel->sid), host->n_adapters > n_adapters);
+    follow_connection(host, added, host->n_adapters > n_adapters);
     return 0;
 }
 

@@ -482,11 +482,16 @@ static bool has_iscsi_path(const struct map_look *look)
     return false;
 }
 
+static bool is_of_another_transport(const struct map_path *path)
+{
+    return path->disk.has_address && path->disk.sid == NO_SID;
+}
+
 /* Whether all that the map still has are iSCSI paths that log out: it goes too, or they return. */
 static bool is_leaving(const struct map_look *look)
 {
     for (size_t i = 0; i < look->n_paths; i++)
-        if (look->paths[i].disk.has_address && look->paths[i].disk.sid == NO_SID)
+        if (is_of_another_transport(&look->paths[i]))
             return false;
     return true;
 }
@@ -499,7 +504,7 @@ static bool is_in_transit(const struct map_look *look)
 {
     for (size_t i = 0; i < look->n_paths; i++) {
         const struct map_path *path = &look->paths[i];
-        if (!path->connection && (!path->disk.has_address || path->disk.sid != NO_SID))
+        if (!path->connection && !is_of_another_transport(path))
             return true;
     }
     return false;
