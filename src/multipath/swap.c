@@ -10,7 +10,7 @@
 #include "multipath/mpathd.h"
 #include "multipath/swap.h"
 
-#define SWAP_ATTEMPTS 3
+#define SWAP_ATTEMPTS 5
 #define GIVE_BACK_TIMEOUT_MS 20000
 
 DEFINE_CLEANUP(struct dm_task *, dm_task_destroy);
@@ -131,9 +131,14 @@ static void fail_again(const struct dm_map *before)
     }
 }
 
-/* One attempt; *ret_same says whether the live table is the wanted one afterwards. */
+/*
+ * One attempt; *ret_same says whether the live table is the wanted one afterwards. EINVAL is how
+ * the kernel tells one of two that take a table into use at the same moment: the other has
+ * suspended the map, or let it run, in between (linux, drivers/md/dm.c, dm_suspend(),
+ * dm_swap_table() and dm_resume()).
+ */
 static struct swap_result attempt(dev_t dev, const struct mp_table *table, bool skip_kpartx,
-                                  bool *ret_same)
+                                  bool is_last, bool *ret_same)
 {
     _cleanup_(dm_map_freep) struct dm_map *before = NULL, *after = NULL;
 
@@ -152,6 +157,8 @@ static struct swap_result attempt(dev_t dev, const struct mp_table *table, bool 
 
     uint16_t flags = udev_flags(before, skip_kpartx);
     r = resume(before, flags);
+    if (r == -EINVAL && !is_last)
+        return (struct swap_result){0};
     if (r < 0) {
         abandon(before, flags);
         return failed(SWAP_RESUME, r);
@@ -169,7 +176,8 @@ struct swap_result swap_table(dev_t dev, const struct mp_table *table, bool skip
 {
     for (int i = 0; i < SWAP_ATTEMPTS; i++) {
         bool same = false;
-        struct swap_result result = attempt(dev, table, skip_kpartx, &same);
+        bool is_last = i == SWAP_ATTEMPTS - 1;
+        struct swap_result result = attempt(dev, table, skip_kpartx, is_last, &same);
         if (result.error < 0 && i > 0)
             result.stage = SWAP_READ_BACK; /* an earlier attempt has changed the map */
         if (result.error < 0 || same)

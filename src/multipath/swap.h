@@ -33,9 +33,9 @@ const char *swap_stage_text(enum swap_stage stage);
  * Makes `table` the live one of the map: RELOAD, one RESUME with no-flush and skip-lockfs (never
  * a suspended map in between, so that dying here leaves the map running), paths that had failed
  * failed again, read back and compared; once more where somebody else's load came in between, up
- * to three times. Does nothing where the live table means the same already. -ESTALE at SWAP_READ:
- * the map has other paths than the table by now, plan again. `skip_kpartx`: the
- * map's udev property DM_SUBSYSTEM_UDEV_FLAG1 is set and must stay so.
+ * to five times. Does nothing where the live table means the same already. -ESTALE, at SWAP_READ
+ * or, after an attempt, at SWAP_READ_BACK: the map has other paths than the table by now, plan
+ * again. `skip_kpartx`: the map's udev property DM_SUBSYSTEM_UDEV_FLAG1 is set and must stay so.
  */
 struct swap_result swap_table(dev_t dev, const struct mp_table *table, bool skip_kpartx);
 

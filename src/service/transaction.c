@@ -9,7 +9,7 @@
 #include "service/worker.h"
 
 #define WORKERS_MAX 8U /* child processes of one transaction */
-#define ROUNDS_MAX 3U  /* of planning, where paths come and go meanwhile */
+#define ROUNDS_MAX 16U /* of planning, where paths come and go meanwhile: a login's, one by one */
 
 struct transaction {
     sd_event *event;
@@ -86,8 +86,9 @@ static enum map_state state_after(const struct transaction *t, struct swap_resul
         return t->rolling_back ? MAP_KEPT : MAP_CHANGED;
     if (result.error == -ENXIO)
         return MAP_KEPT; /* the map is gone, and has no table to carry */
+    /* Whoever gave it other paths gave it a whole table, and it is looked at again after this. */
     if (t->rolling_back)
-        return MAP_LOST;
+        return result.error == -ESTALE ? MAP_KEPT : MAP_LOST;
     /* In the early stages the live table was not touched; later it is somebody else's. */
     return result.stage == SWAP_READ || result.stage == SWAP_LOAD || result.stage == SWAP_RESUME
                ? MAP_KEPT
@@ -163,7 +164,7 @@ static void start_round(struct transaction *t)
 
 static bool is_stale(const struct map_change *map)
 {
-    return map->state == MAP_KEPT && map->result.error == -ESTALE;
+    return (map->state == MAP_KEPT || map->state == MAP_UNKNOWN) && map->result.error == -ESTALE;
 }
 
 static bool has_failed(const struct map_change *map)

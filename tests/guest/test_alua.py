@@ -65,10 +65,9 @@ class Asymmetric(test_policies.PolicyTest):
 
     def test_a_primary_that_the_array_does_not_prefer_is_refused(self):
         self.assertEqual(self.set_all(wmi.QUEUE_DEPTH), wmi.SUCCESS)
-        before = wmi.shapes()
         for policy in (wmi.FAILOVER, wmi.ROUND_ROBIN, wmi.SUBSET):
             self.assertEqual(self.set_all(policy, self.SLOW[:1]), wmi.NOT_SUPPORTED)
-        self.assertEqual(wmi.shapes(), before)
+        self.assert_tables((QL, self.fast), (QL, self.SLOW))
 
     def change_state(self, state):
         """A transition on the array, and I/O on the paths, whose unit attention tells the kernel.

@@ -31,6 +31,7 @@
 #define MAPS_MAX 32U
 #define MAJOR 253U
 #define WORKERS_MAX 8U /* as in transaction.c */
+#define N_ROUNDS 15U   /* of planning again, likewise */
 #define NEVER UINT32_MAX
 #define PATIENCE_USEC (60U * 1000000U)
 
@@ -61,6 +62,7 @@ enum kind {
     GONE_LATE, /* after the table was set */
     NO_MEMORY,
     STALE,
+    STALE_LATE, /* after the table was set: somebody else's has come with other paths */
     NO_ANSWER, /* of multipathd's, which has rebuilt the map */
 };
 
@@ -131,6 +133,11 @@ static struct swap_result act(size_t i, enum kind kind, enum table wanted)
         if (map->n_forward + map->n_backward <= scene.n_stale[i])
             return (struct swap_result){-ESTALE, SWAP_READ};
         break;
+    case STALE_LATE:
+        if (map->n_forward + map->n_backward > scene.n_stale[i])
+            break;
+        map->live = OTHERS;
+        return (struct swap_result){-ESTALE, SWAP_READ_BACK};
     case WORKS:
     case NO_ANSWER:
         break;
@@ -447,7 +454,7 @@ static void assert_torn(sd_event *event, size_t n, size_t refuses, size_t stays,
 static void test_torn(void **state)
 {
     static const enum kind kinds[] = {REFUSED_AT_READ, REFUSED_AT_LOAD, REFUSED_AT_RESUME,
-                                      OTHERS_TABLE,    KILLED_BEFORE,   STALE};
+                                      OTHERS_TABLE,    KILLED_BEFORE};
 
     for (size_t s = 1; s < ELEMENTSOF(set_sizes); s++)
         for (size_t at = 0; at < set_sizes[s]; at += 1 + s / N_SMALL) {
@@ -561,13 +568,13 @@ static void test_gone_when_putting_back(void **state)
         assert_live(i, OLD);
 }
 
-/* Paths came or went: planned again, that map alone, three rounds at most. */
+/* Paths came or went, before the map had its new table or after: planned again, that map alone. */
 static void test_stale(void **state)
 {
-    for (unsigned n_stale = 1; n_stale <= 2; n_stale++)
-        for (size_t at = 0; at < 9; at++) {
+    for (unsigned n_stale = 1; n_stale <= N_ROUNDS; n_stale++)
+        for (size_t at = 0; at < 9; at += n_stale) {
             set_scene(9);
-            scene.forward[at] = STALE;
+            scene.forward[at] = at % 2 ? STALE : STALE_LATE;
             scene.n_stale[at] = n_stale;
             run(*state);
             assert_int_equal(answer.result, TRANSACTION_DONE);
@@ -587,8 +594,8 @@ static void test_stale_for_ever(void **state)
         scene.forward[at] = STALE;
         run(*state);
         assert_undone(TRANSACTION_UNDONE);
-        assert_int_equal(scene.n_replans, 2);
-        assert_int_equal(scene.maps[at].n_forward, 3);
+        assert_int_equal(scene.n_replans, N_ROUNDS);
+        assert_int_equal(scene.maps[at].n_forward, N_ROUNDS + 1);
         assert_int_equal(scene.maps[at].n_backward, 0);
         assert_int_equal(answer.errors[at], -ESTALE);
     }
@@ -605,7 +612,32 @@ static void test_put_back_after_replanning(void **state)
     assert_live(0, OLD_AGAIN);
     assert_live(1, OLD);
     assert_live(2, OLD);
-    assert_int_equal(scene.n_replans, 3);
+    assert_int_equal(scene.n_replans, N_ROUNDS + 1);
+}
+
+/* The last plan was for others' table: that is what the map has then. */
+static void test_stale_late_for_ever(void **state)
+{
+    set_scene(3);
+    scene.forward[1] = STALE_LATE;
+    run(*state);
+    assert_int_equal(answer.result, TRANSACTION_UNDONE);
+    assert_live(0, OLD);
+    assert_live(1, OLD_AGAIN);
+    assert_live(2, OLD);
+}
+
+/* Paths come while a map is put back: it has a table of those who brought them. */
+static void test_stale_when_putting_back(void **state)
+{
+    set_scene(5);
+    scene.forward[2] = REFUSED_AT_LOAD;
+    scene.backward[0] = STALE_LATE;
+    run(*state);
+    assert_int_equal(answer.result, TRANSACTION_UNDONE);
+    assert_live(0, OTHERS);
+    for (size_t i = 1; i < scene.n; i++)
+        assert_live(i, OLD);
 }
 
 /* With another fault there is no use in planning again. */
@@ -715,6 +747,8 @@ int main(void)
         cmocka_unit_test(test_gone_when_putting_back),
         cmocka_unit_test(test_stale),
         cmocka_unit_test(test_stale_for_ever),
+        cmocka_unit_test(test_stale_late_for_ever),
+        cmocka_unit_test(test_stale_when_putting_back),
         cmocka_unit_test(test_put_back_after_replanning),
         cmocka_unit_test(test_stale_and_refused),
         cmocka_unit_test(test_replan_refused),
