@@ -11,6 +11,7 @@
 #include "service/lb-change.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"
+#include "service/maps.h"
 #include "service/publish.h"
 #include "service/reconcile.h"
 #include "service/transaction.h"
@@ -229,6 +230,14 @@ static void on_published(int r, void *userdata)
     change_free(change);
 }
 
+static bool has_live_map(const struct session *session)
+{
+    for (size_t i = 0; i < session->n_maps; i++)
+        if (session->maps[i]->dev)
+            return true;
+    return false;
+}
+
 /*
  * Maps that go back to multipathd's own configuration do so by its hand, which must not hold our
  * entries for them any more.
@@ -244,7 +253,7 @@ static void on_idle(void *userdata)
         return;
     }
     session->given_up = true;
-    if (!session->policy) {
+    if (!session->policy || !has_live_map(session)) {
         change_maps(change);
         return;
     }

@@ -4,6 +4,7 @@
 An event hits all five at once, and leaves the default target's session alone.
 """
 
+import concurrent.futures
 import dataclasses
 import unittest
 
@@ -93,11 +94,15 @@ def up(policies=tuple(HOLDS)):
 
 def down(policies=tuple(HOLDS)):
     """Remove all that up() made, and what a test that failed has left."""
-    for policy in policies:
-        target = HOLDS[policy].target
-        if any(each.target == target for each in lab.sessions()):
+    targets = [HOLDS[policy].target for policy in policies]
+    there = {each.target for each in lab.sessions()}
+    for target in targets:
+        if target in there:
             lab.logout(target)
-        status = wmi.set_policy(wmi.VENDOR, target=target)
+    # All at once, for multipathd reads its configuration once for them.
+    with concurrent.futures.ThreadPoolExecutor(len(targets)) as pool:
+        statuses = pool.map(lambda target: wmi.set_policy(wmi.VENDOR, target=target), targets)
+    for target, status in zip(targets, statuses):
         assert status == wmi.SUCCESS, f"policy 6 for {target}: {status:#010x}"
         lab.forget(target)
         lab.target_remove(target)

@@ -61,8 +61,9 @@ def run(*command, check=True, timeout=120, **kwargs):
     return done.stdout.strip()
 
 
-def wait_for(condition, seconds, what):
-    """Call condition() until it is true; its value. TimeoutError with `what` when time is up."""
+def wait_for(condition, seconds, what, interval=0.1):
+    """Call condition() until it is true; its value. TimeoutError with `what` when time is up. A
+    condition that costs much, in an emulated machine, is asked for less often."""
     end = time.monotonic() + seconds
     while True:
         value = condition()
@@ -70,7 +71,7 @@ def wait_for(condition, seconds, what):
             return value
         if time.monotonic() >= end:
             raise TimeoutError(f"{what}: not within {seconds} s")
-        time.sleep(0.1)
+        time.sleep(interval)
 
 
 def read(path, default=None):
@@ -739,7 +740,7 @@ def is_whole(count):
 def wait_until_whole(count=None, seconds=90):
     """Wait until the stack is whole, with so many paths (all that the default target gives)."""
     count = expected_paths() if count is None else count
-    wait_for(lambda: is_whole(count), seconds, f"a whole stack with {count} paths")
+    wait_for(lambda: is_whole(count), seconds, f"a whole stack with {count} paths", interval=0.3)
 
 
 # --- The bus ---------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What a policy does to tables and I/O. The kernel is the witness."""
 
+import concurrent.futures
 import contextlib
 import os
+import threading
 import unittest
 
 import lab
@@ -173,9 +175,32 @@ class UnderLoad(PolicyTest):
                 self.set(wmi.QUEUE_DEPTH)
                 self.set(wmi.WEIGHTED, weights={a: 1, b: 2, c: 1, d: 3})
                 self.set(wmi.SUBSET, [b, c])
-        self.assertEqual(load.errors, [])
+        self.assertEqual(load.error, "")
         self.assert_tables((RR, [b, c]), (RR, [a, d]))
         self.assertEqual(set(lab.path_states().values()), {"A"})
+
+    def test_multipathd_reloads_meanwhile(self):
+        """Two who take a table into use at the same moment: the kernel answers one of them with an
+        error, which no request ends with."""
+        names = sorted(lab.maps())
+        done = threading.Event()
+
+        def reload_maps():
+            while not done.is_set():
+                for name in names:
+                    lab.run("multipathd", "reload", "map", name, check=False)
+
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            tasks = [pool.submit(reload_maps) for _ in range(2)]
+            try:
+                for _ in range(5):
+                    self.set(wmi.QUEUE_DEPTH)
+                    self.set(wmi.ROUND_ROBIN, self.portals)
+            finally:
+                done.set()
+            for task in tasks:
+                task.result()
+        self.assert_tables((RR, self.portals))
 
     def test_no_path_is_ever_lost_to_a_swap(self):
         """multipathd adds and removes paths while tables are swapped."""

@@ -109,7 +109,7 @@ def agrees(*targets):
 def wait_for_agreement(*targets, seconds=20):
     """Wait until they do. multipathd is asked once in 5 s at most, which counts here."""
     try:
-        lab.wait_for(lambda: agrees(*targets), seconds, "agreement")
+        lab.wait_for(lambda: agrees(*targets), seconds, "agreement", interval=0.3)
     except TimeoutError as error:
         said = {target: (each["Agreement"], each["MultipathdAgreement"], each["Reason"])
                 for target, each in sessions().items()}
@@ -221,7 +221,7 @@ def same_meaning(found, wanted, unusable=()):
             and collections.Counter(found) == collections.Counter(wanted))
 
 
-def noise(seconds=2):
+def noise(seconds=1):
     """What stirs within so many seconds, {} where all is quiet: how many tables the service gives
     again and multipathd loads, and the tables. (Not the group in use, which I/O decides.)"""
     def look():
@@ -297,41 +297,38 @@ def suspended():
 
 
 class Load:
-    """Random reads and verified writes while a `with` runs, on all maps or on some. `outputs` are
-    fio's, `errors` those that tell of one. With a rate, so many reads and writes a second on each
-    map: what runs for minutes has to leave the emulated machine some time for its work."""
+    """Random reads and verified writes while a `with` runs, on all maps or on some. `output` is
+    fio's, `error` the same where it tells of one, else empty. With a rate, so many reads and writes
+    a second on each map: what runs for minutes has to leave the emulated machine some time for its
+    work."""
 
     def __init__(self, names=None, rate=None):
         self._names = names
         self._more = [f"--rate_iops={rate},{rate}", "--size=64m"] if rate else ["--size=16m"]
 
     def __enter__(self):
-        self._processes = []
-        for name in lab.maps() if self._names is None else self._names:
-            self._processes.append(subprocess.Popen(
-                ["fio", f"--name={name}", f"--filename=/dev/mapper/{name}", "--rw=randrw",
-                 "--bs=4k", "--direct=1", "--ioengine=libaio", "--iodepth=4",
-                 "--verify=crc32c", "--verify_backlog=64", "--verify_fatal=1", "--time_based",
-                 "--runtime=600", "--minimal", *self._more],
-                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))
+        names = lab.maps() if self._names is None else self._names
+        self._process = subprocess.Popen(
+            ["fio", "--rw=randrw", "--bs=4k", "--direct=1", "--ioengine=libaio", "--iodepth=4",
+             "--verify=crc32c", "--verify_backlog=64", "--verify_fatal=1", "--time_based",
+             "--runtime=1200", "--exitall_on_error", "--minimal", *self._more,
+             *(word for name in names
+               for word in (f"--name={name}", f"--filename=/dev/mapper/{name}"))],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         time.sleep(1)
         return self
 
     def running(self):
-        """Whether every fio still runs: one ends at its first error."""
-        return all(process.poll() is None for process in self._processes)
+        """Whether fio still runs: it ends at its first error."""
+        return self._process.poll() is None
 
     def __exit__(self, *exception):
-        self.outputs = []
-        for process in self._processes:
-            process.send_signal(2)
-        for process in self._processes:
-            output, _ = process.communicate(timeout=60)
-            self.outputs.append(output)
+        self._process.send_signal(2)
+        self.output, _ = self._process.communicate(timeout=60)
         # Interrupted, fio exits with 128 where it had no error of its own.
-        self.errors = [output for process, output in zip(self._processes, self.outputs)
-                       if process.returncode not in (0, 128)
-                       or "verify:" in output or "error=" in output]
+        bad = (self._process.returncode not in (0, 128) or "verify:" in self.output
+               or "error=" in self.output)
+        self.error = self.output if bad else ""
 
 
 @contextlib.contextmanager
