@@ -101,9 +101,9 @@ def sessions():
 
 def agrees(*targets):
     """Whether kernel and multipathd agree with the policies of these sessions."""
-    found = sessions()
-    return all((found[target]["Agreement"], found[target]["MultipathdAgreement"]) ==
-               ("Applied", "Agrees") for target in targets or [lab.TARGET])
+    return all(session("MultipathdAgreement", target) == "Agrees"
+               and session("Agreement", target) == "Applied"
+               for target in targets or [lab.TARGET])
 
 
 def wait_for_agreement(*targets, seconds=20):
