@@ -410,7 +410,7 @@ def forget(target=TARGET, address=None):
 
 
 def update(settings, target=TARGET, address=None):
-    """Change settings, a dictionary, of the node records of a target, of one portal or of all."""
+    """Change settings, a dictionary, of the node records of a target, of a portal, or of both."""
     for name, value in settings.items():
         run("iscsiadm", "-m", "node", *_which(target, address, PORT, None), "-o", "update",
             "-n", name, "-v", value)
@@ -430,10 +430,10 @@ def _which(target, address, port, iface):
     return words
 
 
-def quick_timeouts(target=TARGET, seconds=2):
+def quick_timeouts(target=TARGET, address=None, seconds=2):
     """Make new logins see a lost portal within some `seconds`, in place of 10."""
     update({f"node.conn[0].timeo.{name}": seconds
-            for name in ("noop_out_interval", "noop_out_timeout")}, target)
+            for name in ("noop_out_interval", "noop_out_timeout")}, target, address)
 
 
 # --- Multipath maps --------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 """What a policy does to tables and I/O. The kernel is the witness."""
 
 import concurrent.futures
-import contextlib
 import os
 import threading
 import unittest
@@ -32,13 +31,10 @@ class PolicyTest(unittest.TestCase):
     def assert_tables(self, *groups):
         """Every map has these groups of portals, in this order. multipathd may be reading what an
         earlier test has asked for: what it makes of a map then is put right in a moment."""
-        wanted = [(selector, frozenset(portals)) for selector, portals in groups]
-        with contextlib.suppress(TimeoutError):
-            lab.wait_for(lambda: all(shape == wanted for shape in wmi.shapes().values()), 3, "")
-        found = wmi.shapes()
+        shape = [(selector, frozenset(portals)) for selector, portals in groups]
+        found = wmi.shapes_in(3, lambda shapes: all(each == shape for each in shapes.values()))
         self.assertEqual(len(found), int(lab.setting("LAB_LUNS", 4)))
-        for name, shape in found.items():
-            self.assertEqual(shape, wanted, name)
+        self.assertEqual(found, dict.fromkeys(found, shape))
 
     def reads_by_portal(self):
         """Reads on one map: {portal: I/Os that its path completed}."""

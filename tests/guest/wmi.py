@@ -211,6 +211,16 @@ def shapes():
             for each in lab.maps().values()}
 
 
+def shapes_in(seconds, right):
+    """shapes() as soon as they are right, and at the latest after so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        found = shapes()
+        if right(found) or time.monotonic() >= end:
+            return found
+        time.sleep(0.1)
+
+
 def same_meaning(found, wanted, unusable=()):
     """Whether groups, as of shapes(), mean the wanted ones: the same groups, and those that have a
     usable path in the same order. A group without one may stand anywhere."""

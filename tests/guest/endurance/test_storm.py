@@ -30,8 +30,8 @@ class Request:
         self.session, self.policy, self.order = hold, policy, order
         self.began = time.monotonic()
         weights = {portal: i for i, portal in enumerate(order)}
-        primaries = {wmi.FAILOVER: order[:1], wmi.ROUND_ROBIN: order[:3],
-                     wmi.SUBSET: order[:2]}.get(policy, ())
+        primaries = {wmi.FAILOVER: order[:1], wmi.ROUND_ROBIN: order[:2],
+                     wmi.SUBSET: order[:1]}.get(policy, ())
         self.status = wmi.set_policy(policy, primaries, weights, order, hold.target)
         self.ended = time.monotonic()
 
@@ -39,7 +39,7 @@ class Request:
         """What it means, by DESIGN section 3."""
         order = self.order
         tiers = {wmi.FAILOVER: [[each] for each in order],
-                 wmi.ROUND_ROBIN: [order[:3], order[3:]], wmi.SUBSET: [order[:2], order[2:]],
+                 wmi.ROUND_ROBIN: [order[:2], order[2:]], wmi.SUBSET: [order[:1], order[1:]],
                  wmi.QUEUE_DEPTH: [order], wmi.WEIGHTED: [[each] for each in order]}[self.policy]
         selector = holds.QL if self.policy == wmi.QUEUE_DEPTH else holds.RR
         return [(selector, frozenset(tier)) for tier in tiers]
