@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-#include "wmi/status.h"
+#include "basic/printable.h"
 
 #define PREFIX "iscsi-wmi: "
 
@@ -39,7 +39,42 @@ int cli_fail_memory(void)
 
 int cli_fail_client(const struct cli *cli)
 {
-    return cli_fail("%s", client_error(cli->client));
+    return cli_fail("%s", iscsiwmi_client_error(cli->client));
+}
+
+int cli_connect(struct cli *cli)
+{
+    if (cli->client)
+        return EXIT_OK;
+    if (iscsiwmi_client_new(&cli->client) < 0)
+        return cli_fail_memory();
+    return iscsiwmi_client_connect(cli->client, cli->host) < 0 ? cli_fail_client(cli) : EXIT_OK;
+}
+
+int cli_fetch_host(struct cli *cli, struct host **ret_host)
+{
+    struct iscsiwmi_host *objects;
+    int status = cli_connect(cli);
+
+    if (status != EXIT_OK)
+        return status;
+    if (iscsiwmi_get_host(cli->client, &objects) < 0)
+        return cli_fail_client(cli);
+    *ret_host = host_new(objects);
+    return *ret_host ? EXIT_OK : cli_fail_memory();
+}
+
+int cli_fetch_manager(struct cli *cli, struct iscsiwmi_manager **ret_manager)
+{
+    int status = cli_connect(cli);
+
+    if (status != EXIT_OK)
+        return status;
+    if (iscsiwmi_get_manager(cli->client, ret_manager) < 0)
+        return cli_fail_client(cli);
+    for (uint32_t i = 0; i < (*ret_manager)->ConditionCount; i++)
+        make_printable((*ret_manager)->Conditions[i]);
+    return EXIT_OK;
 }
 
 int cli_fail_name(char *message)
@@ -51,10 +86,10 @@ int cli_fail_name(char *message)
 
 int cli_finish(uint32_t status)
 {
-    const struct status_info *info = status_find(status);
+    const char *symbol = iscsiwmi_status_symbol(status), *text = iscsiwmi_status_text(status);
 
     if (status == STATUS_SUCCESS)
         return EXIT_OK;
-    return cli_fail("%s (0x%08" PRIX32 "): %s", status_symbol(status), status,
-                    info ? info->text : "No Windows iSCSI status has this code.");
+    return cli_fail("%s (0x%08" PRIX32 "): %s", symbol ? symbol : "UNKNOWN_STATUS", status,
+                    text ? text : "No Windows iSCSI status has this code.");
 }

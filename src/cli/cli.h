@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/client.h"
+#include "cli/host.h"
 
 enum {
     EXIT_OK = 0,
@@ -32,7 +32,8 @@ struct cli {
     const char *adapter; /* NULL: not given */
     struct path_option *paths;
     size_t n_paths;
-    struct client *client;
+    const char *host;               /* --host, NULL: this one */
+    struct iscsiwmi_client *client; /* NULL: not asked for yet */
 };
 
 int run_status(struct cli *cli);
@@ -48,6 +49,21 @@ int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int cli_fail_memory(void);
 int cli_fail_client(const struct cli *cli);
+
+/*
+ * The connection, made by the first of these, and what it tells. Each prints what went wrong and
+ * returns the exit status. The manager is freed with iscsiwmi_free().
+ */
+int cli_connect(struct cli *cli);
+int cli_fetch_host(struct cli *cli, struct host **ret_host);
+int cli_fetch_manager(struct cli *cli, struct iscsiwmi_manager **ret_manager);
+
+/* For a pointer to what the library has given out, of any type. */
+static inline void result_freep(void *pointer)
+{
+    iscsiwmi_free(*(void **)pointer);
+}
+#define _cleanup_result_ _cleanup_(result_freep)
 
 /* The exit status of a name that was not resolved (names.h); takes the message. */
 int cli_fail_name(char *message);

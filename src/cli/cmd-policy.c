@@ -24,10 +24,10 @@ int run_policy_get(struct cli *cli)
     _cleanup_host_ struct host *host = NULL;
     const struct session *session = NULL;
     char *message = NULL;
-    int r;
+    int r = cli_fetch_host(cli, &host);
 
-    if (client_fetch_host(cli->client, &host) < 0)
-        return cli_fail_client(cli);
+    if (r != EXIT_OK)
+        return r;
     if (cli->n_args > 0 && names_session(host, cli->args[0], &session, &message) < 0)
         return cli_fail_name(message);
     if (cli->json)
@@ -43,7 +43,7 @@ int run_policy_get(struct cli *cli)
 /* A number goes to the service whatever it is: whether there is such a policy is for it to say. */
 static int parse_policy(const char *text, uint32_t *ret_policy)
 {
-    if (lb_policy_parse(text, ret_policy) >= 0 || text_parse_u32(text, ret_policy) >= 0)
+    if (iscsiwmi_lb_policy_parse(text, ret_policy) >= 0 || text_parse_u32(text, ret_policy) >= 0)
         return EXIT_OK;
     return cli_usage("'%s' is no policy: 1 FAILOVER, 2 ROUND_ROBIN, 3 ROUND_ROBIN_WITH_SUBSET, "
                      "4 DYN_LEAST_QUEUE_DEPTH, 5 WEIGHTED_PATHS, 6 VENDOR_SPECIFIC",
@@ -80,21 +80,22 @@ static int check_weights(const struct cli *cli)
 }
 
 /* The path of a connection, which joins the request behind the others where it is not in it yet. */
-static struct lb_path *take_path(struct lb_path *paths, size_t *n, uint64_t connection_id)
+static struct iscsiwmi_path *take_path(struct iscsiwmi_path *paths, size_t *n,
+                                       uint64_t connection_id)
 {
     for (size_t i = 0; i < *n; i++)
-        if (paths[i].connection_id == connection_id)
+        if (paths[i].UniqueConnectionId == connection_id)
             return &paths[i];
-    paths[*n].connection_id = connection_id;
+    paths[*n].UniqueConnectionId = connection_id;
     return &paths[(*n)++];
 }
 
 static int take_option(const struct session *session, const struct path_option *option,
-                       struct lb_path *paths, size_t *n)
+                       struct iscsiwmi_path *paths, size_t *n)
 {
     _cleanup_free_ char *name = NULL;
     const struct connection *connection;
-    struct lb_path *path;
+    struct iscsiwmi_path *path;
     char *message = NULL;
     uint32_t weight = 0;
     int status;
@@ -108,9 +109,9 @@ static int take_option(const struct session *session, const struct path_option *
         return cli_fail_name(message);
     path = take_path(paths, n, connection->id);
     if (option->is_weight)
-        path->weight = weight;
+        path->PathWeight = weight;
     else
-        path->primary = 1;
+        path->PrimaryPath = 1;
     return EXIT_OK;
 }
 
@@ -119,7 +120,7 @@ static int take_option(const struct session *session, const struct path_option *
  * of a failover, then the rest by ID. paths has room for all of them.
  */
 static int fill_paths(const struct cli *cli, const struct session *session, uint32_t policy,
-                      struct lb_path *paths)
+                      struct iscsiwmi_path *paths)
 {
     bool any_primary = false;
     size_t n = 0;
@@ -133,32 +134,23 @@ static int fill_paths(const struct cli *cli, const struct session *session, uint
     }
     for (size_t i = 0; i < session->connections.n; i++)
         take_path(paths, &n, session->connections.items[i].id);
-    if (policy == LB_ROUND_ROBIN && !any_primary)
+    if (policy == ISCSIWMI_LB_ROUND_ROBIN && !any_primary)
         for (size_t i = 0; i < n; i++)
-            paths[i].primary = 1;
+            paths[i].PrimaryPath = 1;
     return EXIT_OK;
-}
-
-static const struct adapter *find_adapter(const struct host *host, const struct session *session)
-{
-    for (size_t i = 0; i < host->n_adapters; i++)
-        if (host->adapters[i].id == session->adapter_id)
-            return &host->adapters[i];
-    return NULL;
 }
 
 static int set_policy(struct cli *cli, const struct host *host, const struct session *session,
                       uint32_t policy)
 {
     size_t n = session->connections.n;
-    _cleanup_free_ struct lb_path *paths = calloc(n ? n : 1, sizeof(*paths));
-    const struct adapter *adapter = find_adapter(host, session);
-    struct lb_request request = {
-        .session_id = session->id,
-        .policy = policy,
-        .path_count = (uint32_t)n,
-        .paths = paths,
-        .n_paths = n,
+    _cleanup_free_ struct iscsiwmi_path *paths = calloc(n ? n : 1, sizeof(*paths));
+    const struct adapter *adapter = host_find_adapter(host, session);
+    struct iscsiwmi_lb_policies request = {
+        .UniqueSessionId = session->id,
+        .LoadBalancePolicy = policy,
+        .iSCSI_PathCount = (uint32_t)n,
+        .iSCSI_Paths = paths,
     };
     uint32_t status;
     int r;
@@ -171,7 +163,7 @@ static int set_policy(struct cli *cli, const struct host *host, const struct ses
     r = fill_paths(cli, session, policy, paths);
     if (r != EXIT_OK)
         return r;
-    if (client_set_policy(cli->client, adapter, &request, &status) < 0)
+    if (iscsiwmi_set_load_balance_policy(cli->client, adapter->id, &request, &status) < 0)
         return cli_fail_client(cli);
     return cli_finish(status);
 }
@@ -185,10 +177,9 @@ int run_policy_set(struct cli *cli)
     int status;
 
     if ((status = parse_policy(cli->args[1], &policy)) != EXIT_OK ||
-        (status = check_weights(cli)) != EXIT_OK)
+        (status = check_weights(cli)) != EXIT_OK ||
+        (status = cli_fetch_host(cli, &host)) != EXIT_OK)
         return status;
-    if (client_fetch_host(cli->client, &host) < 0)
-        return cli_fail_client(cli);
     if (names_session(host, cli->args[0], &session, &message) < 0)
         return cli_fail_name(message);
     return set_policy(cli, host, session, policy);

@@ -57,24 +57,25 @@ static int show_host(const struct host *host)
     return show_sessions(host, NULL);
 }
 
-static void show_conditions(const struct manager *manager)
+static void show_conditions(const struct iscsiwmi_manager *manager)
 {
-    if (manager->conditions.n == 0)
+    if (manager->ConditionCount == 0)
         return;
     putchar('\n');
     output_heading("Conditions", NULL);
-    for (size_t i = 0; i < manager->conditions.n; i++)
-        printf("  %s\n", manager->conditions.items[i]);
+    for (size_t i = 0; i < manager->ConditionCount; i++)
+        printf("  %s\n", manager->Conditions[i]);
 }
 
 int run_status(struct cli *cli)
 {
     _cleanup_host_ struct host *host = NULL;
-    _cleanup_manager_ struct manager *manager = NULL;
+    _cleanup_result_ struct iscsiwmi_manager *manager = NULL;
+    int status;
 
-    if (client_fetch_host(cli->client, &host) < 0 ||
-        client_fetch_manager(cli->client, &manager) < 0)
-        return cli_fail_client(cli);
+    if ((status = cli_fetch_host(cli, &host)) != EXIT_OK ||
+        (status = cli_fetch_manager(cli, &manager)) != EXIT_OK)
+        return status;
     if (cli->json)
         return json_print(json_host(host, manager));
     if (show_host(host) < 0)

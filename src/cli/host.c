@@ -3,114 +3,82 @@
 
 #include <string.h>
 
-static void text_list_clear(struct text_list *list)
+#include "basic/printable.h"
+
+/* ---- texts that a terminal can have ---- */
+
+static void clean_connection(const struct iscsiwmi_session_connection *connection)
 {
-    for (size_t i = 0; i < list->n; i++)
-        free(list->items[i]);
-    free(list->items);
+    make_printable(connection->Iface);
+    make_printable(connection->PersistentAddress);
+    make_printable(connection->CurrentAddress);
+    make_printable(connection->State);
+    make_printable(connection->GenerationalGuid);
+    for (uint32_t i = 0; i < connection->DiskCount; i++)
+        make_printable(connection->Disks[i]);
 }
 
-static void connection_clear(struct connection *connection)
+static void clean_map(const struct iscsiwmi_map *map)
 {
-    free(connection->iface);
-    free(connection->address);
-    free(connection->current_address);
-    free(connection->kernel_state);
-    free(connection->tag);
-    text_list_clear(&connection->disks);
-}
-
-static void map_clear(struct map *map)
-{
-    for (size_t i = 0; i < map->n_groups; i++) {
-        free(map->groups[i].selector);
-        free(map->groups[i].state);
-        free(map->groups[i].connections);
+    make_printable(map->Name);
+    make_printable(map->Wwid);
+    for (uint32_t i = 0; i < map->GroupCount; i++) {
+        make_printable(map->Groups[i]->Selector);
+        make_printable(map->Groups[i]->State);
     }
-    free(map->groups);
-    free(map->name);
-    free(map->wwid);
 }
 
-static void session_clear(struct session *session)
+static void clean_session(const struct iscsiwmi_session *session)
 {
-    for (size_t i = 0; i < session->connections.n; i++)
-        connection_clear(&session->connections.items[i]);
-    for (size_t i = 0; i < session->maps.n; i++)
-        map_clear(&session->maps.items[i]);
-    free(session->connections.items);
-    free(session->maps.items);
-    free(session->path);
-    free(session->initiator);
-    free(session->target);
-    free(session->provenance);
-    free(session->agreement);
-    free(session->multipathd);
-    free(session->reason);
+    make_printable(session->InitiatorName);
+    make_printable(session->TargetName);
+    make_printable(session->Provenance);
+    make_printable(session->Agreement);
+    make_printable(session->MultipathdAgreement);
+    make_printable(session->Reason);
+    for (uint32_t i = 0; i < session->ConnectionCount; i++)
+        clean_connection(session->Connections[i]);
+    for (uint32_t i = 0; i < session->MapCount; i++)
+        clean_map(session->Maps[i]);
 }
 
-static void adapter_clear(struct adapter *adapter)
+static void clean_session_infos(const struct iscsiwmi_initiator_session_info *infos)
 {
-    for (size_t i = 0; i < adapter->policies.n; i++)
-        free(adapter->policies.items[i].paths);
-    free(adapter->policies.items);
-    free(adapter->path);
-    free(adapter->name);
-    free(adapter->driver);
-    free(adapter->driver_version);
+    for (uint32_t i = 0; infos && i < infos->SessionCount; i++) {
+        const struct iscsiwmi_session_static_info *info = &infos->SessionsList[i];
+
+        make_printable(info->InitiatoriSCSIName);
+        make_printable(info->TargetiSCSIName);
+        for (uint32_t k = 0; k < info->ConnectionCount; k++) {
+            make_printable(info->ConnectionsList[k].LocalAddr.TextAddress);
+            make_printable(info->ConnectionsList[k].RemoteAddr.TextAddress);
+        }
+    }
 }
 
-struct host *host_free(struct host *host)
+static void clean_adapter(const struct iscsiwmi_adapter *adapter)
 {
-    if (!host)
-        return NULL;
-    for (size_t i = 0; i < host->n_adapters; i++)
-        adapter_clear(&host->adapters[i]);
-    for (size_t i = 0; i < host->n_sessions; i++)
-        session_clear(&host->sessions[i]);
-    free(host->adapters);
-    free(host->sessions);
-    free(host);
-    return NULL;
+    make_printable(adapter->HBAInformation->InstanceName);
+    make_printable(adapter->HBAInformation->DriverName);
+    make_printable(adapter->HBAInformation->VendorVersion);
+    clean_session_infos(adapter->InitiatorSessionInfo);
 }
 
-struct manager *manager_free(struct manager *manager)
-{
-    if (!manager)
-        return NULL;
-    text_list_clear(&manager->conditions);
-    free(manager->version);
-    free(manager->weight_order);
-    free(manager);
-    return NULL;
-}
-
-struct connection *session_find_connection(const struct session *session, uint64_t id)
-{
-    for (size_t i = 0; i < session->connections.n; i++)
-        if (session->connections.items[i].id == id)
-            return &session->connections.items[i];
-    return NULL;
-}
-
-static int compare_text(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "");
-}
+/* ---- sorted and linked ---- */
 
 static int compare_adapters(const void *a, const void *b)
 {
     const struct adapter *left = a, *right = b;
 
-    return compare_text(left->name, right->name);
+    return strcmp(left->name, right->name);
 }
 
 static int compare_sessions(const void *a, const void *b)
 {
     const struct session *left = a, *right = b;
-    int order = compare_text(left->target, right->target);
+    int order = strcmp(left->target, right->target);
 
-    return order ? order : compare_text(left->initiator, right->initiator);
+    return order ? order : strcmp(left->initiator, right->initiator);
 }
 
 static int compare_connections(const void *a, const void *b)
@@ -126,41 +94,138 @@ static void sort(void *items, size_t n, size_t size, int (*compare)(const void *
         qsort(items, n, size, compare);
 }
 
-static void session_take_policy(struct session *session, const struct live_policy *live)
+struct connection *session_find_connection(const struct session *session, uint64_t id)
 {
-    session->policy = live->policy;
-    for (size_t i = 0; i < live->n_paths; i++) {
-        struct connection *connection =
-            session_find_connection(session, live->paths[i].connection_id);
+    for (size_t i = 0; i < session->connections.n; i++)
+        if (session->connections.items[i].id == id)
+            return &session->connections.items[i];
+    return NULL;
+}
+
+const struct adapter *host_find_adapter(const struct host *host, const struct session *session)
+{
+    for (size_t i = 0; i < host->n_adapters; i++)
+        if (host->adapters[i].id == session->adapter_id)
+            return &host->adapters[i];
+    return NULL;
+}
+
+static void take_policy(struct session *session, const struct iscsiwmi_lb_policies *live)
+{
+    session->policy = live->LoadBalancePolicy;
+    for (uint32_t i = 0; i < live->iSCSI_PathCount; i++) {
+        const struct iscsiwmi_path *path = &live->iSCSI_Paths[i];
+        struct connection *connection = session_find_connection(session, path->UniqueConnectionId);
 
         if (!connection)
             continue;
         connection->in_policy = true;
-        connection->path = live->paths[i];
+        connection->path = *path;
     }
 }
 
-static void session_link(struct session *session, const struct host *host)
+static void link_session(struct session *session, const struct host *host)
 {
-    for (size_t i = 0; i < host->n_adapters; i++) {
-        const struct adapter *adapter = &host->adapters[i];
+    const struct adapter *adapter = host_find_adapter(host, session);
 
-        if (adapter->id != session->adapter_id)
-            continue;
-        for (size_t j = 0; j < adapter->policies.n; j++)
-            if (adapter->policies.items[j].session_id == session->id)
-                session_take_policy(session, &adapter->policies.items[j]);
-    }
+    for (uint32_t i = 0; adapter && adapter->policies && i < adapter->policies->SessionCount; i++)
+        if (adapter->policies->LoadBalancePolicies[i].UniqueSessionId == session->id)
+            take_policy(session, &adapter->policies->LoadBalancePolicies[i]);
 }
 
-void host_link(struct host *host)
+static void fill_connection(struct connection *connection,
+                            const struct iscsiwmi_session_connection *info)
 {
+    *connection = (struct connection){
+        .id = info->UniqueConnectionId,
+        .iface = info->Iface,
+        .address = info->PersistentAddress,
+        .port = info->PersistentPort,
+        .current_address = info->CurrentAddress,
+        .current_port = info->CurrentPort,
+        .info = info,
+    };
+}
+
+static int add_session(struct host *host, const struct iscsiwmi_session *info)
+{
+    struct session *session = &host->sessions[host->n_sessions];
+
+    clean_session(info);
+    *session = (struct session){
+        .id = info->UniqueSessionId,
+        .adapter_id = info->UniqueAdapterId,
+        .initiator = info->InitiatorName,
+        .target = info->TargetName,
+        .connections = {.items =
+                            calloc((size_t)info->ConnectionCount + 1, sizeof(struct connection)),
+                        .n = info->ConnectionCount},
+        .info = info,
+    };
+    if (!session->connections.items)
+        return -1;
+    host->n_sessions++;
+    for (uint32_t i = 0; i < info->ConnectionCount; i++)
+        fill_connection(&session->connections.items[i], info->Connections[i]);
+    sort(session->connections.items, session->connections.n, sizeof(struct connection),
+         compare_connections);
+    link_session(session, host);
+    return 0;
+}
+
+static void add_adapter(struct host *host, const struct iscsiwmi_adapter *classes)
+{
+    if (!classes->HBAInformation)
+        return;
+    clean_adapter(classes);
+    host->adapters[host->n_adapters++] = (struct adapter){
+        .id = classes->UniqueAdapterId,
+        .name = classes->HBAInformation->InstanceName,
+        .info = classes->HBAInformation,
+        .policies = classes->QueryLBPolicy,
+        .session_infos = classes->InitiatorSessionInfo,
+    };
+}
+
+static int fill(struct host *host)
+{
+    const struct iscsiwmi_host *objects = host->objects;
+
+    host->adapters = calloc((size_t)objects->AdapterCount + 1, sizeof(*host->adapters));
+    host->sessions = calloc((size_t)objects->SessionCount + 1, sizeof(*host->sessions));
+    if (!host->adapters || !host->sessions)
+        return -1;
+    for (uint32_t i = 0; i < objects->AdapterCount; i++)
+        add_adapter(host, objects->Adapters[i]);
+    for (uint32_t i = 0; i < objects->SessionCount; i++)
+        if (add_session(host, objects->Sessions[i]) < 0)
+            return -1;
     sort(host->adapters, host->n_adapters, sizeof(*host->adapters), compare_adapters);
     sort(host->sessions, host->n_sessions, sizeof(*host->sessions), compare_sessions);
-    for (size_t i = 0; i < host->n_sessions; i++) {
-        struct connection_list *list = &host->sessions[i].connections;
+    return 0;
+}
 
-        sort(list->items, list->n, sizeof(*list->items), compare_connections);
-        session_link(&host->sessions[i], host);
+struct host *host_new(struct iscsiwmi_host *objects)
+{
+    _cleanup_host_ struct host *host = calloc(1, sizeof(*host));
+
+    if (!host) {
+        iscsiwmi_free(objects);
+        return NULL;
     }
+    host->objects = objects;
+    return fill(host) < 0 ? NULL : TAKE_PTR(host);
+}
+
+struct host *host_free(struct host *host)
+{
+    if (!host)
+        return NULL;
+    for (size_t i = 0; i < host->n_sessions; i++)
+        free(host->sessions[i].connections.items);
+    free(host->adapters);
+    free(host->sessions);
+    iscsiwmi_free(host->objects);
+    free(host);
+    return NULL;
 }

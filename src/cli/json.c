@@ -80,49 +80,51 @@ static struct json_object *new_id(uint64_t id)
     return json_object_new_string(text);
 }
 
-static struct json_object *new_text_list(const struct text_list *list)
+static struct json_object *new_text_list(char *const *items, size_t n)
 {
     struct json_object *array = json_object_new_array();
 
-    for (size_t i = 0; i < list->n; i++)
-        json_object_array_add(array, json_object_new_string(list->items[i]));
+    for (size_t i = 0; i < n; i++)
+        json_object_array_add(array, json_object_new_string(items[i]));
     return array;
 }
 
 struct json_object *json_adapter(const struct adapter *adapter)
 {
     struct json_object *object = json_object_new_object();
-    char guid[GUID_TEXT_SIZE];
+    const struct iscsiwmi_hba_information *info = adapter->info;
+    char guid[ISCSIWMI_GUID_TEXT_SIZE];
 
-    guid_format(adapter->guid, guid);
+    iscsiwmi_guid_format(info->GenerationalGuid, guid);
     add(object, "adapter_id", new_id(adapter->id));
     add_text(object, "initiator_name", adapter->name);
-    add_number(object, "status", adapter->status);
-    add_text(object, "driver", adapter->driver);
-    add_text(object, "driver_version", adapter->driver_version);
-    add_number(object, "ports", adapter->ports);
+    add_number(object, "status", info->Status);
+    add_text(object, "driver", info->DriverName);
+    add_text(object, "driver_version", info->VendorVersion);
+    add_number(object, "ports", info->NumberOfPorts);
     add_text(object, "generational_guid", guid);
-    add_bool(object, "cache_valid", adapter->cache_valid);
+    add_bool(object, "cache_valid", info->CacheValid);
     return object;
 }
 
 static void add_role(struct json_object *object, uint32_t policy,
                      const struct connection *connection)
 {
-    const struct lb_path *path = &connection->path;
+    const struct iscsiwmi_path *path = &connection->path;
     bool known = connection->in_policy;
     char role[ROLE_TEXT_SIZE];
 
     text_role(policy, connection, role);
     add_text(object, "role", role);
-    add(object, "primary", known ? json_object_new_boolean(path->primary != 0) : NULL);
-    add(object, "weight", known ? json_object_new_uint64(path->weight) : NULL);
-    add(object, "link_speed_mbps", known ? json_object_new_uint64(path->link_speed) : NULL);
-    add(object, "offload", known ? json_object_new_boolean(path->offload != 0) : NULL);
+    add(object, "primary", known ? json_object_new_boolean(path->PrimaryPath != 0) : NULL);
+    add(object, "weight", known ? json_object_new_uint64(path->PathWeight) : NULL);
+    add(object, "link_speed_mbps", known ? json_object_new_uint64(path->EstimatedLinkSpeed) : NULL);
+    add(object, "offload", known ? json_object_new_boolean(path->TCPOffLoadAvailable != 0) : NULL);
 }
 
 static struct json_object *new_connection(uint32_t policy, const struct connection *connection)
 {
+    const char *tag = connection->info->GenerationalGuid;
     struct json_object *object = json_object_new_object();
     _cleanup_free_ char *portal = text_portal(connection->address, connection->port);
 
@@ -133,39 +135,38 @@ static struct json_object *new_connection(uint32_t policy, const struct connecti
     add_number(object, "port", connection->port);
     add_text(object, "current_address", connection->current_address);
     add_number(object, "current_port", connection->current_port);
-    add_number(object, "status", connection->status);
-    add_text(object, "kernel_state", connection->kernel_state);
+    add_number(object, "status", connection->info->ConnectionStatus);
+    add_text(object, "kernel_state", connection->info->State);
     add_role(object, policy, connection);
-    add(object, "disks", new_text_list(&connection->disks));
-    add_text(object, "generational_guid", *connection->tag ? connection->tag : NULL);
+    add(object, "disks", new_text_list(connection->info->Disks, connection->info->DiskCount));
+    add_text(object, "generational_guid", *tag ? tag : NULL);
     return object;
 }
 
-static struct json_object *new_group(const struct group *group)
+static struct json_object *new_group(const struct iscsiwmi_map_group *group)
 {
     struct json_object *object = json_object_new_object();
     struct json_object *connections = json_object_new_array();
 
-    for (size_t i = 0; i < group->n_connections; i++)
-        json_object_array_add(connections,
-                              group->connections[i] ? new_id(group->connections[i]) : NULL);
-    add_text(object, "selector", group->selector);
-    add_text(object, "state", group->state);
-    add_bool(object, "active", strcmp(group->state, "active") == 0);
+    for (size_t i = 0; i < group->PathCount; i++)
+        json_object_array_add(connections, group->Paths[i] ? new_id(group->Paths[i]) : NULL);
+    add_text(object, "selector", group->Selector);
+    add_text(object, "state", group->State);
+    add_bool(object, "active", strcmp(group->State, "active") == 0);
     add(object, "connections", connections);
     return object;
 }
 
-static struct json_object *new_map(const struct map *map)
+static struct json_object *new_map(const struct iscsiwmi_map *map)
 {
     struct json_object *object = json_object_new_object();
     struct json_object *groups = json_object_new_array();
 
-    for (size_t i = 0; i < map->n_groups; i++)
-        json_object_array_add(groups, new_group(&map->groups[i]));
-    add_text(object, "name", map->name);
-    add_text(object, "wwid", map->wwid);
-    add_number(object, "size_bytes", map->size);
+    for (size_t i = 0; i < map->GroupCount; i++)
+        json_object_array_add(groups, new_group(map->Groups[i]));
+    add_text(object, "name", map->Name);
+    add_text(object, "wwid", map->Wwid);
+    add_number(object, "size_bytes", map->Size);
     add(object, "groups", groups);
     return object;
 }
@@ -179,19 +180,19 @@ static struct json_object *new_session(const struct session *session)
     for (size_t i = 0; i < session->connections.n; i++)
         json_object_array_add(connections,
                               new_connection(session->policy, &session->connections.items[i]));
-    for (size_t i = 0; i < session->maps.n; i++)
-        json_object_array_add(maps, new_map(&session->maps.items[i]));
+    for (size_t i = 0; i < session->info->MapCount; i++)
+        json_object_array_add(maps, new_map(session->info->Maps[i]));
     add(object, "session_id", new_id(session->id));
     add(object, "adapter_id", new_id(session->adapter_id));
     add_text(object, "initiator_name", session->initiator);
     add_text(object, "target_name", session->target);
     add_number(object, "policy", session->policy);
-    add_text(object, "policy_name", lb_policy_name(session->policy));
-    add_number(object, "chosen_policy", session->chosen_policy);
-    add_text(object, "provenance", session->provenance);
-    add_text(object, "agreement", session->agreement);
-    add_text(object, "multipathd", session->multipathd);
-    add_text(object, "reason", session->reason);
+    add_text(object, "policy_name", iscsiwmi_lb_policy_name(session->policy));
+    add_number(object, "chosen_policy", session->info->LoadBalancePolicy);
+    add_text(object, "provenance", session->info->Provenance);
+    add_text(object, "agreement", session->info->Agreement);
+    add_text(object, "multipathd", session->info->MultipathdAgreement);
+    add_text(object, "reason", session->info->Reason);
     add(object, "connections", connections);
     add(object, "maps", maps);
     return object;
@@ -215,15 +216,15 @@ struct json_object *json_sessions(const struct host *host, const struct session 
     return object;
 }
 
-struct json_object *json_host(const struct host *host, const struct manager *manager)
+struct json_object *json_host(const struct host *host, const struct iscsiwmi_manager *manager)
 {
     struct json_object *object = json_object_new_object();
     struct json_object *service = json_object_new_object();
     struct json_object *adapters = json_object_new_array();
 
-    add_text(service, "version", manager->version);
-    add_text(service, "path_weight_order", manager->weight_order);
-    add(service, "conditions", new_text_list(&manager->conditions));
+    add_text(service, "version", manager->Version);
+    add_text(service, "path_weight_order", manager->PathWeightOrder);
+    add(service, "conditions", new_text_list(manager->Conditions, manager->ConditionCount));
     for (size_t i = 0; i < host->n_adapters; i++)
         json_object_array_add(adapters, json_adapter(&host->adapters[i]));
     add(object, "service", service);

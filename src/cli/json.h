@@ -7,7 +7,7 @@
 
 #include "cli/host.h"
 
-struct json_object *json_host(const struct host *host, const struct manager *manager);
+struct json_object *json_host(const struct host *host, const struct iscsiwmi_manager *manager);
 
 /* Every session, or, where one is given, that one alone. */
 struct json_object *json_sessions(const struct host *host, const struct session *only);

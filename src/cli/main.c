@@ -219,16 +219,15 @@ static int run(struct cli *cli, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    _cleanup_client_ struct client *client = NULL;
     _cleanup_free_ struct path_option *paths = calloc((size_t)argc + 1, sizeof(*paths));
     struct cli cli = {.paths = paths};
     int status;
 
     setlocale(LC_CTYPE, "");
-    if (!paths || client_new(&client) < 0)
+    if (!paths)
         return cli_fail_memory();
-    cli.client = client;
     status = run(&cli, argc, argv);
+    iscsiwmi_client_free(cli.client);
     if (fflush(stdout) != 0 || ferror(stdout))
         return cli_fail("cannot write to standard output");
     return status;

@@ -12,7 +12,7 @@
 
 static void policy_text(uint32_t policy, char ret_text[POLICY_TEXT_SIZE])
 {
-    const char *name = lb_policy_name(policy);
+    const char *name = iscsiwmi_lb_policy_name(policy);
 
     if (policy == 0)
         snprintf(ret_text, POLICY_TEXT_SIZE, "none");
@@ -22,21 +22,21 @@ static void policy_text(uint32_t policy, char ret_text[POLICY_TEXT_SIZE])
 
 static enum tone agreement_tone(const struct session *session)
 {
-    if (strcmp(session->agreement, "Applied") == 0)
+    if (strcmp(session->info->Agreement, "Applied") == 0)
         return TONE_GOOD;
-    return strcmp(session->agreement, "Pending") == 0 ? TONE_DOUBTFUL : TONE_BAD;
+    return strcmp(session->info->Agreement, "Pending") == 0 ? TONE_DOUBTFUL : TONE_BAD;
 }
 
 static enum tone multipathd_tone(const struct session *session)
 {
-    return strcmp(session->multipathd, "Agrees") == 0 ? TONE_GOOD : TONE_DOUBTFUL;
+    return strcmp(session->info->MultipathdAgreement, "Agrees") == 0 ? TONE_GOOD : TONE_DOUBTFUL;
 }
 
 static enum tone status_tone(uint32_t status)
 {
-    if (status == LB_CONNECTED)
+    if (status == ISCSIWMI_CONNECTED)
         return TONE_GOOD;
-    return status == LB_RECONNECTING ? TONE_DOUBTFUL : TONE_BAD;
+    return status == ISCSIWMI_RECONNECTING ? TONE_DOUBTFUL : TONE_BAD;
 }
 
 static const char *adapter_status(uint32_t status)
@@ -48,22 +48,23 @@ static const char *adapter_status(uint32_t status)
 
 int show_adapter(const struct adapter *adapter)
 {
+    const struct iscsiwmi_hba_information *info = adapter->info;
     _cleanup_free_ char *state = NULL;
-    char id[ID_TEXT_SIZE], guid[GUID_TEXT_SIZE];
+    char id[ID_TEXT_SIZE], guid[ISCSIWMI_GUID_TEXT_SIZE];
 
-    if (asprintf(&state, "%s, %s%s%s, %" PRIu32 " %s", adapter_status(adapter->status),
-                 adapter->driver, *adapter->driver_version ? " " : "", adapter->driver_version,
-                 adapter->ports, adapter->ports == 1 ? "port" : "ports") < 0) {
+    if (asprintf(&state, "%s, %s%s%s, %" PRIu32 " %s", adapter_status(info->Status),
+                 info->DriverName, *info->VendorVersion ? " " : "", info->VendorVersion,
+                 info->NumberOfPorts, info->NumberOfPorts == 1 ? "port" : "ports") < 0) {
         state = NULL;
         return -ENOMEM;
     }
     text_id(adapter->id, id);
-    guid_format(adapter->guid, guid);
+    iscsiwmi_guid_format(info->GenerationalGuid, guid);
     output_heading("Adapter", adapter->name);
     output_field("ID", TONE_PLAIN, id);
-    output_field("Status", adapter->status == 0 ? TONE_GOOD : TONE_DOUBTFUL, state);
+    output_field("Status", info->Status == 0 ? TONE_GOOD : TONE_DOUBTFUL, state);
     output_field("GUID", TONE_PLAIN, guid);
-    if (!adapter->cache_valid)
+    if (!info->CacheValid)
         output_field("", TONE_DOUBTFUL, "records have changed since this GUID was set");
     return 0;
 }
@@ -74,7 +75,8 @@ int show_session(const struct session *session)
     char id[ID_TEXT_SIZE], policy[POLICY_TEXT_SIZE];
 
     policy_text(session->policy, policy);
-    if (asprintf(&line, "%s, from %s, %s", policy, session->provenance, session->agreement) < 0) {
+    if (asprintf(&line, "%s, from %s, %s", policy, session->info->Provenance,
+                 session->info->Agreement) < 0) {
         line = NULL;
         return -ENOMEM;
     }
@@ -82,18 +84,18 @@ int show_session(const struct session *session)
     output_heading("Session", session->target);
     output_field("ID", TONE_PLAIN, id);
     output_field("Policy", agreement_tone(session), line);
-    if (session->chosen_policy)
-        output_field("multipathd", multipathd_tone(session), session->multipathd);
-    if (session->chosen_policy && session->chosen_policy != session->policy) {
-        policy_text(session->chosen_policy, policy);
+    if (session->info->LoadBalancePolicy)
+        output_field("multipathd", multipathd_tone(session), session->info->MultipathdAgreement);
+    if (session->info->LoadBalancePolicy && session->info->LoadBalancePolicy != session->policy) {
+        policy_text(session->info->LoadBalancePolicy, policy);
         output_field("Chosen", TONE_PLAIN, policy);
     }
-    if (*session->reason)
-        output_field("Reason", TONE_PLAIN, session->reason);
+    if (*session->info->Reason)
+        output_field("Reason", TONE_PLAIN, session->info->Reason);
     return 0;
 }
 
-static char *join(const struct text_list *list)
+static char *join(char *const *items, size_t n)
 {
     char *text = NULL;
     size_t size;
@@ -101,8 +103,8 @@ static char *join(const struct text_list *list)
 
     if (!out)
         return NULL;
-    for (size_t i = 0; i < list->n; i++)
-        fprintf(out, "%s%s", i ? " " : "", list->items[i]);
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "%s%s", i ? " " : "", items[i]);
     if (fclose(out) != 0) {
         free(text);
         return NULL;
@@ -114,7 +116,7 @@ static void add_connection(struct table *table, const struct session *session,
                            const struct connection *connection)
 {
     _cleanup_free_ char *portal = text_portal(connection->address, connection->port);
-    _cleanup_free_ char *disks = join(&connection->disks);
+    _cleanup_free_ char *disks = join(connection->info->Disks, connection->info->DiskCount);
     char id[ID_TEXT_SIZE], role[ROLE_TEXT_SIZE];
 
     text_id(connection->id, id);
@@ -122,7 +124,8 @@ static void add_connection(struct table *table, const struct session *session,
     table_add(table, TONE_PLAIN, id);
     table_add(table, TONE_PLAIN, connection->iface);
     table_add(table, TONE_PLAIN, portal);
-    table_add(table, status_tone(connection->status), text_connection_status(connection->status));
+    table_add(table, status_tone(connection->info->ConnectionStatus),
+              text_connection_status(connection->info->ConnectionStatus));
     table_add(table, TONE_PLAIN, role);
     table_add(table, TONE_PLAIN, disks);
 }
@@ -150,7 +153,7 @@ int show_connections(const struct session *session)
     return table_print(table);
 }
 
-static char *group_paths(const struct session *session, const struct group *group)
+static char *group_paths(const struct session *session, const struct iscsiwmi_map_group *group)
 {
     char *text = NULL;
     size_t size;
@@ -158,9 +161,8 @@ static char *group_paths(const struct session *session, const struct group *grou
 
     if (!out)
         return NULL;
-    for (size_t i = 0; i < group->n_connections; i++) {
-        const struct connection *connection =
-            session_find_connection(session, group->connections[i]);
+    for (size_t i = 0; i < group->PathCount; i++) {
+        const struct connection *connection = session_find_connection(session, group->Paths[i]);
         _cleanup_free_ char *name = connection ? text_connection(session, connection) : NULL;
 
         fprintf(out, "%s%s", i ? " " : "", connection ? (name ? name : "?") : "(other)");
@@ -172,32 +174,35 @@ static char *group_paths(const struct session *session, const struct group *grou
     return text;
 }
 
-static void add_group(struct table *table, const struct session *session, const struct map *map,
-                      const struct group *group, size_t i)
+static void add_group(struct table *table, const struct session *session,
+                      const struct iscsiwmi_map *map, const struct iscsiwmi_map_group *group,
+                      size_t i)
 {
     _cleanup_free_ char *paths = group_paths(session, group);
-    bool active = strcmp(group->state, "active") == 0;
+    bool active = strcmp(group->State, "active") == 0;
     enum tone tone = active ? TONE_GOOD : TONE_PLAIN;
     char size[SIZE_TEXT_SIZE], number[24];
 
-    text_size(map->size, size);
+    text_size(map->Size, size);
     snprintf(number, sizeof(number), "%zu%s", i + 1, active ? "*" : " ");
-    table_add(table, TONE_PLAIN, i == 0 ? map->name : "");
+    table_add(table, TONE_PLAIN, i == 0 ? map->Name : "");
     table_add(table, TONE_PLAIN, i == 0 ? size : "");
     table_add(table, tone, number);
-    table_add(table, tone, group->selector);
-    table_add(table, tone, group->state);
+    table_add(table, tone, group->Selector);
+    table_add(table, tone, group->State);
     table_add(table, tone, paths);
 }
 
-static void add_map(struct table *table, const struct session *session, const struct map *map)
+static void add_map(struct table *table, const struct session *session,
+                    const struct iscsiwmi_map *map)
 {
-    static const struct group none = {.selector = (char *)"", .state = (char *)"no path"};
+    static const struct iscsiwmi_map_group none = {.Selector = (char *)"",
+                                                   .State = (char *)"no path"};
 
-    if (map->n_groups == 0)
+    if (map->GroupCount == 0)
         add_group(table, session, map, &none, 0);
-    for (size_t i = 0; i < map->n_groups; i++)
-        add_group(table, session, map, &map->groups[i], i);
+    for (size_t i = 0; i < map->GroupCount; i++)
+        add_group(table, session, map, map->Groups[i], i);
 }
 
 int show_maps(const struct session *session)
@@ -214,12 +219,12 @@ int show_maps(const struct session *session)
 
     if (!table)
         return -ENOMEM;
-    if (session->maps.n == 0) {
+    if (session->info->MapCount == 0) {
         puts("  No multipath map.");
         return 0;
     }
-    for (size_t i = 0; i < session->maps.n; i++)
-        add_map(table, session, &session->maps.items[i]);
+    for (size_t i = 0; i < session->info->MapCount; i++)
+        add_map(table, session, session->info->Maps[i]);
     return table_print(table);
 }
 
@@ -245,8 +250,8 @@ int show_policies(const struct host *host)
         table_add(table, TONE_PLAIN, id);
         table_add(table, TONE_PLAIN, session->target);
         table_add(table, TONE_PLAIN, policy);
-        table_add(table, TONE_PLAIN, session->provenance);
-        table_add(table, agreement_tone(session), session->agreement);
+        table_add(table, TONE_PLAIN, session->info->Provenance);
+        table_add(table, agreement_tone(session), session->info->Agreement);
     }
     return table_print(table);
 }

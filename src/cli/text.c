@@ -172,11 +172,11 @@ bool text_same_address(const char *a, const char *b)
 const char *text_connection_status(uint32_t status)
 {
     switch (status) {
-    case LB_CONNECTED:
+    case ISCSIWMI_CONNECTED:
         return "connected";
-    case LB_DISCONNECTED:
+    case ISCSIWMI_DISCONNECTED:
         return "disconnected";
-    case LB_RECONNECTING:
+    case ISCSIWMI_RECONNECTING:
         return "reconnecting";
     default:
         return "unknown";
@@ -187,12 +187,13 @@ void text_role(uint32_t policy, const struct connection *connection, char ret_te
 {
     const char *role = "-";
 
-    if (connection->in_policy && policy == LB_WEIGHTED_PATHS) {
-        snprintf(ret_text, ROLE_TEXT_SIZE, "weight %" PRIu32, connection->path.weight);
+    if (connection->in_policy && policy == ISCSIWMI_LB_WEIGHTED_PATHS) {
+        snprintf(ret_text, ROLE_TEXT_SIZE, "weight %" PRIu32, connection->path.PathWeight);
         return;
     }
-    if (connection->in_policy && policy >= LB_FAILOVER && policy <= LB_DYN_LEAST_QUEUE_DEPTH)
-        role = connection->path.primary ? "primary" : "standby";
+    if (connection->in_policy && policy >= ISCSIWMI_LB_FAILOVER &&
+        policy <= ISCSIWMI_LB_DYN_LEAST_QUEUE_DEPTH)
+        role = connection->path.PrimaryPath ? "primary" : "standby";
     snprintf(ret_text, ROLE_TEXT_SIZE, "%s", role);
 }
 

@@ -13,66 +13,55 @@
 
 #include "cli/names.h"
 #include "cli/text.h"
+#include "client/result.h"
 
 /* Two adapters; two sessions, of which "two" has portals that several ifaces share. */
 static struct connection connections_one[] = {
     {.id = 0x0011aa0000000001,
-     .iface = (char *)"default",
-     .address = (char *)"10.0.0.1",
+     .iface = "default",
+     .address = "10.0.0.1",
      .port = 3260,
-     .current_address = (char *)"10.9.9.9",
+     .current_address = "10.9.9.9",
      .current_port = 3260},
     {.id = 0x22bb000000000002,
-     .iface = (char *)"default",
-     .address = (char *)"10.0.0.2",
+     .iface = "default",
+     .address = "10.0.0.2",
      .port = 3260,
-     .current_address = (char *)""},
+     .current_address = ""},
     {.id = 0x22bc000000000003,
-     .iface = (char *)"default",
-     .address = (char *)"10.0.0.2",
+     .iface = "default",
+     .address = "10.0.0.2",
      .port = 3261,
-     .current_address = (char *)""},
+     .current_address = ""},
     {.id = 0xabcdef0000000004,
-     .iface = (char *)"default",
-     .address = (char *)"fd00::1",
+     .iface = "default",
+     .address = "fd00::1",
      .port = 3260,
-     .current_address = (char *)""},
+     .current_address = ""},
 };
 
 static struct connection connections_two[] = {
-    {.id = 1,
-     .iface = (char *)"eth0",
-     .address = (char *)"10.0.0.2",
-     .port = 3260,
-     .current_address = (char *)""},
-    {.id = 2,
-     .iface = (char *)"eth1",
-     .address = (char *)"10.0.0.2",
-     .port = 3260,
-     .current_address = (char *)""},
-    {.id = 3,
-     .iface = (char *)"eth1",
-     .address = (char *)"10.0.0.2",
-     .port = 3260,
-     .current_address = (char *)""},
+    {.id = 1, .iface = "eth0", .address = "10.0.0.2", .port = 3260, .current_address = ""},
+    {.id = 2, .iface = "eth1", .address = "10.0.0.2", .port = 3260, .current_address = ""},
+    {.id = 3, .iface = "eth1", .address = "10.0.0.2", .port = 3260, .current_address = ""},
 };
 
 static struct session sessions[] = {
     {.id = 0x0a1b2c3d4e5f6071,
      .adapter_id = 7,
-     .initiator = (char *)"iqn.x:host",
-     .target = (char *)"iqn.x:one",
+     .initiator = "iqn.x:host",
+     .target = "iqn.x:one",
      .connections = {connections_one, 4}},
     {.id = 0x0a1bffff4e5f6072,
      .adapter_id = 7,
-     .initiator = (char *)"iqn.x:host",
-     .target = (char *)"iqn.x:two",
+     .initiator = "iqn.x:host",
+     .target = "iqn.x:two",
      .connections = {connections_two, 3}},
 };
 
 static struct adapter adapters[] = {
-    {.id = 7, .name = (char *)"iqn.x:host"},
-    {.id = 8, .name = (char *)"iqn.x:other"},
+    {.id = 7, .name = "iqn.x:host"},
+    {.id = 8, .name = "iqn.x:other"},
 };
 
 static struct host host = {adapters, 2, sessions, 2};
@@ -220,22 +209,22 @@ static void test_addresses(void **state)
 static void test_roles(void **state)
 {
     struct connection connection = {.in_policy = true,
-                                    .path = {.weight = UINT32_MAX, .primary = 1}};
+                                    .path = {.PathWeight = UINT32_MAX, .PrimaryPath = 1}};
     char role[ROLE_TEXT_SIZE];
 
-    text_role(LB_FAILOVER, &connection, role);
+    text_role(ISCSIWMI_LB_FAILOVER, &connection, role);
     assert_string_equal(role, "primary");
-    text_role(LB_WEIGHTED_PATHS, &connection, role);
+    text_role(ISCSIWMI_LB_WEIGHTED_PATHS, &connection, role);
     assert_string_equal(role, "weight 4294967295");
-    text_role(LB_VENDOR_SPECIFIC, &connection, role);
+    text_role(ISCSIWMI_LB_VENDOR_SPECIFIC, &connection, role);
     assert_string_equal(role, "-");
-    connection.path.primary = 0;
-    text_role(LB_ROUND_ROBIN_WITH_SUBSET, &connection, role);
+    connection.path.PrimaryPath = 0;
+    text_role(ISCSIWMI_LB_ROUND_ROBIN_WITH_SUBSET, &connection, role);
     assert_string_equal(role, "standby");
     connection.in_policy = false;
-    text_role(LB_FAILOVER, &connection, role);
+    text_role(ISCSIWMI_LB_FAILOVER, &connection, role);
     assert_string_equal(role, "-");
-    text_role(LB_WEIGHTED_PATHS, &connection, role);
+    text_role(ISCSIWMI_LB_WEIGHTED_PATHS, &connection, role);
     assert_string_equal(role, "-");
 }
 
@@ -358,33 +347,88 @@ static void test_adapter_names(void **state)
     assert_ptr_equal(found, &adapters[0]);
 }
 
-/* Nothing is sorted as it comes, and a policy names a connection that is not there. */
+static struct iscsiwmi_session_connection connection_infos[] = {
+    {.UniqueConnectionId = UINT64_MAX, .Iface = (char[]){"b\033[2J\xc2\x9b"}},
+    {.UniqueConnectionId = 2, .Iface = (char[]){"a"}},
+};
+
+static struct iscsiwmi_session session_infos[] = {
+    {.UniqueSessionId = 6,
+     .UniqueAdapterId = 1,
+     .InitiatorName = (char[]){"i"},
+     .TargetName = (char[]){"t2"}},
+    {.UniqueSessionId = 5,
+     .UniqueAdapterId = 1,
+     .InitiatorName = (char[]){"i"},
+     .TargetName = (char[]){"t1"},
+     .ConnectionCount = 2,
+     .Connections =
+         (struct iscsiwmi_session_connection *[]){&connection_infos[0], &connection_infos[1]}},
+    {.UniqueSessionId = 5,
+     .UniqueAdapterId = 2,
+     .InitiatorName = (char[]){"i"},
+     .TargetName = (char[]){"t3"}},
+};
+
+static struct iscsiwmi_hba_information hba_infos[] = {{.InstanceName = (char[]){"b"}},
+                                                      {.InstanceName = (char[]){"a"}}};
+
+/* Its policy names a connection that is not there. */
+static struct iscsiwmi_query_lb_policy policies = {
+    .SessionCount = 1,
+    .LoadBalancePolicies =
+        (struct iscsiwmi_lb_policies[]){
+            {.UniqueSessionId = 5,
+             .LoadBalancePolicy = ISCSIWMI_LB_FAILOVER,
+             .iSCSI_PathCount = 2,
+             .iSCSI_Paths = (struct iscsiwmi_path[]){{.UniqueConnectionId = 2, .PrimaryPath = 1},
+                                                     {.UniqueConnectionId = 9}}}},
+};
+
+static struct iscsiwmi_adapter adapter_objects[] = {
+    {.UniqueAdapterId = 1, .HBAInformation = &hba_infos[0], .QueryLBPolicy = &policies},
+    {.UniqueAdapterId = 2, .HBAInformation = &hba_infos[1]},
+    {.UniqueAdapterId = 3}, /* of a service that has not this class */
+};
+
+/* Nothing is sorted as it comes. */
 static void test_link(void **state)
 {
-    struct lb_path paths[] = {{.connection_id = 2, .primary = 1}, {.connection_id = 9}};
-    struct live_policy policies[] = {
-        {.session_id = 5, .policy = LB_FAILOVER, .path_count = 2, .paths = paths, .n_paths = 2}};
-    struct connection connections[] = {{.id = UINT64_MAX}, {.id = 2}};
-    struct adapter linked_adapters[] = {{.id = 1, .name = (char *)"b", .policies = {policies, 1}},
-                                        {.id = 2, .name = (char *)"a"}};
-    struct session linked_sessions[] = {
-        {.id = 6, .adapter_id = 1, .target = (char *)"t2"},
-        {.id = 5, .adapter_id = 1, .target = (char *)"t1", .connections = {connections, 2}},
-        {.id = 5, .adapter_id = 2, .target = (char *)"t3"},
+    struct iscsiwmi_host *objects = result_new(sizeof(*objects));
+    assert_non_null(objects);
+    *objects = (struct iscsiwmi_host){
+        .AdapterCount = 3,
+        .Adapters = (struct iscsiwmi_adapter *[]){&adapter_objects[0], &adapter_objects[1],
+                                                  &adapter_objects[2]},
+        .SessionCount = 3,
+        .Sessions =
+            (struct iscsiwmi_session *[]){&session_infos[0], &session_infos[1], &session_infos[2]},
     };
-    struct host linked = {linked_adapters, 2, linked_sessions, 3};
+    _cleanup_host_ struct host *linked = host_new(objects);
 
-    host_link(&linked);
-    assert_string_equal(linked.adapters[0].name, "a");
-    assert_string_equal(linked.sessions[0].target, "t1");
-    assert_string_equal(linked.sessions[2].target, "t3");
-    assert_int_equal(linked.sessions[0].policy, LB_FAILOVER);
-    assert_int_equal(linked.sessions[1].policy, 0);
-    assert_int_equal(linked.sessions[2].policy, 0);
+    assert_non_null(linked);
+    assert_int_equal(linked->n_adapters, 2);
+    assert_string_equal(linked->adapters[0].name, "a");
+    assert_int_equal(linked->n_sessions, 3);
+    assert_string_equal(linked->sessions[0].target, "t1");
+    assert_string_equal(linked->sessions[2].target, "t3");
+    assert_int_equal(linked->sessions[0].policy, ISCSIWMI_LB_FAILOVER);
+    assert_int_equal(linked->sessions[1].policy, 0);
+    assert_int_equal(linked->sessions[2].policy, 0);
+
+    const struct connection *connections = linked->sessions[0].connections.items;
     assert_true(connections[0].id == 2);
-    assert_true(connections[0].in_policy && connections[0].path.primary == 1);
+    assert_true(connections[0].in_policy && connections[0].path.PrimaryPath == 1);
     assert_false(connections[1].in_policy);
-    host_link(&(struct host){0});
+    assert_string_equal(connections[1].iface, "b?[2J??");
+}
+
+static void test_link_nothing(void **state)
+{
+    _cleanup_host_ struct host *linked = host_new(result_new(sizeof(struct iscsiwmi_host)));
+
+    assert_non_null(linked);
+    assert_int_equal(linked->n_adapters + linked->n_sessions, 0);
 }
 
 int main(void)
@@ -404,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_session_names),
         cmocka_unit_test(test_adapter_names),
         cmocka_unit_test(test_link),
+        cmocka_unit_test(test_link_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
