@@ -3,7 +3,7 @@
 
 /*
  * What main.c hands to a command, and how a command says that it failed. A command is one row of
- * the table in main.c and one run function, which returns the exit status; commands of one group
+ * the table in command.c and one run function, which returns the exit status; commands of one group
  * share a file, cmd-GROUP.c.
  */
 
@@ -32,17 +32,26 @@ struct cli {
     const char *adapter; /* NULL: not given */
     struct path_option *paths;
     size_t n_paths;
-    const char *host;               /* --host, NULL: this one */
-    struct iscsiwmi_client *client; /* NULL: not asked for yet */
+    bool statistics;
+    const char *count, *size, *timeout; /* of ping; NULL: not given */
+    const char *host;                   /* NULL: this one */
+    struct iscsiwmi_client *client;     /* NULL: not asked for yet */
 };
 
 int run_status(struct cli *cli);
+int run_sessions(struct cli *cli);
 int run_policy_get(struct cli *cli);
 int run_policy_set(struct cli *cli);
+int run_policy_clear(struct cli *cli);
 int run_guid_get(struct cli *cli);
 int run_guid_set(struct cli *cli);
 int run_guid_new(struct cli *cli);
+int run_ping(struct cli *cli);
+int run_monitor(struct cli *cli);
 int run_explain(struct cli *cli);
+int run_completion(struct cli *cli);
+int run_complete(struct cli *cli);
+int run_help(struct cli *cli);
 
 /* Each prints "iscsi-wmi: ..." on standard error and returns the exit status. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -184,3 +184,17 @@ int run_policy_set(struct cli *cli)
         return cli_fail_name(message);
     return set_policy(cli, host, session, policy);
 }
+
+int run_policy_clear(struct cli *cli)
+{
+    _cleanup_host_ struct host *host = NULL;
+    const struct session *session;
+    char *message = NULL;
+    int status = cli_fetch_host(cli, &host);
+
+    if (status != EXIT_OK)
+        return status;
+    if (names_session(host, cli->args[0], &session, &message) < 0)
+        return cli_fail_name(message);
+    return set_policy(cli, host, session, ISCSIWMI_LB_VENDOR_SPECIFIC);
+}

@@ -229,3 +229,19 @@ struct host *host_free(struct host *host)
     free(host);
     return NULL;
 }
+
+void statistics_clear(struct statistics *statistics)
+{
+    for (size_t i = 0; i < statistics->n; i++)
+        iscsiwmi_free(statistics->items[i].counters);
+    free(statistics->items);
+}
+
+const struct iscsiwmi_connection_statistics *statistics_find(const struct statistics *statistics,
+                                                             uint64_t connection_id)
+{
+    for (size_t i = 0; i < statistics->n; i++)
+        if (statistics->items[i].connection_id == connection_id)
+            return statistics->items[i].counters;
+    return NULL;
+}

@@ -68,3 +68,20 @@ struct connection *session_find_connection(const struct session *session, uint64
 
 /* The adapter of a session, NULL: it is gone. */
 const struct adapter *host_find_adapter(const struct host *host, const struct session *session);
+
+/* The counters of connections, which are asked for one by one. */
+struct statistics {
+    struct counters {
+        uint64_t connection_id;
+        struct iscsiwmi_connection_statistics *counters;
+    } * items;
+    size_t n;
+};
+
+/* Frees what is in it. */
+void statistics_clear(struct statistics *statistics);
+#define _cleanup_statistics_ _cleanup_(statistics_clear)
+
+/* NULL: there are none for this connection. */
+const struct iscsiwmi_connection_statistics *statistics_find(const struct statistics *statistics,
+                                                             uint64_t connection_id);

@@ -42,6 +42,26 @@
  *   "groups": [{"selector": TEXT, "state": TEXT, "active": BOOL,
  *               "connections": [ID, or null for a path that is not the session's]}], in table order
  *
+ * iscsi-wmi sessions [--statistics] --json     {"sessions": [NEGOTIATED]}
+ *
+ * NEGOTIATED, of a session that is logged in:
+ *   "session_id": ID, "adapter_id": ID, "initiator_name": TEXT, "target_name": TEXT,
+ *   "tsid": N, "isid": 12 hex digits, "type": 2 (data) or 3 (boot),
+ *   "initial_r2t": BOOL, "immediate_data": BOOL,
+ *   "data_sequence_in_order": BOOL, "data_pdu_in_order": BOOL, "error_recovery_level": N,
+ *   "max_outstanding_r2t": N, "first_burst_length": N, "max_burst_length": N, in bytes,
+ *   "max_connections": N,
+ *   "connections": [{
+ *     "connection_id": ID, "cid": N, "state": 0 (login), 1 (full feature phase) or 2 (logout),
+ *     "header_digest": BOOL, "data_digest": BOOL, "max_recv_data_segment_length": N,
+ *     "auth": 0 (none), 1 (CHAP) or 2 (mutual CHAP),
+ *     "local_address": TEXT (may be empty), "local_port": N,
+ *     "remote_address": TEXT, "remote_port": N,
+ *     "bytes_per_second": N, "mtu": N: of the network interface, 0 where unknown,
+ *     "statistics": {"bytes_sent": N, "bytes_received": N, "commands_sent": N,
+ *                    "responses_received": N}, or null where they were not asked for
+ *   }]
+ *
  * An ID is a text of 16 hex digits, because many readers of JSON cannot hold 64 bits.
  */
 
@@ -213,6 +233,100 @@ struct json_object *json_sessions(const struct host *host, const struct session 
     struct json_object *object = json_object_new_object();
 
     add(object, "sessions", new_session_array(host, only));
+    return object;
+}
+
+static struct json_object *new_counters(const struct iscsiwmi_connection_statistics *counters)
+{
+    struct json_object *object = counters ? json_object_new_object() : NULL;
+
+    if (!object)
+        return NULL;
+    add_number(object, "bytes_sent", counters->BytesSent);
+    add_number(object, "bytes_received", counters->BytesReceived);
+    add_number(object, "commands_sent", counters->PDUCommandsSent);
+    add_number(object, "responses_received", counters->PDUResponsesReceived);
+    return object;
+}
+
+static struct json_object *
+new_negotiated_connection(const struct iscsiwmi_connection_static_info *info,
+                          const struct statistics *statistics)
+{
+    struct json_object *object = json_object_new_object();
+
+    add(object, "connection_id", new_id(info->UniqueConnectionId));
+    add_number(object, "cid", info->CID);
+    add_number(object, "state", info->State);
+    add_bool(object, "header_digest", info->HeaderIntegrity != 0);
+    add_bool(object, "data_digest", info->DataIntegrity != 0);
+    add_number(object, "max_recv_data_segment_length", info->MaxRecvDataSegmentLength);
+    add_number(object, "auth", info->AuthType);
+    add_text(object, "local_address", info->LocalAddr.TextAddress);
+    add_number(object, "local_port", info->LocalPort);
+    add_text(object, "remote_address", info->RemoteAddr.TextAddress);
+    add_number(object, "remote_port", info->RemotePort);
+    add_number(object, "bytes_per_second", info->EstimatedThroughput);
+    add_number(object, "mtu", info->MaxDatagramSize);
+    add(object, "statistics", new_counters(statistics_find(statistics, info->UniqueConnectionId)));
+    return object;
+}
+
+static void add_negotiated(struct json_object *object,
+                           const struct iscsiwmi_session_static_info *info)
+{
+    char isid[13];
+
+    for (size_t i = 0; i < sizeof(info->ISID); i++)
+        snprintf(isid + 2 * i, 3, "%02x", info->ISID[i]);
+    add_number(object, "tsid", info->TSID);
+    add_text(object, "isid", isid);
+    add_number(object, "type", info->Type);
+    add_bool(object, "initial_r2t", info->InitialR2t);
+    add_bool(object, "immediate_data", info->ImmediateData);
+    add_bool(object, "data_sequence_in_order", info->DataSequenceInOrder);
+    add_bool(object, "data_pdu_in_order", info->DataPduInOrder);
+    add_number(object, "error_recovery_level", info->ErrorRecoveryLevel);
+    add_number(object, "max_outstanding_r2t", info->MaxOutstandingR2t);
+    add_number(object, "first_burst_length", info->FirstBurstLength);
+    add_number(object, "max_burst_length", info->MaxBurstLength);
+    add_number(object, "max_connections", info->MaxConnections);
+}
+
+static struct json_object *new_negotiated(const struct adapter *adapter,
+                                          const struct iscsiwmi_session_static_info *info,
+                                          const struct statistics *statistics)
+{
+    struct json_object *object = json_object_new_object();
+    struct json_object *connections = json_object_new_array();
+
+    for (uint16_t i = 0; i < info->ConnectionCount; i++)
+        json_object_array_add(connections,
+                              new_negotiated_connection(&info->ConnectionsList[i], statistics));
+    add(object, "session_id", new_id(info->UniqueSessionId));
+    add(object, "adapter_id", new_id(adapter->id));
+    add_text(object, "initiator_name", info->InitiatoriSCSIName);
+    add_text(object, "target_name", info->TargetiSCSIName);
+    add_negotiated(object, info);
+    add(object, "connections", connections);
+    return object;
+}
+
+struct json_object *json_session_infos(const struct host *host, const struct statistics *statistics)
+{
+    struct json_object *object = json_object_new_object();
+    struct json_object *array = json_object_new_array();
+
+    for (size_t i = 0; i < host->n_adapters; i++) {
+        const struct adapter *adapter = &host->adapters[i];
+        uint32_t n = adapter->session_infos ? adapter->session_infos->SessionCount : 0;
+
+        for (uint32_t k = 0; k < n; k++)
+            json_object_array_add(
+                array,
+                new_negotiated(adapter, &adapter->session_infos->SessionsList[k], statistics));
+    }
+    add(object, "sessions", array);
     return object;
 }
 

@@ -12,6 +12,10 @@ struct json_object *json_host(const struct host *host, const struct iscsiwmi_man
 /* Every session, or, where one is given, that one alone. */
 struct json_object *json_sessions(const struct host *host, const struct session *only);
 
+/* What sessions that are logged in have negotiated. */
+struct json_object *json_session_infos(const struct host *host,
+                                       const struct statistics *statistics);
+
 struct json_object *json_adapter(const struct adapter *adapter);
 
 /* Prints an object and drops it. Returns the exit status. */

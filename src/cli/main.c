@@ -6,84 +6,9 @@
 #include <locale.h>
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/command.h"
 
-enum option_bit {
-    ALLOW_JSON = 1 << 0,
-    ALLOW_ADAPTER = 1 << 1,
-    ALLOW_PATHS = 1 << 2,
-};
-
-enum {
-    OPTION_JSON = 256,
-    OPTION_ADAPTER,
-    OPTION_PRIMARY,
-    OPTION_WEIGHT,
-    OPTION_VERSION,
-};
-
-struct command {
-    const char *name;
-    const char *sub; /* NULL: a command of one word */
-    size_t min_args;
-    size_t max_args;
-    unsigned options; /* enum option_bit */
-    const char *synopsis;
-    const char *help;
-    int (*run)(struct cli *cli);
-};
-
-static int run_help(struct cli *cli);
-
-static const struct command commands[] = {
-    {"status", NULL, 0, 0, ALLOW_JSON, "status",
-     "adapters, sessions, connections and multipath maps", run_status},
-    {"policy", "get", 0, 1, ALLOW_JSON, "policy get [SESSION]",
-     "load-balance policy of a session, or of all", run_policy_get},
-    {"policy", "set", 2, 2, ALLOW_PATHS,
-     "policy set SESSION POLICY [--primary CONN]... [--weight CONN=N]...",
-     "set it, on every multipath map of the session", run_policy_set},
-    {"guid", "get", 0, 0, ALLOW_JSON | ALLOW_ADAPTER, "guid get [--adapter ADAPTER]",
-     "generational GUID of the adapter", run_guid_get},
-    {"guid", "set", 1, 1, ALLOW_ADAPTER, "guid set GUID [--adapter ADAPTER]",
-     "set it, and tag records and sessions with it", run_guid_set},
-    {"guid", "new", 0, 0, ALLOW_ADAPTER, "guid new [--adapter ADAPTER]",
-     "set a random one and print it", run_guid_new},
-    {"explain", NULL, 1, 1, ALLOW_JSON, "explain CODE",
-     "what a status means: 0xEFFF0058, decimal or its symbol", run_explain},
-    {"help", NULL, 0, 0, 0, "help", "this text", run_help},
-};
-
-static const char help_end[] =
-    "\n"
-    "Policies, by number or name:\n"
-    "  1 FAILOVER                 the primary; then the others, in the order of the options\n"
-    "  2 ROUND_ROBIN              all, or the primaries where some are named\n"
-    "  3 ROUND_ROBIN_WITH_SUBSET  the primaries; the others stand by\n"
-    "  4 DYN_LEAST_QUEUE_DEPTH    the path with the shortest queue\n"
-    "  5 WEIGHTED_PATHS           the paths with the lowest weight; 0 where none is given\n"
-    "  6 VENDOR_SPECIFIC          back to the host's own multipath configuration\n"
-    "\n"
-    "Names:\n"
-    "  ADAPTER  initiator name, or ID\n"
-    "  SESSION  target name, portal of one of its connections, or ID\n"
-    "  CONN     portal, as 10.0.0.1, 10.0.0.1:3260 or [fd00::1]:3260, with @IFACE behind it where\n"
-    "           several connections share it; or ID\n"
-    "  The first 4 or more hex digits of an ID do where no other ID has them.\n"
-    "\n"
-    "Exit status: 0 done, 1 failed (the status on standard error), 2 wrong usage.\n";
-
-static int run_help(struct cli *cli)
-{
-    (void)cli;
-    puts("iscsi-wmi: Windows' iSCSI management on Linux\n");
-    for (size_t i = 0; i < ELEMENTSOF(commands); i++)
-        printf("  iscsi-wmi %s%s\n      %s\n", commands[i].synopsis,
-               commands[i].options & ALLOW_JSON ? " [--json]" : "", commands[i].help);
-    puts("  iscsi-wmi --version");
-    fputs(help_end, stdout);
-    return EXIT_OK;
-}
+#define FIRST_OPTION 256 /* what getopt_long() returns for the first of option_infos */
 
 /* Takes the command's words off the front of args. */
 static int find_command(struct cli *cli, const struct command **ret_command)
@@ -94,8 +19,7 @@ static int find_command(struct cli *cli, const struct command **ret_command)
 
     if (!name)
         return cli_usage("no command given");
-    for (size_t i = 0; i < ELEMENTSOF(commands); i++) {
-        const struct command *command = &commands[i];
+    for (const struct command *command = commands; command->name; command++) {
         size_t n_words = command->sub ? 2 : 1;
 
         if (strcmp(command->name, name) != 0)
@@ -116,26 +40,16 @@ static int find_command(struct cli *cli, const struct command **ret_command)
 
 static int check_command(const struct cli *cli, const struct command *command, unsigned used)
 {
-    unsigned wrong = used & ~command->options;
-
-    if (wrong)
-        return cli_usage("%s does not go with '%s%s%s'",
-                         wrong & ALLOW_JSON      ? "--json"
-                         : wrong & ALLOW_ADAPTER ? "--adapter"
-                                                 : "--primary or --weight",
-                         command->name, command->sub ? " " : "", command->sub ? command->sub : "");
+    for (size_t i = 0; i < N_OPTIONS; i++)
+        if ((used & ~command->options & OPTION_BIT(i)) && !option_infos[i].everywhere)
+            return cli_usage("--%s does not go with '%s%s%s'", option_infos[i].name, command->name,
+                             command->sub ? " " : "", command->sub ? command->sub : "");
     if (cli->n_args < command->min_args)
         return cli_usage("too few words: iscsi-wmi %s", command->synopsis);
     if (cli->n_args > command->max_args)
         return cli_usage("too many words: iscsi-wmi %s", command->synopsis);
     return EXIT_OK;
 }
-
-enum shortcut {
-    SHORTCUT_NONE,
-    SHORTCUT_HELP,
-    SHORTCUT_VERSION,
-};
 
 static int wrong_option(int option, char **argv)
 {
@@ -145,67 +59,108 @@ static int wrong_option(int option, char **argv)
     if (option == ':')
         return cli_usage("%s needs a value", text);
     /* A letter may stand within a word, and that word may be the present one or the last. */
-    if (optopt > 0 && optopt < 256)
+    if (optopt > 0 && optopt < FIRST_OPTION)
         text = single;
     return cli_usage("no option %s", text);
 }
 
 /* paths in cli has room for as many as there are words. */
-static int read_options(struct cli *cli, int argc, char **argv, unsigned *used,
-                        enum shortcut *shortcut)
+static void take_option(struct cli *cli, enum option_index index)
 {
-    static const struct option options[] = {
-        {"json", no_argument, NULL, OPTION_JSON},
-        {"adapter", required_argument, NULL, OPTION_ADAPTER},
-        {"primary", required_argument, NULL, OPTION_PRIMARY},
-        {"weight", required_argument, NULL, OPTION_WEIGHT},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, OPTION_VERSION},
-        {0},
-    };
+    switch (index) {
+    case OPTION_JSON:
+        cli->json = true;
+        break;
+    case OPTION_ADAPTER:
+        cli->adapter = optarg;
+        break;
+    case OPTION_PRIMARY:
+    case OPTION_WEIGHT:
+        cli->paths[cli->n_paths++] =
+            (struct path_option){.is_weight = index == OPTION_WEIGHT, .value = optarg};
+        break;
+    case OPTION_STATISTICS:
+        cli->statistics = true;
+        break;
+    case OPTION_COUNT:
+        cli->count = optarg;
+        break;
+    case OPTION_SIZE:
+        cli->size = optarg;
+        break;
+    case OPTION_TIMEOUT:
+        cli->timeout = optarg;
+        break;
+    case OPTION_HOST:
+        cli->host = optarg;
+        break;
+    default: /* those that main() looks at */
+        break;
+    }
+}
+
+/* The table of options as getopt_long() wants it. */
+static void fill_options(struct option options[N_OPTIONS + 1], char letters[2 * N_OPTIONS + 2])
+{
+    *letters++ = ':';
+    for (int i = 0; i < N_OPTIONS; i++) {
+        const struct option_info *info = &option_infos[i];
+
+        options[i] = (struct option){
+            .name = info->name,
+            .has_arg = info->value == WORD_NONE ? no_argument : required_argument,
+            .val = info->letter ? info->letter : FIRST_OPTION + i,
+        };
+        if (!info->letter)
+            continue;
+        *letters++ = info->letter;
+        if (info->value != WORD_NONE)
+            *letters++ = ':';
+    }
+    options[N_OPTIONS] = (struct option){0};
+    *letters = '\0';
+}
+
+static int find_option(int option)
+{
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (option == FIRST_OPTION + i ||
+            (option < FIRST_OPTION && option_infos[i].letter == option))
+            return i;
+    return -1;
+}
+
+static int read_options(struct cli *cli, int argc, char **argv, unsigned *ret_used)
+{
+    struct option options[N_OPTIONS + 1];
+    char letters[2 * N_OPTIONS + 2];
+    unsigned used = 0;
     int option;
 
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (option) {
-        case OPTION_JSON:
-            *used |= ALLOW_JSON;
-            cli->json = true;
-            break;
-        case OPTION_ADAPTER:
-            *used |= ALLOW_ADAPTER;
-            cli->adapter = optarg;
-            break;
-        case OPTION_PRIMARY:
-        case OPTION_WEIGHT:
-            *used |= ALLOW_PATHS;
-            cli->paths[cli->n_paths++] =
-                (struct path_option){.is_weight = option == OPTION_WEIGHT, .value = optarg};
-            break;
-        case 'h':
-            *shortcut = SHORTCUT_HELP;
-            break;
-        case OPTION_VERSION:
-            *shortcut = SHORTCUT_VERSION;
-            break;
-        default:
+    fill_options(options, letters);
+    while ((option = getopt_long(argc, argv, letters, options, NULL)) != -1) {
+        int index = option == ':' || option == '?' ? -1 : find_option(option);
+
+        if (index < 0)
             return wrong_option(option, argv);
-        }
+        used |= OPTION_BIT(index);
+        take_option(cli, (enum option_index)index);
     }
+    *ret_used = used;
     return EXIT_OK;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
 {
     const struct command *command = NULL;
-    enum shortcut shortcut = SHORTCUT_NONE;
     unsigned used = 0;
-    int status = read_options(cli, argc, argv, &used, &shortcut);
+    int status = read_options(cli, argc, argv, &used);
 
     if (status != EXIT_OK)
         return status;
-    if (shortcut == SHORTCUT_HELP)
+    if (used & OPTION_BIT(OPTION_HELP))
         return run_help(cli);
-    if (shortcut == SHORTCUT_VERSION) {
+    if (used & OPTION_BIT(OPTION_VERSION)) {
         puts("iscsi-wmi " PROJECT_VERSION);
         return EXIT_OK;
     }

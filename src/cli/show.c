@@ -255,3 +255,190 @@ int show_policies(const struct host *host)
     }
     return table_print(table);
 }
+
+/* ---- what sessions have negotiated ---- */
+
+static const char *yes(bool truth)
+{
+    return truth ? "yes" : "no";
+}
+
+static const char *type_word(uint8_t type)
+{
+    static const char *const words[] = {"discovery", "informational", "data", "boot"};
+
+    return type < ELEMENTSOF(words) ? words[type] : "unknown";
+}
+
+static const char *state_word(uint8_t state)
+{
+    static const char *const words[] = {"login", "full feature", "logout"};
+
+    return state < ELEMENTSOF(words) ? words[state] : "unknown";
+}
+
+static const char *auth_word(uint32_t auth)
+{
+    static const char *const words[] = {"none", "CHAP", "mutual CHAP"};
+
+    return auth < ELEMENTSOF(words) ? words[auth] : "other";
+}
+
+static const char *digest_word(const struct iscsiwmi_connection_static_info *connection)
+{
+    if (connection->HeaderIntegrity && connection->DataIntegrity)
+        return "both";
+    if (connection->HeaderIntegrity)
+        return "header";
+    return connection->DataIntegrity ? "data" : "none";
+}
+
+static char *end_text(const struct iscsiwmi_ip_address *address, uint32_t port)
+{
+    return *address->TextAddress ? text_portal(address->TextAddress, (uint16_t)port) : strdup("-");
+}
+
+static int show_transfer(const struct iscsiwmi_session_static_info *session)
+{
+    _cleanup_free_ char *line = NULL;
+    char first[SIZE_TEXT_SIZE], most[SIZE_TEXT_SIZE];
+
+    text_size(session->FirstBurstLength, first);
+    text_size(session->MaxBurstLength, most);
+    if (asprintf(&line,
+                 "InitialR2T %s, ImmediateData %s, bursts %s first, %s at most, %" PRIu32
+                 " R2T at a time, ErrorRecoveryLevel %u",
+                 yes(session->InitialR2t), yes(session->ImmediateData), first, most,
+                 session->MaxOutstandingR2t, session->ErrorRecoveryLevel) < 0) {
+        line = NULL;
+        return -ENOMEM;
+    }
+    output_field("Transfer", TONE_PLAIN, line);
+    return 0;
+}
+
+static void add_link(struct table *table, const struct iscsiwmi_connection_static_info *connection)
+{
+    char speed[32] = "-", mtu[16] = "-";
+
+    if (connection->EstimatedThroughput > 0)
+        snprintf(speed, sizeof(speed), "%" PRIu64 " Mbit/s",
+                 connection->EstimatedThroughput / 125000);
+    if (connection->MaxDatagramSize > 0)
+        snprintf(mtu, sizeof(mtu), "%" PRIu32, connection->MaxDatagramSize);
+    table_add(table, TONE_PLAIN, speed);
+    table_add(table, TONE_PLAIN, mtu);
+}
+
+static void add_static_info(struct table *table,
+                            const struct iscsiwmi_connection_static_info *connection)
+{
+    _cleanup_free_ char *local = end_text(&connection->LocalAddr, connection->LocalPort);
+    _cleanup_free_ char *remote = end_text(&connection->RemoteAddr, connection->RemotePort);
+    char id[ID_TEXT_SIZE];
+
+    text_id(connection->UniqueConnectionId, id);
+    table_add(table, TONE_PLAIN, id);
+    table_add(table, TONE_PLAIN, local);
+    table_add(table, TONE_PLAIN, remote);
+    table_add(table, connection->State == 1 ? TONE_GOOD : TONE_DOUBTFUL,
+              state_word(connection->State));
+    table_add(table, TONE_PLAIN, auth_word(connection->AuthType));
+    table_add(table, TONE_PLAIN, digest_word(connection));
+    add_link(table, connection);
+}
+
+static int show_static_infos(const struct iscsiwmi_session_static_info *session)
+{
+    static const struct column columns[] = {
+        {.title = "ID", .cut = true, .rank = 1, .min_width = 8},
+        {.title = "LOCAL", .rank = 2, .min_width = 14},
+        {.title = "REMOTE", .rank = 2, .min_width = 14},
+        {.title = "STATE", .rank = 3},
+        {.title = "AUTH", .rank = 3},
+        {.title = "DIGESTS"},
+        {.title = "SPEED", .right = true, .rank = 3},
+        {.title = "MTU", .right = true},
+    };
+    _cleanup_table_ struct table *table = table_new(columns, ELEMENTSOF(columns));
+
+    if (!table)
+        return -ENOMEM;
+    for (uint16_t i = 0; i < session->ConnectionCount; i++)
+        add_static_info(table, &session->ConnectionsList[i]);
+    return table_print(table);
+}
+
+int show_session_info(const struct iscsiwmi_session_static_info *session)
+{
+    char id[ID_TEXT_SIZE], numbers[48];
+    const uint8_t *isid = session->ISID;
+    int r;
+
+    text_id(session->UniqueSessionId, id);
+    snprintf(numbers, sizeof(numbers), "%02x%02x%02x%02x%02x%02x, TSID %u", isid[0], isid[1],
+             isid[2], isid[3], isid[4], isid[5], session->TSID);
+    output_heading("Session", session->TargetiSCSIName);
+    output_field("ID", TONE_PLAIN, id);
+    output_field("From", TONE_PLAIN, session->InitiatoriSCSIName);
+    output_field("Type", TONE_PLAIN, type_word(session->Type));
+    output_field("ISID", TONE_PLAIN, numbers);
+    r = show_transfer(session);
+    if (r < 0)
+        return r;
+    putchar('\n');
+    return show_static_infos(session);
+}
+
+static void add_number(struct table *table, uint64_t number)
+{
+    char text[24];
+
+    snprintf(text, sizeof(text), "%" PRIu64, number);
+    table_add(table, TONE_PLAIN, text);
+}
+
+static void add_bytes(struct table *table, uint64_t bytes)
+{
+    char text[SIZE_TEXT_SIZE];
+
+    text_size(bytes, text);
+    table_add(table, TONE_PLAIN, text);
+}
+
+static void add_counters(struct table *table, uint64_t connection,
+                         const struct iscsiwmi_connection_statistics *counters)
+{
+    char id[ID_TEXT_SIZE];
+
+    text_id(connection, id);
+    table_add(table, TONE_PLAIN, id);
+    add_bytes(table, counters->BytesSent);
+    add_bytes(table, counters->BytesReceived);
+    add_number(table, counters->PDUCommandsSent);
+    add_number(table, counters->PDUResponsesReceived);
+}
+
+int show_statistics(const struct iscsiwmi_session_static_info *session,
+                    const struct statistics *statistics)
+{
+    static const struct column columns[] = {
+        {.title = "ID", .cut = true, .rank = 1, .min_width = 8},
+        {.title = "SENT", .right = true},
+        {.title = "RECEIVED", .right = true},
+        {.title = "COMMANDS", .right = true},
+        {.title = "RESPONSES", .right = true},
+    };
+    _cleanup_table_ struct table *table = table_new(columns, ELEMENTSOF(columns));
+
+    if (!table)
+        return -ENOMEM;
+    for (uint16_t i = 0; i < session->ConnectionCount; i++) {
+        uint64_t id = session->ConnectionsList[i].UniqueConnectionId;
+        const struct iscsiwmi_connection_statistics *counters = statistics_find(statistics, id);
+
+        if (counters)
+            add_counters(table, id, counters);
+    }
+    return table_print(table);
+}

@@ -15,3 +15,10 @@ int show_maps(const struct session *session);
 
 /* One row for each session. */
 int show_policies(const struct host *host);
+
+/* What a session and its connections have negotiated. */
+int show_session_info(const struct iscsiwmi_session_static_info *session);
+
+/* What its connections count; those that are in the statistics. */
+int show_statistics(const struct iscsiwmi_session_static_info *session,
+                    const struct statistics *statistics);

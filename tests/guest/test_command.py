@@ -2,6 +2,8 @@
 """The command iscsi-wmi on the real service."""
 
 import json
+import select
+import signal
 import subprocess
 import unittest
 
@@ -50,8 +52,45 @@ class Command(unittest.TestCase):
                                                    "multipathd", "reason")],
                          [wmi.SUBSET, "session", "Applied", "Agrees", ""])
 
+    def test_sessions(self):
+        output = self.ok("sessions", "--statistics")
+        for word in (lab.TARGET, "full feature", "COMMANDS", *self.portals):
+            self.assertIn(word, output)
+        (session,) = json.loads(self.ok("sessions", "--statistics", "--json"))["sessions"]
+        self.assertEqual(session["session_id"], f"{wmi.session_id():016x}")
+        self.assertEqual({each["remote_address"] for each in session["connections"]},
+                         set(self.portals))
+        for each in session["connections"]:
+            self.assertGreater(each["statistics"]["commands_sent"], 0)
+
+    def test_policy_clear(self):
+        wmi.set_policy(wmi.SUBSET, self.portals[:2])
+        self.ok("policy", "clear", lab.TARGET)
+        (session,) = json.loads(self.ok("status", "--json"))["sessions"]
+        self.assertEqual([session["chosen_policy"], session["provenance"]], [0, "host"])
+
+    def test_ping(self):
+        self.assertEqual(self.ok("ping", self.portals[0], "--count", "2"),
+                         f"{self.portals[0]}: 2 of 2 answered\n")
+
+    def test_monitor(self):
+        with subprocess.Popen(["iscsi-wmi", "monitor", "--json"], stdout=subprocess.PIPE,
+                              text=True) as monitor:
+            self.addCleanup(monitor.kill)
+            for _ in range(60):  # until it listens
+                self.ok("guid", "new")
+                if select.select([monitor.stdout], [], [], 0.5)[0]:
+                    break
+            event = next(each for each in map(json.loads, monitor.stdout)
+                         if each["class"] == "MSiSCSI_HBAInformation")
+            self.assertEqual((event["event"], event["object"]), ("changed", "adapter"))
+            self.assertEqual(event["changes"].keys(), {"GenerationalGuid"})
+            monitor.send_signal(signal.SIGINT)
+            monitor.communicate(timeout=30)
+            self.assertEqual(monitor.returncode, 0)
+
     def test_json(self):
-        for words in (["status"], ["policy", "get"], ["guid", "get"]):
+        for words in (["status"], ["sessions"], ["policy", "get"], ["guid", "get"]):
             json.loads(self.ok("--json", *words))
 
     def test_a_refused_request(self):

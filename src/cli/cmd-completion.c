@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Completion: the scripts hand the words of the command line to "iscsi-wmi complete -- WORD...",
+ * which prints what the last one can become, one a line. So the tables of command.c alone say what
+ * there is.
+ */
+
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/names.h"
+#include "cli/text.h"
+
+/*
+ * bash breaks words at characters that names have, and wants what is behind them. So the line is
+ * split anew, and what the user has written up to the last of these is taken off again.
+ */
+static const char bash_script[] =
+    "# iscsi-wmi(1): completion for bash\n"
+    "_iscsi_wmi()\n"
+    "{\n"
+    "    local line=${COMP_LINE:0:COMP_POINT} word prefix\n"
+    "    local -a words\n"
+    "    read -ra words <<<\"$line\"\n"
+    "    [[ $line == *[[:space:]] ]] && words+=('')\n"
+    "    prefix=${words[-1]}\n"
+    "    prefix=${prefix%\"${prefix##*[:=@]}\"}\n"
+    "    COMPREPLY=()\n"
+    "    while IFS= read -r word; do\n"
+    "        COMPREPLY+=(\"${word#\"$prefix\"}\")\n"
+    "    done < <(\"${words[0]}\" complete -- \"${words[@]:1}\" 2>/dev/null)\n"
+    "    [[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null\n"
+    "    return 0\n"
+    "}\n"
+    "complete -F _iscsi_wmi iscsi-wmi\n";
+
+static const char zsh_script[] =
+    "#compdef iscsi-wmi\n"
+    "# iscsi-wmi(1): completion for zsh\n"
+    "_iscsi_wmi()\n"
+    "{\n"
+    "    local -a found\n"
+    "    found=(${(f)\"$(\"${words[1]}\" complete -- \"${(@)words[2,CURRENT]}\" 2>/dev/null)\"})\n"
+    "    if [[ ${found[1]-} == *= ]]; then\n"
+    "        compadd -S '' -a found\n"
+    "    else\n"
+    "        compadd -a found\n"
+    "    fi\n"
+    "}\n"
+    "compdef _iscsi_wmi iscsi-wmi\n";
+
+int run_completion(struct cli *cli)
+{
+    const char *shell = cli->args[0];
+
+    if (strcmp(shell, "bash") == 0)
+        fputs(bash_script, stdout);
+    else if (strcmp(shell, "zsh") == 0)
+        fputs(zsh_script, stdout);
+    else
+        return cli_usage("there is a script for bash and for zsh, not for '%s'", shell);
+    return EXIT_OK;
+}
+
+/* ---- what the user has written ---- */
+
+#define POSITIONALS_MAX (2 + WORDS_MAX)
+
+struct line {
+    const char *positionals[POSITIONALS_MAX]; /* before the last word, no options */
+    size_t n_positionals;
+    const char *current;  /* the last word, maybe empty */
+    enum word value_kind; /* current is the value of an option; else WORD_NONE */
+    bool other_host;      /* names are on another host, which a key is no reason to call */
+};
+
+/* "--adapter", "-H". NULL: none of ours. */
+static const struct option_info *find_option(const char *text)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        const struct option_info *info = &option_infos[i];
+
+        if (text[0] != '-')
+            continue;
+        if (text[1] == '-' ? strcmp(text + 2, info->name) == 0
+                           : text[1] && text[1] == info->letter && !text[2])
+            return info;
+    }
+    return NULL;
+}
+
+static void read_line(char **words, size_t n, struct line *line)
+{
+    *line = (struct line){.current = n > 0 ? words[n - 1] : ""};
+    for (size_t i = 0; i + 1 < n; i++) {
+        const struct option_info *info = find_option(words[i]);
+
+        if (strcmp(words[i], "-H") == 0 || strncmp(words[i], "--host", 6) == 0)
+            line->other_host = true;
+        if (info && info->value != WORD_NONE) {
+            if (i + 2 == n)
+                line->value_kind = info->value;
+            i++;
+        } else if (words[i][0] != '-' && line->n_positionals < POSITIONALS_MAX)
+            line->positionals[line->n_positionals++] = words[i];
+    }
+}
+
+/* ---- what it can become ---- */
+
+static void offer(const struct line *line, const char *text)
+{
+    if (strncmp(text, line->current, strlen(line->current)) == 0)
+        puts(text);
+}
+
+static const struct command *find_command(const struct line *line)
+{
+    for (const struct command *c = commands; c->name && line->n_positionals > 0; c++) {
+        if (strcmp(c->name, line->positionals[0]) != 0)
+            continue;
+        if (!c->sub || (line->n_positionals > 1 && strcmp(c->sub, line->positionals[1]) == 0))
+            return c;
+    }
+    return NULL;
+}
+
+/* First words, or the second ones of a group. */
+static void offer_commands(const struct line *line)
+{
+    const char *group = line->n_positionals == 1 ? line->positionals[0] : NULL;
+    const char *last = "";
+
+    for (const struct command *c = commands; c->name; c++) {
+        if (!c->synopsis)
+            continue;
+        if (line->n_positionals == 0 && strcmp(c->name, last) != 0)
+            offer(line, last = c->name);
+        else if (group && c->sub && strcmp(c->name, group) == 0)
+            offer(line, c->sub);
+    }
+}
+
+static void offer_options(const struct line *line, const struct command *command)
+{
+    for (size_t i = 0; i < N_OPTIONS; i++) {
+        char text[32];
+
+        if (!option_infos[i].everywhere && !(command && command->options & OPTION_BIT(i)))
+            continue;
+        snprintf(text, sizeof(text), "--%s", option_infos[i].name);
+        offer(line, text);
+    }
+}
+
+static void offer_policies(const struct line *line)
+{
+    const char *name;
+
+    for (uint32_t policy = 1; (name = iscsiwmi_lb_policy_name(policy)); policy++) {
+        char text[48];
+
+        for (size_t i = 0; i <= strlen(name) && i < sizeof(text); i++)
+            text[i] = name[i] == '_'                     ? '-'
+                      : name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a')
+                                                         : name[i];
+        offer(line, text);
+    }
+}
+
+/* The connections of the session that the line names, else those of all. */
+static void offer_connections(const struct line *line, const struct host *host, const char *suffix)
+{
+    const char *name = line->n_positionals > 2 ? line->positionals[2] : NULL;
+    const struct session *only = NULL;
+    char *message = NULL;
+
+    if (name)
+        (void)names_session(host, name, &only, &message);
+    free(message);
+    for (size_t i = 0; i < host->n_sessions; i++) {
+        const struct session *session = &host->sessions[i];
+
+        for (size_t k = 0; (!only || session == only) && k < session->connections.n; k++) {
+            _cleanup_free_ char *label = text_connection(session, &session->connections.items[k]);
+            _cleanup_free_ char *text = NULL;
+
+            if (!label || asprintf(&text, "%s%s", label, suffix) < 0)
+                text = NULL;
+            else
+                offer(line, text);
+        }
+    }
+}
+
+static void offer_names(struct cli *cli, const struct line *line, enum word kind)
+{
+    _cleanup_host_ struct host *host = NULL;
+
+    if (line->other_host || cli_fetch_host(cli, &host) != EXIT_OK)
+        return;
+    if (kind == WORD_CONNECTION || kind == WORD_WEIGHT)
+        offer_connections(line, host, kind == WORD_WEIGHT ? "=" : "");
+    for (size_t i = 0; kind == WORD_SESSION && i < host->n_sessions; i++)
+        offer(line, host->sessions[i].target);
+    for (size_t i = 0; kind == WORD_ADAPTER && i < host->n_adapters; i++)
+        offer(line, host->adapters[i].name);
+}
+
+static void offer_words(struct cli *cli, const struct line *line, enum word kind)
+{
+    switch (kind) {
+    case WORD_NONE:
+    case WORD_FREE:
+        break;
+    case WORD_POLICY:
+        offer_policies(line);
+        break;
+    case WORD_SHELL:
+        offer(line, "bash");
+        offer(line, "zsh");
+        break;
+    default:
+        offer_names(cli, line, kind);
+    }
+}
+
+int run_complete(struct cli *cli)
+{
+    const struct command *command;
+    struct line line;
+    size_t n;
+
+    read_line(cli->args, cli->n_args, &line);
+    command = find_command(&line);
+    if (line.value_kind != WORD_NONE) {
+        offer_words(cli, &line, line.value_kind);
+        return EXIT_OK;
+    }
+    if (line.current[0] == '-') {
+        offer_options(&line, command);
+        return EXIT_OK;
+    }
+    if (!command) {
+        offer_commands(&line);
+        return EXIT_OK;
+    }
+    n = line.n_positionals - (command->sub ? 2 : 1);
+    if (n < WORDS_MAX)
+        offer_words(cli, &line, command->words[n]);
+    return EXIT_OK;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "cli/command.h"
+
+#define JSON OPTION_BIT(OPTION_JSON)
+#define ADAPTER OPTION_BIT(OPTION_ADAPTER)
+#define PATHS (OPTION_BIT(OPTION_PRIMARY) | OPTION_BIT(OPTION_WEIGHT))
+#define STATISTICS OPTION_BIT(OPTION_STATISTICS)
+#define PING (OPTION_BIT(OPTION_COUNT) | OPTION_BIT(OPTION_SIZE) | OPTION_BIT(OPTION_TIMEOUT))
+
+const struct option_info option_infos[N_OPTIONS] = {
+    [OPTION_JSON] = {"json"},
+    [OPTION_ADAPTER] = {"adapter", .value = WORD_ADAPTER},
+    [OPTION_PRIMARY] = {"primary", .value = WORD_CONNECTION},
+    [OPTION_WEIGHT] = {"weight", .value = WORD_WEIGHT},
+    [OPTION_STATISTICS] = {"statistics"},
+    [OPTION_COUNT] = {"count", .value = WORD_FREE},
+    [OPTION_SIZE] = {"size", .value = WORD_FREE},
+    [OPTION_TIMEOUT] = {"timeout", .value = WORD_FREE},
+    [OPTION_HOST] = {"host", 'H', WORD_FREE, .everywhere = true},
+    [OPTION_HELP] = {"help", 'h', .everywhere = true},
+    [OPTION_VERSION] = {"version", .everywhere = true},
+};
+
+const struct command commands[] = {
+    {"status", NULL, 0, 0, JSON, "status", "adapters, sessions, connections and multipath maps",
+     run_status},
+    {"sessions", NULL, 0, 0, JSON | STATISTICS, "sessions [--statistics]",
+     "what sessions and connections have negotiated; what the kernel counts", run_sessions},
+    {"policy", "get", 0, 1, JSON, "policy get [SESSION]",
+     "load-balance policy of a session, or of all", run_policy_get, .words = {WORD_SESSION}},
+    {"policy", "set", 2, 2, PATHS,
+     "policy set SESSION POLICY [--primary CONN]... [--weight CONN=N]...",
+     "set it, on every multipath map of the session", run_policy_set,
+     .words = {WORD_SESSION, WORD_POLICY}},
+    {"policy", "clear", 1, 1, 0, "policy clear SESSION",
+     "give its maps back to the host's own configuration: policy 6", run_policy_clear,
+     .words = {WORD_SESSION}},
+    {"guid", "get", 0, 0, JSON | ADAPTER, "guid get [--adapter ADAPTER]",
+     "generational GUID of the adapter", run_guid_get},
+    {"guid", "set", 1, 1, ADAPTER, "guid set GUID [--adapter ADAPTER]",
+     "set it, and tag records and sessions with it", run_guid_set, .words = {WORD_FREE}},
+    {"guid", "new", 0, 0, ADAPTER, "guid new [--adapter ADAPTER]", "set a random one and print it",
+     run_guid_new},
+    {"ping", NULL, 1, 1, JSON | ADAPTER | PING,
+     "ping ADDRESS [--count N] [--size BYTES] [--timeout MILLISECONDS]",
+     "whether a portal answers the host; fails where nothing does", run_ping, .words = {WORD_FREE}},
+    {"monitor", NULL, 0, 0, JSON, "monitor", "what happens, one line each, until it is interrupted",
+     run_monitor},
+    {"explain", NULL, 1, 1, JSON, "explain CODE",
+     "what a status means: 0xEFFF0058, decimal or its symbol", run_explain, .words = {WORD_FREE}},
+    {"completion", NULL, 1, 1, 0, "completion bash|zsh", "a script for the shell", run_completion,
+     .words = {WORD_SHELL}},
+    {"complete", NULL, 0, SIZE_MAX, 0, NULL, NULL, run_complete},
+    {"help", NULL, 0, 0, 0, "help", "this text", run_help},
+    {0},
+};
+
+static const char help_end[] =
+    "\n"
+    "  -H, --host USER@HOST goes with all: another host's service, reached by ssh.\n"
+    "\n"
+    "Policies, by number or name:\n"
+    "  1 FAILOVER                 the primary; then the others, in the order of the options\n"
+    "  2 ROUND_ROBIN              all, or the primaries where some are named\n"
+    "  3 ROUND_ROBIN_WITH_SUBSET  the primaries; the others stand by\n"
+    "  4 DYN_LEAST_QUEUE_DEPTH    the path with the shortest queue\n"
+    "  5 WEIGHTED_PATHS           the paths with the lowest weight; 0 where none is given\n"
+    "  6 VENDOR_SPECIFIC          back to the host's own multipath configuration\n"
+    "\n"
+    "Names:\n"
+    "  ADAPTER  initiator name, or ID\n"
+    "  SESSION  target name, portal of one of its connections, or ID\n"
+    "  CONN     portal, as 10.0.0.1, 10.0.0.1:3260 or [fd00::1]:3260, with @IFACE behind it where\n"
+    "           several connections share it; or ID\n"
+    "  The first 4 or more hex digits of an ID do where no other ID has them.\n"
+    "\n"
+    "Exit status: 0 done, 1 failed (the status on standard error), 2 wrong usage.\n";
+
+int run_help(struct cli *cli)
+{
+    puts("iscsi-wmi: Windows' iSCSI management on Linux\n");
+    for (const struct command *c = commands; c->name; c++)
+        if (c->synopsis)
+            printf("  iscsi-wmi %s%s\n      %s\n", c->synopsis,
+                   c->options & JSON ? " [--json]" : "", c->help);
+    puts("  iscsi-wmi --version");
+    fputs(help_end, stdout);
+    return EXIT_OK;
+}
