@@ -156,7 +156,10 @@ struct iscsiwmi_event {
     const struct iscsiwmi_change *const *Changes; /* CHANGED */
 };
 
-/* The event is gone when the callback returns. Calls on the same client are allowed within it. */
+/*
+ * The event is gone when the callback returns. Within it, calls on the same client are allowed, but
+ * for iscsiwmi_client_dispatch() and iscsiwmi_client_free().
+ */
 typedef void iscsiwmi_event_fn(const struct iscsiwmi_event *event, void *userdata);
 
 /*

@@ -23,7 +23,8 @@
 struct iscsiwmi_client {
     sd_bus *bus; /* NULL: not connected */
     char *host;  /* NULL: this one */
-    char *error;
+    bool has_failed;
+    char *error; /* NULL where it has failed: out of memory */
     iscsiwmi_event_fn *on_event;
     void *userdata;
     sd_bus_slot *slots[4]; /* of what is watched */

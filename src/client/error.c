@@ -28,12 +28,15 @@ int fail_with(struct iscsiwmi_client *client, int r, const char *format, ...)
         line = NULL;
     free(client->error);
     client->error = make_printable(line);
+    client->has_failed = true;
     return r;
 }
 
 const char *iscsiwmi_client_error(const struct iscsiwmi_client *client)
 {
-    return client->error ? client->error : "";
+    if (!client->has_failed)
+        return "";
+    return client->error ? client->error : "out of memory";
 }
 
 int fail_memory(struct iscsiwmi_client *client)

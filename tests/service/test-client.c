@@ -396,6 +396,29 @@ static void test_changes(void **state)
     run_until(*state, line);
 }
 
+static void on_event_ask(const struct iscsiwmi_event *event, void *userdata)
+{
+    struct iscsiwmi_manager **manager = userdata;
+
+    if (event->Object == ISCSIWMI_OBJECT_SERVICE && !*manager)
+        assert_int_equal(iscsiwmi_get_manager(client, manager), 0);
+}
+
+static void test_call_within_an_event(void **state)
+{
+    _cleanup_result_ struct iscsiwmi_manager *manager = NULL;
+
+    WELL(iscsiwmi_client_watch(client, on_event_ask, &manager));
+    WELL(iscsiwmi_set_path_weight_order(client, "lowest-first"));
+    for (int i = 0; i < 1000 && !manager; i++) {
+        WELL(iscsiwmi_client_dispatch(client));
+        (void)poll(NULL, 0, 10);
+    }
+    assert_non_null(manager);
+    assert_string_equal(manager->PathWeightOrder, "lowest-first");
+    WELL(iscsiwmi_client_watch(client, on_event, seen));
+}
+
 /* Policy 6 takes the session's object away. */
 static void test_removed(void **state)
 {
@@ -453,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_remote_host),
         cmocka_unit_test(test_remote_host_fails),
         cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_call_within_an_event),
         cmocka_unit_test(test_removed),
         cmocka_unit_test(test_service_stops_and_starts),
         cmocka_unit_test(test_watch_ends),
