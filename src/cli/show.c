@@ -298,32 +298,26 @@ static char *end_text(const struct iscsiwmi_ip_address *address, uint32_t port)
     return *address->TextAddress ? text_portal(address->TextAddress, (uint16_t)port) : strdup("-");
 }
 
-static int show_transfer(const struct iscsiwmi_session_static_info *session)
+static void show_transfer(const struct iscsiwmi_session_static_info *session)
 {
-    _cleanup_free_ char *line = NULL;
-    char first[SIZE_TEXT_SIZE], most[SIZE_TEXT_SIZE];
+    char line[80], first[SIZE_TEXT_SIZE], most[SIZE_TEXT_SIZE];
 
+    snprintf(line, sizeof(line), "InitialR2T %s, ImmediateData %s, ErrorRecoveryLevel %u",
+             yes(session->InitialR2t), yes(session->ImmediateData), session->ErrorRecoveryLevel);
+    output_field("Transfer", TONE_PLAIN, line);
     text_size(session->FirstBurstLength, first);
     text_size(session->MaxBurstLength, most);
-    if (asprintf(&line,
-                 "InitialR2T %s, ImmediateData %s, bursts %s first, %s at most, %" PRIu32
-                 " R2T at a time, ErrorRecoveryLevel %u",
-                 yes(session->InitialR2t), yes(session->ImmediateData), first, most,
-                 session->MaxOutstandingR2t, session->ErrorRecoveryLevel) < 0) {
-        line = NULL;
-        return -ENOMEM;
-    }
-    output_field("Transfer", TONE_PLAIN, line);
-    return 0;
+    snprintf(line, sizeof(line), "%s first, %s at most, %" PRIu32 " R2T at a time", first, most,
+             session->MaxOutstandingR2t);
+    output_field("Bursts", TONE_PLAIN, line);
 }
 
 static void add_link(struct table *table, const struct iscsiwmi_connection_static_info *connection)
 {
-    char speed[32] = "-", mtu[16] = "-";
+    char speed[24] = "-", mtu[16] = "-";
 
     if (connection->EstimatedThroughput > 0)
-        snprintf(speed, sizeof(speed), "%" PRIu64 " Mbit/s",
-                 connection->EstimatedThroughput / 125000);
+        snprintf(speed, sizeof(speed), "%" PRIu64, connection->EstimatedThroughput / 125000);
     if (connection->MaxDatagramSize > 0)
         snprintf(mtu, sizeof(mtu), "%" PRIu32, connection->MaxDatagramSize);
     table_add(table, TONE_PLAIN, speed);
@@ -357,7 +351,7 @@ static int show_static_infos(const struct iscsiwmi_session_static_info *session)
         {.title = "STATE", .rank = 3},
         {.title = "AUTH", .rank = 3},
         {.title = "DIGESTS"},
-        {.title = "SPEED", .right = true, .rank = 3},
+        {.title = "MBIT/S", .right = true},
         {.title = "MTU", .right = true},
     };
     _cleanup_table_ struct table *table = table_new(columns, ELEMENTSOF(columns));
@@ -373,7 +367,6 @@ int show_session_info(const struct iscsiwmi_session_static_info *session)
 {
     char id[ID_TEXT_SIZE], numbers[48];
     const uint8_t *isid = session->ISID;
-    int r;
 
     text_id(session->UniqueSessionId, id);
     snprintf(numbers, sizeof(numbers), "%02x%02x%02x%02x%02x%02x, TSID %u", isid[0], isid[1],
@@ -383,9 +376,7 @@ int show_session_info(const struct iscsiwmi_session_static_info *session)
     output_field("From", TONE_PLAIN, session->InitiatoriSCSIName);
     output_field("Type", TONE_PLAIN, type_word(session->Type));
     output_field("ISID", TONE_PLAIN, numbers);
-    r = show_transfer(session);
-    if (r < 0)
-        return r;
+    show_transfer(session);
     putchar('\n');
     return show_static_infos(session);
 }
