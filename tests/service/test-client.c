@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <iscsi-wmi/iscsi-wmi.h>
 
@@ -282,6 +284,43 @@ static void test_ping(void **state)
     assert_int_equal(responses, 2);
 }
 
+#define NOBODY 65534
+
+/* What somebody else than root gets: in a process of its own, whose exit status says it. */
+static int check_as_nobody(void)
+{
+    static const uint8_t guid[16];
+    struct iscsiwmi_client *own = NULL;
+    struct iscsiwmi_manager *manager;
+    uint32_t status;
+
+    if (setresuid(NOBODY, NOBODY, NOBODY) < 0 || iscsiwmi_client_new(&own) < 0 ||
+        iscsiwmi_client_connect(own, NULL) < 0)
+        return 10;
+    if (iscsiwmi_get_manager(own, &manager) < 0)
+        return 11;
+    if (iscsiwmi_set_generational_guid(own, own_adapter(), guid, &status) != -EACCES ||
+        !strstr(iscsiwmi_client_error(own), "only root"))
+        return 12;
+    if (iscsiwmi_set_path_weight_order(own, "lowest-first") != -EACCES)
+        return 13;
+    return 0;
+}
+
+static void test_not_permitted(void **state)
+{
+    int status;
+
+    if (geteuid() != 0)
+        skip();
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(check_as_nobody());
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 /* ---- another host: ssh is a script that reaches this one ---- */
 
 static void write_ssh(const struct harness *harness, char *directory, size_t size)
@@ -473,6 +512,7 @@ int main(void)
         cmocka_unit_test(test_set_load_balance_policy),
         cmocka_unit_test(test_guid),
         cmocka_unit_test(test_ping),
+        cmocka_unit_test(test_not_permitted),
         cmocka_unit_test(test_remote_host),
         cmocka_unit_test(test_remote_host_fails),
         cmocka_unit_test(test_changes),
