@@ -140,5 +140,5 @@ class HoldsTest(unittest.TestCase):
         lab.wait_until_whole(paths(len(ADDRESSES) + with_new, policies))
         self.assert_means(policies, with_new=with_new)
         wmi.wait_for_agreement(*(HOLDS[policy].target for policy in policies))
-        self.assertEqual(wmi.noise(), {})
+        wmi.wait_until_quiet()
         self.assertEqual(self.wrong(policies, with_new), {})

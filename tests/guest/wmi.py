@@ -245,6 +245,21 @@ def noise(seconds=1):
     return {name: (before[name], after[name]) for name in before if before[name] != after[name]}
 
 
+def wait_until_quiet(seconds=15):
+    """Wait until nothing stirs: what multipathd has been told, it may still be loading."""
+    found = {}
+
+    def quiet():
+        nonlocal found
+        found = noise()
+        return not found
+
+    try:
+        lab.wait_for(quiet, seconds, "quiet")
+    except TimeoutError as error:
+        raise AssertionError(f"{error}: {found}") from None
+
+
 def tables():
     """{map: features, handler and groups}, to see whether a map was reloaded."""
     return {each.name: (each.features, each.handler, each.groups) for each in lab.maps().values()}

@@ -116,7 +116,7 @@ class Storm(holds.HoldsTest):
             except TimeoutError:
                 self.fail(f"seed {self.seed}: {self.wrong_maps(possible)} instead of {possible}")
             wmi.wait_for_agreement(*(hold.target for hold in HOLDS.values()))
-            self.assertEqual(wmi.noise(), {})
+            wmi.wait_until_quiet()
             self.assertEqual(wmi.suspended(), [])
             self.assertTrue(load.running(), "I/O ended with an error")
         self.assertEqual(load.error, "")

@@ -90,7 +90,7 @@ class File(AgreementTest):
         since, stat = time.time(), wmi.MULTIPATHD_FILE.stat()
         wmi.restart()
         wmi.wait_for_agreement()
-        self.assertEqual(wmi.noise(), {})
+        wmi.wait_until_quiet()
         again = wmi.MULTIPATHD_FILE.stat()
         self.assertEqual((again.st_ino, again.st_mtime_ns), (stat.st_ino, stat.st_mtime_ns))
         self.assertEqual(lab.reconfigures(since), [])
@@ -208,7 +208,7 @@ class ByHand(AgreementTest):
         lab.load_groups(name, [[a], [c], [b, d]], "round-robin")
         lab.wait_for(lambda: wmi.shapes() == wanted, 5, "the policy's table")
         wmi.wait_for_agreement()
-        self.assertEqual(wmi.noise(), {})
+        wmi.wait_until_quiet()
         # It is counted, and said: once for the one map that differed. (A change that was asked for
         # has a line with a status.)
         self.assertEqual(wmi.session("Reapplications"), before + 1)
