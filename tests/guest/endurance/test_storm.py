@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A minute of everything at once, on five sessions under load; then each policy has to hold."""
 
+import collections
 import concurrent.futures
 import random
 import time
@@ -121,7 +122,8 @@ class Storm(holds.HoldsTest):
             self.assertTrue(load.running(), "I/O ended with an error")
         self.assertEqual(load.error, "")
         statuses = [request.status for request in requests]
-        print(f"storm: {len(statuses)} requests, {statuses.count(wmi.SUCCESS)} succeeded",
-              flush=True)
+        answers = ", ".join(f"{count} {status:#010x}"
+                            for status, count in collections.Counter(statuses).most_common())
+        print(f"storm: {len(statuses)} requests, their answers: {answers}", flush=True)
         self.assertEqual({f"{status:#010x}" for status in set(statuses) - EXPECTED}, set())
         self.assertIn(wmi.SUCCESS, statuses)
