@@ -7,7 +7,6 @@
 #include "iscsi/config.h"
 
 #define CONFIG_FILE "/etc/iscsi/iscsid.conf"
-#define LINE_SIZE 2048U /* open-iscsi's: what is longer counts as several lines */
 
 /* open-iscsi's own values and RFC 7143's bounds. */
 #define DEFAULT_FIRST_BURST 262144U
@@ -16,8 +15,7 @@
 #define LENGTH_MIN 512U
 #define LENGTH_MAX 16777215U
 
-/* Splits "key = value" in place, as open-iscsi does: the '=' must have a blank before it. */
-static bool split(char *line, char **ret_key, char **ret_value)
+bool config_line_split(char *line, char **ret_key, char **ret_value)
 {
     size_t length = strlen(line);
     if (length == 0 || line[length - 1] != '\n')
@@ -82,7 +80,7 @@ static uint32_t usable_length(uint32_t length, uint32_t otherwise)
 
 void session_defaults_parse(FILE *file, struct session_defaults *ret)
 {
-    char line[LINE_SIZE], *key, *value;
+    char line[CONFIG_LINE_SIZE], *key, *value;
     struct session_defaults found = {
         .immediate_data = true,
         .max_recv_segment = DEFAULT_MAX_RECV_SEGMENT,
@@ -92,7 +90,7 @@ void session_defaults_parse(FILE *file, struct session_defaults *ret)
     };
 
     while (file && fgets(line, sizeof(line), file))
-        if (split(line, &key, &value))
+        if (config_line_split(line, &key, &value))
             take(key, value, &found);
 
     found.max_recv_segment = usable_length(found.max_recv_segment, DEFAULT_MAX_RECV_SEGMENT);

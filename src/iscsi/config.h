@@ -10,6 +10,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define CONFIG_LINE_SIZE 2048U /* open-iscsi's: what is longer counts as several lines */
+
+/*
+ * Splits a line "key = value\n" in place, of this file or of a record, as open-iscsi does: the '='
+ * must have a blank before it. False where open-iscsi would pass over the line.
+ */
+bool config_line_split(char *line, char **ret_key, char **ret_value);
+
 struct session_defaults {
     bool initial_r2t;
     bool immediate_data;
