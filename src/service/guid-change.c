@@ -170,7 +170,8 @@ static void save(struct guid_change *change, const struct iscsi_records *records
         finish(change, ISDSC_OUT_OF_RESOURCES);
         return;
     }
-    int r = store_put_guid(change->host->store, adapter->initiator, change->guid, list, n);
+    int r = store_put_guid(change->host->store, adapter->initiator, change->guid, list, n,
+                           NULL);
     if (r < 0) {
         log_error("The generational GUID cannot be saved: %s.", strerror(-r));
         finish(change, ISDSC_COULD_NOT_SAVE_PERSISTENT_LOGIN_DATA);

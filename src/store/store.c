@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "basic/macros.h"
 #include "store/store.h"
 
 #define APPLICATION_ID 0x69576d69 /* "iWmi" */
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 
 struct store {
     sqlite3 *db;
@@ -48,6 +49,18 @@ static const char schema[] =
     " port INTEGER NOT NULL, iface TEXT NOT NULL,"
     " guid BLOB NOT NULL CHECK (length(guid) = 16),"
     " PRIMARY KEY (initiator, target, address, port, iface)) WITHOUT ROWID;";
+
+/*
+ * What version 2 has beyond version 1, whose state becomes one of version 2 by it: digests of the
+ * records as they were when a GUID was set, and the key that they were made with. A GUID of version
+ * 1 has none.
+ */
+static const char schema_2[] =
+    "ALTER TABLE guid ADD COLUMN has_digests INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE digest ("
+    " initiator TEXT NOT NULL, path TEXT NOT NULL, kind INTEGER NOT NULL, fields BLOB NOT NULL,"
+    " PRIMARY KEY (initiator, path)) WITHOUT ROWID;"
+    "CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
 
 static int errno_of_sqlite(int rc)
 {
@@ -86,7 +99,7 @@ static int prepare(struct store *store, const char *sql, sqlite3_stmt **ret)
     return errno_of_sqlite(sqlite3_prepare_v2(store->db, sql, -1, ret, NULL));
 }
 
-/* Binds arguments by a letter each: s text, i int64 and g a GUID. */
+/* Binds arguments by a letter each: s text, i int64, g a GUID, b bytes and their number (size_t). */
 static int bind(sqlite3_stmt *statement, const char *types, ...)
 {
     va_list ap;
@@ -98,7 +111,10 @@ static int bind(sqlite3_stmt *statement, const char *types, ...)
             rc = sqlite3_bind_text(statement, i + 1, va_arg(ap, const char *), -1, SQLITE_TRANSIENT);
         else if (types[i] == 'i')
             rc = sqlite3_bind_int64(statement, i + 1, va_arg(ap, int64_t));
-        else
+        else if (types[i] == 'b') {
+            const void *bytes = va_arg(ap, const void *);
+            rc = sqlite3_bind_blob64(statement, i + 1, bytes, va_arg(ap, size_t), SQLITE_TRANSIENT);
+        } else
             rc = sqlite3_bind_blob(statement, i + 1, va_arg(ap, const uint8_t *), GUID_SIZE,
                                    SQLITE_TRANSIENT);
     }
@@ -200,14 +216,18 @@ static int inspect(struct store *store, int64_t *ret_version)
     return check_integrity(store);
 }
 
-static int create_schema(struct store *store)
+/* Makes of what a file has, nothing or version 1, the present schema. */
+static int upgrade(struct store *store, int64_t version)
 {
     char numbers[96];
 
     int r = execute(store, "BEGIN IMMEDIATE");
     if (r < 0)
         return r;
-    r = execute(store, schema);
+    if (version < 1)
+        r = execute(store, schema);
+    if (r >= 0)
+        r = execute(store, schema_2);
     snprintf(numbers, sizeof(numbers), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
              APPLICATION_ID, SCHEMA_VERSION);
     if (r >= 0)
@@ -249,8 +269,10 @@ int store_open(const char *path, struct store **ret, char **ret_message)
     int r = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &store);
     if (r >= 0)
         r = read_number(store, "PRAGMA page_count", &n_pages);
-    if (r >= 0)
-        r = n_pages == 0 && is_empty(path) ? create_schema(store) : inspect(store, &version);
+    if (r >= 0 && (n_pages > 0 || !is_empty(path)))
+        r = inspect(store, &version);
+    if (r >= 0 && version < SCHEMA_VERSION)
+        r = upgrade(store, version);
     if (r >= 0)
         r = execute(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;");
     if (r < 0)
@@ -470,39 +492,162 @@ int store_get_guid(struct store *store, const char *initiator, uint8_t ret_guid[
     return r < 0 ? r : read_guid(statement, ret_guid);
 }
 
-static int replace_guid(struct store *store, const char *initiator, const uint8_t guid[GUID_SIZE])
+static int delete_of(struct store *store, const char *sql, const char *initiator)
 {
-    _cleanup_(sqlite3_finalizep) sqlite3_stmt *put = NULL, *delete = NULL;
-    int r = prepare(store, "INSERT OR REPLACE INTO guid VALUES (?1, ?2)", &put);
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, sql, &statement);
     if (r >= 0)
-        r = bind(put, "sg", initiator, guid);
+        r = bind(statement, "s", initiator);
+    return r < 0 ? r : run(statement);
+}
+
+static int replace_guid(struct store *store, const char *initiator, const uint8_t guid[GUID_SIZE],
+                        bool has_digests)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *put = NULL;
+    int r = prepare(store,
+                    "INSERT OR REPLACE INTO guid (initiator, guid, has_digests)"
+                    " VALUES (?1, ?2, ?3)",
+                    &put);
+    if (r >= 0)
+        r = bind(put, "sgi", initiator, guid, (int64_t)has_digests);
     if (r >= 0)
         r = run(put);
     if (r >= 0)
-        r = prepare(store, "DELETE FROM tag WHERE initiator = ?1", &delete);
+        r = delete_of(store, "DELETE FROM tag WHERE initiator = ?1", initiator);
     if (r >= 0)
-        r = bind(delete, "s", initiator);
-    return r < 0 ? r : run(delete);
+        r = delete_of(store, "DELETE FROM digest WHERE initiator = ?1", initiator);
+    return r;
 }
 
-int store_put_guid(struct store *store, const char *initiator, const uint8_t guid[GUID_SIZE],
-                   const struct store_record *records, size_t n_records)
+static int insert_tags(struct store *store, const char *initiator, const uint8_t guid[GUID_SIZE],
+                       const struct store_record *records, size_t n)
 {
     _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
-    int r = execute(store, "BEGIN IMMEDIATE");
-    if (r < 0)
-        return r;
-    r = replace_guid(store, initiator, guid);
-    if (r >= 0)
-        r = prepare(store, "INSERT OR REPLACE INTO tag VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    int r = prepare(store, "INSERT OR REPLACE INTO tag VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                     &statement);
-    for (size_t i = 0; i < n_records && r >= 0; i++) {
+
+    for (size_t i = 0; i < n && r >= 0; i++) {
         r = bind(statement, "sssisg", initiator, records[i].target, records[i].address,
                  (int64_t)records[i].port, records[i].iface, guid);
         if (r >= 0)
             r = run(statement);
     }
+    return r;
+}
+
+static int insert_digests(struct store *store, const char *initiator,
+                          const struct store_digests *digests)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "INSERT INTO digest (initiator, path, kind, fields) VALUES (?1, ?2, ?3, ?4)",
+                    &statement);
+
+    for (size_t i = 0; i < digests->n && r >= 0; i++) {
+        const struct store_digest *digest = &digests->items[i];
+        r = bind(statement, "ssib", initiator, digest->path, (int64_t)digest->kind, digest->fields,
+                 digest->size);
+        if (r >= 0)
+            r = run(statement);
+    }
+    return r;
+}
+
+int store_put_guid(struct store *store, const char *initiator, const uint8_t guid[GUID_SIZE],
+                   const struct store_record *records, size_t n_records,
+                   const struct store_digests *digests)
+{
+    int r = execute(store, "BEGIN IMMEDIATE");
+    if (r < 0)
+        return r;
+    r = replace_guid(store, initiator, guid, digests);
+    if (r >= 0)
+        r = insert_tags(store, initiator, guid, records, n_records);
+    if (r >= 0 && digests)
+        r = insert_digests(store, initiator, digests);
     return finish(store, r);
+}
+
+/* Whether digests were kept for the adapter's GUID, or a negative errno. */
+static int has_digests(struct store *store, const char *initiator)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "SELECT has_digests FROM guid WHERE initiator = ?1", &statement);
+    if (r >= 0)
+        r = bind(statement, "s", initiator);
+    if (r < 0)
+        return r;
+    int rc = sqlite3_step(statement);
+    return rc == SQLITE_ROW ? sqlite3_column_int(statement, 0) != 0 : errno_of_sqlite(rc);
+}
+
+int store_load_digests(struct store *store, const char *initiator, store_digest_func_t func,
+                       void *userdata)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = has_digests(store, initiator), rc;
+    if (r <= 0)
+        return r < 0 ? r : -ENODATA;
+    r = prepare(store, "SELECT path, kind, fields FROM digest WHERE initiator = ?1 ORDER BY path",
+                &statement);
+    if (r >= 0)
+        r = bind(statement, "s", initiator);
+    if (r < 0)
+        return r;
+
+    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        const struct store_digest digest = {
+            .path = (const char *)sqlite3_column_text(statement, 0),
+            .kind = sqlite3_column_int(statement, 1),
+            .fields = sqlite3_column_blob(statement, 2),
+            .size = (size_t)sqlite3_column_bytes(statement, 2),
+        };
+        r = digest.path ? func(&digest, userdata) : -ENOMEM;
+        if (r < 0)
+            return r;
+    }
+    return errno_of_sqlite(rc);
+}
+
+#define KEY_NAME "digest-key"
+
+static int read_key(struct store *store, void *ret, size_t size)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "SELECT value FROM secret WHERE name = '" KEY_NAME "'", &statement);
+    if (r < 0)
+        return r;
+    int rc = sqlite3_step(statement);
+    if (rc != SQLITE_ROW)
+        return rc == SQLITE_DONE ? -ENODATA : errno_of_sqlite(rc);
+    const void *blob = sqlite3_column_blob(statement, 0);
+    if (!blob || sqlite3_column_bytes(statement, 0) != (int)size)
+        return -EUCLEAN;
+    memcpy(ret, blob, size);
+    return 0;
+}
+
+int store_get_key(struct store *store, void *ret, size_t size)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    _cleanup_free_ void *key = NULL;
+    int r = read_key(store, ret, size);
+    if (r != -ENODATA)
+        return r;
+
+    key = malloc(size);
+    if (!key)
+        return -ENOMEM;
+    if (getrandom(key, size, 0) != (ssize_t)size)
+        return -EIO;
+    r = prepare(store, "INSERT INTO secret (name, value) VALUES ('" KEY_NAME "', ?1)", &statement);
+    if (r >= 0)
+        r = bind(statement, "b", key, size);
+    if (r >= 0)
+        r = run(statement);
+    if (r >= 0)
+        memcpy(ret, key, size);
+    return r;
 }
 
 int store_get_tag(struct store *store, const char *initiator, const struct store_record *record,

@@ -32,9 +32,9 @@ struct store_path {
 struct store_policy {
     char *initiator;
     char *target;
-    enum lb_policy policy; /* 1 to 5 */
-    bool highest_first;    /* the weight order in force when it was chosen */
-    uint64_t serial;       /* grows with each choice on this host */
+    enum lb_policy policy;    /* 1 to 5 */
+    bool highest_first;       /* the weight order in force when it was chosen */
+    uint64_t serial;          /* grows with each choice on this host */
     struct store_path *paths; /* in the order of the request */
     size_t n_paths;
 };
@@ -47,8 +47,22 @@ struct store_record {
     const char *iface;
 };
 
+/* The digests of one of open-iscsi's records. What is in `fields` is for others to know. */
+struct store_digest {
+    int kind;
+    const char *path;
+    const void *fields;
+    size_t size;
+};
+
+struct store_digests {
+    const struct store_digest *items; /* each path once */
+    size_t n;
+};
+
 /*
- * Opens the file, creating it where there is none. A file that is no store of ours, is corrupt, or
+ * Opens the file, creating it where there is none, and giving one of an earlier
+ * schema what it lacks. A file that is no store of ours, is corrupt, or
  * has a newer schema is left untouched: -EUCLEAN or -EPROTONOSUPPORT, with *ret_message (to be
  * freed) saying so and what to do, as every failure does.
  */
@@ -64,9 +78,22 @@ void store_policy_free(struct store_policy *policy);
 
 /* The adapter's GUID; -ENODATA where none was ever set. */
 int store_get_guid(struct store *store, const char *initiator, uint8_t ret_guid[GUID_SIZE]);
-/* Sets the adapter's GUID and tags these node records of it, and no others, with it. */
+/*
+ * Sets the adapter's GUID and tags these node records of it, and no others, with it. The digests
+ * are those of the adapter's records; NULL: none are kept.
+ */
 int store_put_guid(struct store *store, const char *initiator, const uint8_t guid[GUID_SIZE],
-                   const struct store_record *records, size_t n_records);
+                   const struct store_record *records, size_t n_records,
+                   const struct store_digests *digests);
+/*
+ * Gives the adapter's digests to a function, in ascending order of paths; a negative errno of it
+ * ends that and comes out. -ENODATA: none are kept.
+ */
+typedef int (*store_digest_func_t)(const struct store_digest *digest, void *userdata);
+int store_load_digests(struct store *store, const char *initiator, store_digest_func_t func,
+                       void *userdata);
+/* The key for digests, `size` random bytes: made and saved when it is asked for first. */
+int store_get_key(struct store *store, void *ret, size_t size);
 /* The tag of one node record; -ENODATA where it has none. */
 int store_get_tag(struct store *store, const char *initiator, const struct store_record *record,
                   uint8_t ret_guid[GUID_SIZE]);

@@ -74,15 +74,15 @@ static void test_newer_schema(void **state)
     struct harness *harness = *state;
 
     make_store(harness);
-    run_sql(harness->state_file, "PRAGMA user_version = 2");
-    assert_refused(harness, "schema version 2, this program knows up to 1");
+    run_sql(harness->state_file, "PRAGMA user_version = 3");
+    assert_refused(harness, "schema version 3, this program knows up to 2");
 
     /* The newer program's tables are no fault. */
     run_sql(harness->state_file, "CREATE TABLE more (x); INSERT INTO more VALUES (1);"
                                  "PRAGMA user_version = 70000");
     assert_refused(harness, "schema version 70000");
 
-    run_sql(harness->state_file, "PRAGMA user_version = 1");
+    run_sql(harness->state_file, "PRAGMA user_version = 2");
     harness_start(harness);
     assert_order(harness, "highest-first");
     harness_stop(harness);

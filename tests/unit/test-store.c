@@ -422,7 +422,7 @@ static void test_guid_and_tags(void **state)
 {
     struct store *store = open_store();
 
-    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 3), 0);
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 3, NULL), 0);
     assert_guid(store, INITIATOR, guid_a);
     assert_tags(store, guid_a, 0x07);
     store_close(store);
@@ -431,10 +431,10 @@ static void test_guid_and_tags(void **state)
     assert_tags(store, guid_a, 0x07);
 
     /* Another GUID: its records and no others, those of old have no tag. */
-    assert_int_equal(store_put_guid(store, INITIATOR, guid_b, records + 2, 3), 0);
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_b, records + 2, 3, NULL), 0);
     assert_guid(store, INITIATOR, guid_b);
     assert_tags(store, guid_b, 0x1c);
-    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, NULL, 0), 0);
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, NULL, 0, NULL), 0);
     assert_guid(store, INITIATOR, guid_a);
     assert_tags(store, guid_a, 0);
     store_close(store);
@@ -445,9 +445,9 @@ static void test_adapters_are_apart(void **state)
     _cleanup_(store_closep) struct store *store = open_store();
     uint8_t guid[GUID_SIZE];
 
-    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 5), 0);
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 5, NULL), 0);
     assert_int_equal(store_get_guid(store, "", guid), -ENODATA);
-    assert_int_equal(store_put_guid(store, "", guid_b, records, 5), 0);
+    assert_int_equal(store_put_guid(store, "", guid_b, records, 5, NULL), 0);
     assert_guid(store, INITIATOR, guid_a);
     assert_guid(store, "", guid_b);
     assert_tags(store, guid_a, 0x1f);
@@ -461,8 +461,90 @@ static void test_record_twice(void **state)
     _cleanup_(store_closep) struct store *store = open_store();
     const struct store_record twice[] = {records[0], records[1], records[0]};
 
-    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, twice, 3), 0);
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, twice, 3, NULL), 0);
     assert_tags(store, guid_a, 0x03);
+}
+
+static const struct store_digest some_digests[] = {
+    {0, "/nodes/a", "abc", 3},
+    {1, "/ifaces/b", "\0x\0", 3},
+    {2, "/send_targets/c", "z", 1},
+};
+static const struct store_digests digests_a = {some_digests, 2}, digests_b = {some_digests + 1, 2};
+static const struct store_digests digests_none = {0};
+
+static int print_digest(const struct store_digest *digest, void *userdata)
+{
+    fprintf(userdata, "digest %s %d", digest->path, digest->kind);
+    for (size_t i = 0; i < digest->size; i++)
+        fprintf(userdata, " %02x", ((const uint8_t *)digest->fields)[i]);
+    fputc('\n', userdata);
+    return 0;
+}
+
+static void assert_digests(struct store *store, const char *initiator, const char *wanted)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    assert_int_equal(store_load_digests(store, initiator, print_digest, out),
+                     wanted ? 0 : -ENODATA);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, wanted ?: "");
+    free(text);
+}
+
+static int refuse_digest(const struct store_digest *digest, void *userdata)
+{
+    return -EUCLEAN;
+}
+
+static void test_digests(void **state)
+{
+    struct store *store = open_store();
+
+    assert_digests(store, INITIATOR, NULL);
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, NULL, 0, NULL), 0);
+    assert_digests(store, INITIATOR, NULL);
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, NULL, 0, &digests_none), 0);
+    assert_digests(store, INITIATOR, "");
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, NULL, 0, &digests_a), 0);
+    assert_int_equal(store_put_guid(store, "", guid_a, NULL, 0, &digests_b), 0);
+    for (int round = 0; round < 2; round++) {
+        assert_digests(store, INITIATOR,
+                       "digest /ifaces/b 1 00 78 00\ndigest /nodes/a 0 61 62 63\n");
+        assert_digests(store, "", "digest /ifaces/b 1 00 78 00\ndigest /send_targets/c 2 7a\n");
+        store_close(store);
+        store = open_store();
+    }
+    assert_int_equal(store_load_digests(store, "", refuse_digest, NULL), -EUCLEAN);
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_b, NULL, 0, NULL), 0);
+    assert_digests(store, INITIATOR, NULL);
+    store_close(store);
+}
+
+static void test_key(void **state)
+{
+    static const uint8_t zeros[32];
+    struct store *store = open_store();
+    uint8_t first[32] = {0}, again[32] = {0};
+
+    assert_int_equal(store_get_key(store, first, sizeof(first)), 0);
+    assert_memory_not_equal(first, zeros, sizeof(first));
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(store_get_key(store, again, sizeof(again)), 0);
+        assert_memory_equal(again, first, sizeof(first));
+        store_close(store);
+        store = open_store();
+    }
+    store_close(store);
+    unlink(path);
+    store = open_store();
+    assert_int_equal(store_get_key(store, again, sizeof(again)), 0);
+    assert_memory_not_equal(again, first, sizeof(first));
+    store_close(store);
 }
 
 static void print_guid(FILE *out, const uint8_t guid[GUID_SIZE])
@@ -509,6 +591,7 @@ static char *content(struct store *store)
             fprintf(out, "tag %zu", i);
             print_guid(out, guid);
         }
+    (void)store_load_digests(store, INITIATOR, print_digest, out);
     if (store_get_setting(store, "order", &value) == 0)
         fprintf(out, "order %s\n", value);
     free(value);
@@ -520,7 +603,7 @@ static void put_content(struct store *store)
 {
     put_policy(store, "a", 1, 4);
     put_policy(store, "b", 2, 4);
-    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2), 0);
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, &digests_a), 0);
     assert_int_equal(store_put_setting(store, "order", "old"), 0);
 }
 
@@ -537,7 +620,7 @@ static int change_remove(struct store *store)
 
 static int change_guid(struct store *store)
 {
-    return store_put_guid(store, INITIATOR, guid_b, records + 1, 4);
+    return store_put_guid(store, INITIATOR, guid_b, records + 1, 4, &digests_b);
 }
 
 static int change_setting(struct store *store)
@@ -783,9 +866,67 @@ static void test_newer(void **state)
 
     store_close(open_store());
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 2", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
-    assert_open_fails(-EPROTONOSUPPORT, "schema version 2");
+    assert_open_fails(-EPROTONOSUPPORT, "schema version 3");
+}
+
+/* Makes of a store what version 1 had of it. */
+static void make_version_1(void)
+{
+    sqlite3 *db = NULL;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "DROP TABLE digest; DROP TABLE secret;"
+                                  "ALTER TABLE guid DROP COLUMN has_digests;"
+                                  "PRAGMA user_version = 1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void test_version_1(void **state)
+{
+    struct store *store = open_store();
+
+    put_content(store);
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, NULL), 0);
+    char *before = content(store);
+    store_close(store);
+    make_version_1();
+    store = open_store();
+    assert_content(store, before);
+    assert_digests(store, INITIATOR, NULL);
+    assert_int_equal(store_put_guid(store, INITIATOR, guid_b, records, 2, &digests_a), 0);
+    assert_digests(store, INITIATOR, "digest /ifaces/b 1 00 78 00\ndigest /nodes/a 0 61 62 63\n");
+    store_close(store);
+    free(before);
+}
+
+/* Whatever step of the upgrade fails, the next start does it again. */
+static void test_version_1_with_faults(void **state)
+{
+    for (long at = 0, n_failed = 1; n_failed > 0; at++) {
+        setup(NULL);
+        struct store *store = open_store();
+        put_content(store);
+        assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, NULL), 0);
+        char *before = content(store), *message = NULL;
+        store_close(store);
+        make_version_1();
+
+        set_fault(at, SQLITE_FULL);
+        n_failed = store_open(path, &store, &message) < 0;
+        clear_fault();
+        free(message);
+        if (n_failed)
+            store = open_store();
+        assert_content(store, before);
+        store_close(store);
+        free(before);
+        assert_true(n_failed || at > 3);
+    }
 }
 
 static void test_no_directory(void **state)
@@ -829,6 +970,8 @@ int main(void)
         TEST(test_guid_and_tags),
         TEST(test_adapters_are_apart),
         TEST(test_record_twice),
+        TEST(test_digests),
+        TEST(test_key),
         TEST(test_disk_full),
         TEST(test_disk_fails),
         TEST(test_read_only),
@@ -839,6 +982,8 @@ int main(void)
         TEST(test_first_start_on_a_full_disk),
         TEST(test_not_ours),
         TEST(test_newer),
+        TEST(test_version_1),
+        TEST(test_version_1_with_faults),
         TEST(test_no_directory),
         TEST(test_busy),
     };
