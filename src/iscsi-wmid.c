@@ -16,6 +16,7 @@
 #include "basic/macros.h"
 #include "bus/bus.h"
 #include "multipath/dm.h"
+#include "service/drift.h"
 #include "service/events.h"
 #include "service/ping.h"
 #include "service/publish.h"
@@ -97,17 +98,20 @@ static void on_records(int error, const struct iscsi_records *records, void *use
         *done = true;
 }
 
-/* Clients should find all adapters when the name is there, but not wait long for it. */
+/*
+ * Clients should find all adapters when the name is there, and CacheValid as it is, but not wait
+ * long for it.
+ */
 static void wait_for_records(sd_event *event, struct host *host)
 {
     static bool done; /* outlives this call, as the child may */
     uint64_t now, until;
 
-    if (!host->initiator[0] || read_records(host, on_records, &done) < 0)
-        return;
+    done = !host->initiator[0] || read_records(host, on_records, &done) < 0;
     (void)sd_event_now(event, CLOCK_MONOTONIC, &until);
     until += RECORDS_WAIT_USEC;
-    while (!done && !stopping && sd_event_now(event, CLOCK_MONOTONIC, &now) >= 0 && now < until)
+    while (!(done && drift_is_settled(host)) && !stopping &&
+           sd_event_now(event, CLOCK_MONOTONIC, &now) >= 0 && now < until)
         if (sd_event_run(event, until - now) < 0)
             return;
 }
@@ -147,6 +151,9 @@ static int run(void)
         r = publisher_new(host);
     if (r < 0)
         return failed(r, "The host's maps cannot be followed");
+    r = drift_new(host);
+    if (r < 0)
+        return failed(r, "open-iscsi's records cannot be followed");
     wait_for_records(event, host);
 
     r = sd_bus_open_system(&bus);

@@ -10,13 +10,14 @@
 #include "bus/bus.h"
 #include "service/requester.h"
 
-#define SESSION_PROPERTIES_MAX 9U /* of on_session_changed(), with the NULL */
+#define SESSION_PROPERTIES_MAX 10U /* of on_session_changed(), with the NULL */
 
 /* What the object of an adapter has. */
 static const struct {
     const char *name;
     const sd_bus_vtable *vtable;
 } adapter_interfaces[] = {
+    {BUS_INTERFACE("Adapter"), adapter_vtable},
     {BUS_INTERFACE("MSiSCSI_HBAInformation"), hba_information_vtable},
     {BUS_INTERFACE("MSiSCSI_HBASessionConfig"), hba_session_config_vtable},
     {BUS_INTERFACE("MSiSCSI_InitiatorSessionInfo"), initiator_session_info_vtable},
@@ -232,6 +233,17 @@ static void on_adapter_added(const struct adapter *adapter, void *userdata)
     (void)sd_bus_emit_object_added(userdata, path);
 }
 
+static void on_adapter_changed(const struct adapter *adapter, unsigned changes, void *userdata)
+{
+    char path[OBJECT_PATH_MAX];
+    const char *guid = changes & ADAPTER_GUID ? "GenerationalGuid" : NULL;
+    const char *valid = changes & ADAPTER_CACHE_VALID ? "CacheValid" : NULL;
+
+    adapter_path(adapter->id, path);
+    (void)sd_bus_emit_properties_changed(userdata, path, BUS_INTERFACE("MSiSCSI_HBAInformation"),
+                                         guid ?: valid, guid ? valid : NULL, NULL);
+}
+
 static void on_adapter_removed(uint64_t id, void *userdata)
 {
     char path[OBJECT_PATH_MAX], *names[ELEMENTSOF(adapter_interfaces) + 1] = {NULL};
@@ -283,6 +295,7 @@ static void session_properties(unsigned changes, char **ret)
         {CHANGED_MPATHD, "MultipathdAgreement"},
         {CHANGED_REASON, "Reason"},
         {CHANGED_REAPPLIED, "Reapplications"},
+        {CHANGED_RECORDS, "ChangedRecords"},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(properties); i++)
@@ -366,6 +379,7 @@ int bus_start(sd_bus *bus, struct host *host)
 
     host->observer = (struct host_observer){
         .adapter_added = on_adapter_added,
+        .adapter_changed = on_adapter_changed,
         .adapter_removed = on_adapter_removed,
         .session_added = on_session_added,
         .session_changed = on_session_changed,

@@ -36,6 +36,7 @@ int bus_failure(sd_bus_error *error, int r, const char *what);
 
 /* One table an interface; userdata is the struct adapter, session, connection or host. */
 extern const sd_bus_vtable manager_vtable[];
+extern const sd_bus_vtable adapter_vtable[];
 extern const sd_bus_vtable lb_operations_vtable[];
 extern const sd_bus_vtable management_operations_vtable[];
 extern const sd_bus_vtable query_lb_policy_vtable[];

@@ -7,6 +7,7 @@
 #include "basic/macros.h"
 #include "bus/bus.h"
 #include "service/conditions.h"
+#include "service/drift.h"
 
 #define STATUS_WORKING 0U
 #define STATUS_DEGRADED 1U
@@ -59,6 +60,11 @@ GETTER(get_guid)
     return sd_bus_message_append_array(reply, 'y', adapter->guid, sizeof(adapter->guid));
 }
 
+GETTER(get_cache_valid)
+{
+    return sd_bus_message_append(reply, "b", (int)drift_cache_valid(userdata));
+}
+
 GETTER(get_max_cdb_length)
 {
     return sd_bus_message_append(reply, "u", MAX_CDB_LENGTH);
@@ -94,7 +100,7 @@ const sd_bus_vtable hba_information_vtable[] = {
     SD_BUS_PROPERTY("VersionMin", "y", get_version_of_protocol, 0, CONST),
     SD_BUS_PROPERTY("VersionMax", "y", get_version_of_protocol, 0, CONST),
     SD_BUS_PROPERTY("MultifunctionDevice", "b", get_false, 0, CONST),
-    SD_BUS_PROPERTY("CacheValid", "b", get_true, 0, 0),
+    SD_BUS_PROPERTY("CacheValid", "b", get_cache_valid, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("NumberOfPorts", "u", get_number_of_ports, 0, 0),
     SD_BUS_PROPERTY("Status", "u", get_status, 0, 0),
     SD_BUS_PROPERTY("FunctionalitySupported", "u", get_functionality, 0, CONST),

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdlib.h>
-#include <errno.h>
-
 #include "basic/macros.h"
 #include "bus/bus.h"
 #include "service/guid-change.h"
@@ -13,25 +10,11 @@ static int method_clear_cache(sd_bus_message *message, void *userdata, sd_bus_er
                                       (uint32_t)ISDSC_HBA_SECURITY_CACHE_NOT_SUPPORTED);
 }
 
-/* A call that waits for its answer. */
-struct call {
-    sd_bus_message *message;
-    uint64_t adapter_id;
-};
-
+/* Answers the call that has waited. */
 static void on_guid_changed(uint32_t status, void *userdata)
 {
-    _cleanup_free_ struct call *call = userdata;
-    char path[OBJECT_PATH_MAX];
-
-    if (status == STATUS_SUCCESS) {
-        adapter_path(call->adapter_id, path);
-        (void)sd_bus_emit_properties_changed(sd_bus_message_get_bus(call->message), path,
-                                             BUS_INTERFACE("MSiSCSI_HBAInformation"),
-                                             "GenerationalGuid", NULL);
-    }
-    (void)sd_bus_reply_method_return(call->message, "u", status);
-    sd_bus_message_unref(call->message);
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = userdata;
+    (void)sd_bus_reply_method_return(message, "u", status);
 }
 
 static int method_set_generational_guid(sd_bus_message *message, void *userdata,
@@ -45,13 +28,9 @@ static int method_set_generational_guid(sd_bus_message *message, void *userdata,
     int r = sd_bus_message_read_array(message, 'y', &guid, &size);
     if (r < 0)
         return r;
-    struct call *call = malloc(sizeof(*call));
-    if (!call)
-        return -ENOMEM;
-    *call = (struct call){sd_bus_message_ref(message), adapter->id};
-
     bus_requester(message, &who);
-    guid_change(adapter->host, adapter, guid, size, &who, on_guid_changed, call);
+    guid_change(adapter->host, adapter, guid, size, &who, on_guid_changed,
+                sd_bus_message_ref(message));
     return 1;
 }
 

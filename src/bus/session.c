@@ -196,6 +196,19 @@ static int get_reapplications(sd_bus *bus, const char *path, const char *interfa
     return sd_bus_message_append(reply, "u", session->n_reapplied);
 }
 
+static int get_changed_records(sd_bus *bus, const char *path, const char *interface,
+                               const char *property, sd_bus_message *reply, void *userdata,
+                               sd_bus_error *error)
+{
+    const struct session *session = userdata;
+
+    int r = sd_bus_message_open_container(reply, 'a', "t");
+    for (size_t i = 0; i < session->n_connections && r >= 0; i++)
+        if (session->connections[i]->record_changed)
+            r = sd_bus_message_append(reply, "t", session->connections[i]->id);
+    return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 #define EMITS SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
 #define INVALIDATES SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION
 
@@ -213,5 +226,6 @@ const sd_bus_vtable session_vtable[] = {
     SD_BUS_PROPERTY("MultipathdAgreement", "s", get_mpathd_agreement, 0, EMITS),
     SD_BUS_PROPERTY("Reason", "s", get_reason, 0, EMITS),
     SD_BUS_PROPERTY("Reapplications", "u", get_reapplications, 0, EMITS),
+    SD_BUS_PROPERTY("ChangedRecords", "at", get_changed_records, 0, EMITS),
     SD_BUS_VTABLE_END,
 };

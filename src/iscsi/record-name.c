@@ -49,27 +49,25 @@ static const char *find_discovery(const char *path)
     return found ? found : strstr(path, "/isns/");
 }
 
-static int length_of_discovery(const char *name)
+static size_t length_of_discovery(const char *name)
 {
     const char *last = strrchr(name, '/');
     bool is_config = last && (strcmp(last, "/st_config") == 0 || strcmp(last, "/isns_config") == 0);
 
-    return (int)(is_config ? (size_t)(last - name) : strlen(name));
+    return is_config ? (size_t)(last - name) : strlen(name);
 }
 
-const char *record_name(enum record_kind kind, const char *path, int *ret_length)
+char *record_name(enum record_kind kind, const char *path)
 {
-    const char *prefix = kind == RECORD_NODE    ? strstr(path, NODES)
-                         : kind == RECORD_IFACE ? strstr(path, IFACES)
-                                                : find_discovery(path);
-    const char *name = path;
+    static const char *const prefixes[] = {NODES, IFACES};
+    const char *found =
+        kind == RECORD_DISCOVERY ? find_discovery(path) : strstr(path, prefixes[kind]);
 
-    if (prefix)
-        name = prefix + (kind == RECORD_NODE    ? strlen(NODES)
-                         : kind == RECORD_IFACE ? strlen(IFACES)
-                                                : 1);
-    *ret_length = kind == RECORD_DISCOVERY ? length_of_discovery(name) : (int)strlen(name);
-    return name;
+    if (!found)
+        return strdup(path);
+    if (kind != RECORD_DISCOVERY)
+        return strdup(found + strlen(prefixes[kind]));
+    return strndup(found + 1, length_of_discovery(found + 1));
 }
 
 const char *record_kind_name(enum record_kind kind)

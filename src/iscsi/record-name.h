@@ -24,10 +24,10 @@ struct node_name {
 int node_name_parse(const char *path, struct node_name *ret);
 
 /*
- * What people call the record: the path without the part that all of its kind share, and without
- * the last one of a discovery. Points into the path; the length goes out.
+ * What people call the record, to be freed: the path without the part that all of its kind share,
+ * and without the last one of a discovery. NULL: out of memory.
  */
-const char *record_name(enum record_kind kind, const char *path, int *ret_length);
+char *record_name(enum record_kind kind, const char *path);
 
 /* "node", "iface", "discovery". */
 const char *record_kind_name(enum record_kind kind);

@@ -8,8 +8,9 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "iscsi/record-name.h"
+#include "service/drift.h"
 #include "service/guid-change.h"
-#include "service/read-records.h"
 #include "wmi/status.h"
 
 #define UDEV_WAIT_USEC (5U * 1000000U)
@@ -54,47 +55,84 @@ static void finish(struct guid_change *change, uint32_t status)
 
     adapter->guid_busy = false;
     forget(change);
+    drift_announce(adapter, status == STATUS_SUCCESS ? ADAPTER_GUID : 0);
     change->done(status, change->userdata);
     sd_event_source_disable_unref(change->deadline);
     free(change->waiting);
     free(change);
 }
 
-/* All node records of the adapter, and the portals of its sessions, should one have no record. */
-static int collect_records(const struct guid_change *change, const struct iscsi_records *records,
-                           struct store_record **ret, size_t *ret_n)
+/* What a GUID is saved with. */
+struct guid_content {
+    struct node_name *names; /* what the strings of the tags belong to */
+    size_t n_names;
+    struct store_record *tags;
+    size_t n_tags;
+    struct store_digest *digests;
+    size_t n_digests;
+};
+
+static void guid_content_clear(struct guid_content *content)
+{
+    for (size_t i = 0; i < content->n_names; i++)
+        free(content->names[i].text);
+    free(content->names);
+    free(content->tags);
+    free(content->digests);
+}
+
+/* The adapter's records: digests of all, and a tag for each node. */
+static int collect_records(const struct digest_set *records, struct guid_content *content)
+{
+    for (size_t i = 0; i < records->n; i++) {
+        const struct record_digest *record = &records->records[i];
+        struct node_name *name = &content->names[content->n_names];
+        content->digests[content->n_digests++] =
+            (struct store_digest){record->kind, record->path, record->fields, record->size};
+        if (record->kind != RECORD_NODE)
+            continue;
+        int r = node_name_parse(record->path, name);
+        if (r < 0)
+            return r;
+        content->n_names++;
+        content->tags[content->n_tags++] =
+            (struct store_record){name->target, name->address, name->port, name->iface};
+    }
+    return 0;
+}
+
+/* The portals of its sessions have a tag, too, should one have no record. */
+static void collect_sessions(const struct guid_change *change, struct guid_content *content)
 {
     const struct host *host = change->host;
-    const struct adapter *adapter = host_adapter(change->host, change->adapter_id);
-    size_t room = records ? records->n_nodes : 0, n = 0;
 
-    for (size_t i = 0; i < host->n_sessions; i++)
-        room += host->sessions[i]->n_connections;
-    struct store_record *list = calloc(room + 1, sizeof(*list));
-    if (!list)
-        return -ENOMEM;
-
-    for (size_t i = 0; records && i < records->n_nodes; i++) {
-        const struct node_record *node = &records->nodes[i];
-        const char *initiator = NULL;
-        for (size_t k = 0; k < records->n_ifaces && !initiator; k++)
-            if (strcmp(records->ifaces[k].name, node->iface) == 0)
-                initiator = records->ifaces[k].initiator;
-        if (strcmp(host_initiator(host, initiator), adapter->initiator) == 0)
-            list[n++] =
-                (struct store_record){node->target, node->address, node->port, node->iface};
-    }
     for (size_t i = 0; i < host->n_sessions; i++) {
         const struct session *session = host->sessions[i];
-        for (size_t k = 0; session->adapter_id == adapter->id && k < session->n_connections; k++) {
+        for (size_t k = 0; session->adapter_id == change->adapter_id && k < session->n_connections;
+             k++) {
             const struct kernel_session *kernel = session->connections[k]->kernel;
-            list[n++] = (struct store_record){kernel->target, kernel->address, kernel->port,
-                                              kernel->iface};
+            content->tags[content->n_tags++] = (struct store_record){
+                kernel->target, kernel->address, kernel->port, kernel->iface};
         }
     }
-    *ret = list;
-    *ret_n = n;
-    return 0;
+}
+
+/* `records` are the adapter's. */
+static int collect(const struct guid_change *change, const struct digest_set *records,
+                   struct guid_content *content)
+{
+    const struct host *host = change->host;
+    size_t n_connections = 0;
+
+    for (size_t i = 0; i < host->n_sessions; i++)
+        n_connections += host->sessions[i]->n_connections;
+    content->names = calloc(records->n + 1, sizeof(*content->names));
+    content->digests = calloc(records->n + 1, sizeof(*content->digests));
+    content->tags = calloc(records->n + n_connections + 1, sizeof(*content->tags));
+    if (!content->names || !content->digests || !content->tags)
+        return -ENOMEM;
+    collect_sessions(change, content);
+    return collect_records(records, content);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
@@ -160,37 +198,80 @@ void guid_on_udev_event(struct host *host, uint32_t sid, const char *text)
     }
 }
 
-static void save(struct guid_change *change, const struct iscsi_records *records)
+static int put(struct guid_change *change, const struct digest_set *records,
+               const struct guid_content *content)
+{
+    const struct adapter *adapter = host_adapter(change->host, change->adapter_id);
+    const struct store_digests digests = {content->digests, content->n_digests};
+
+    if (records->too_many)
+        log_warning("open-iscsi has more than %u records: changes to them will not be noticed, and "
+                    "CacheValid of adapter %s is false.",
+                    DIGEST_RECORDS_MAX, adapter->initiator);
+    return store_put_guid(change->host->store, adapter->initiator, change->guid, content->tags,
+                          content->n_tags, records->too_many ? NULL : &digests);
+}
+
+/* `records` are the adapter's. */
+static void save(struct guid_change *change, const struct digest_set *records)
 {
     struct adapter *adapter = host_adapter(change->host, change->adapter_id);
-    _cleanup_free_ struct store_record *list = NULL;
-    size_t n = 0;
+    _cleanup_(guid_content_clear) struct guid_content content = {0};
 
-    if (collect_records(change, records, &list, &n) < 0) {
+    if (collect(change, records, &content) < 0) {
         finish(change, ISDSC_OUT_OF_RESOURCES);
         return;
     }
-    int r = store_put_guid(change->host->store, adapter->initiator, change->guid, list, n,
-                           NULL);
+    int r = put(change, records, &content);
     if (r < 0) {
         log_error("The generational GUID cannot be saved: %s.", strerror(-r));
         finish(change, ISDSC_COULD_NOT_SAVE_PERSISTENT_LOGIN_DATA);
         return;
     }
 
-    change->n_records = n;
+    change->n_records = content.n_tags;
     r = host_reload_guid(change->host, adapter);
     if (r < 0)
         log_error("The generational GUID cannot be read back: %s.", strerror(-r));
+    drift_restart(adapter);
     tag_sessions(change);
 }
 
-static void on_records(int error, const struct iscsi_records *records, void *userdata)
+static void on_records(int error, const struct digest_set *set, void *userdata)
 {
-    if (error < 0)
-        finish(userdata, ISDSC_INITIATOR_ERROR);
-    else
-        save(userdata, records);
+    struct guid_change *change = userdata;
+    const struct adapter *adapter = host_adapter(change->host, change->adapter_id);
+    struct digest_set own;
+
+    if (error >= 0)
+        error = digest_set_select(set, change->host->initiator, adapter->initiator, &own);
+    if (error < 0) {
+        log_warning("open-iscsi's records cannot be read: %s.",
+                    error == -ETIMEDOUT ? "its lock was not free for 15 s" : strerror(-error));
+        finish(change, error == -ENOMEM ? ISDSC_OUT_OF_RESOURCES : ISDSC_INITIATOR_ERROR);
+        return;
+    }
+    save(change, &own);
+    free(own.records);
+}
+
+/* Without an initiator name there is no open-iscsi, and no record. */
+static void read_and_save(struct guid_change *change)
+{
+    static const struct digest_set none;
+    const struct adapter *adapter = host_adapter(change->host, change->adapter_id);
+
+    if (!adapter->initiator[0]) {
+        save(change, &none);
+        return;
+    }
+    int r = drift_read(change->host, on_records, change);
+    if (r >= 0)
+        return;
+    log_error("open-iscsi's records cannot be read for their digests: %s.", strerror(-r));
+    finish(change, r == -ENOMEM || r == -EAGAIN || r == -EMFILE
+                       ? ISDSC_OUT_OF_RESOURCES
+                       : ISDSC_COULD_NOT_SAVE_PERSISTENT_LOGIN_DATA);
 }
 
 static uint32_t check(const struct adapter *adapter, size_t size)
@@ -229,12 +310,7 @@ void guid_change(struct host *host, struct adapter *adapter, const uint8_t *guid
     guid_format(change->guid, change->text);
     host->guid_changes = change;
     adapter->guid_busy = true;
-
-    /* Without an initiator name there is no open-iscsi, and no record. */
-    if (!adapter->initiator[0])
-        save(change, NULL);
-    else if (read_records(host, on_records, change) < 0)
-        finish(change, ISDSC_OUT_OF_RESOURCES);
+    read_and_save(change);
 }
 
 void guid_tag_connection(const struct connection *connection)

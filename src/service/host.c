@@ -8,6 +8,7 @@
 #include "basic/macros.h"
 #include "iscsi/identity.h"
 #include "iscsi/openiscsi.h"
+#include "service/drift.h"
 #include "service/guid-change.h"
 #include "service/host.h"
 #include "service/maps.h"
@@ -86,6 +87,7 @@ static void adapter_free(struct adapter *adapter)
 {
     if (!adapter)
         return;
+    drift_end(adapter);
     free(adapter->initiator);
     free(adapter);
 }
@@ -173,6 +175,7 @@ static int add_adapter(struct host *host, const char *initiator, struct adapter 
         return r;
 
     *ret = TAKE_PTR(adapter);
+    drift_begin(*ret);
     if (host->observer.adapter_added)
         host->observer.adapter_added(*ret, host->observer.userdata);
     return 0;
@@ -402,7 +405,8 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
         connection->kernel = NULL; /* the caller's */
         return r;
     }
-    const struct connection *added = TAKE_PTR(connection);
+    struct connection *added = TAKE_PTR(connection);
+    drift_begin_connection(added);
     number_connections(session);
 
     r = host_reload_guid(host, host_adapter(host, session->adapter_id));
@@ -502,6 +506,7 @@ struct host *host_free(struct host *host)
 {
     if (!host)
         return NULL;
+    drift_free(host);
     publisher_free(host);
     reconciler_free(host);
     statistics_free(host);

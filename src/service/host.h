@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <systemd/sd-event.h>
 
+#include "iscsi/digest.h"
 #include "iscsi/kernel-session.h"
 #include "iscsi/records.h"
 #include "store/store.h"
@@ -26,6 +27,7 @@ struct connection {
     struct kernel_session_state state; /* as clients were last told */
     bool has_tag; /* its node record has one */
     uint8_t tag[GUID_SIZE];
+    bool record_changed; /* since the adapter's GUID was set */
 };
 
 /* Whether the live tables mean the session's policy. */
@@ -71,6 +73,15 @@ struct session {
     struct host *host;
 };
 
+/* How open-iscsi's records are, compared with those that an adapter's GUID was set for. */
+enum comparison {
+    COMPARISON_NONE, /* not compared yet */
+    COMPARISON_SAME,
+    COMPARISON_DIFFERENT,
+    COMPARISON_NO_BASELINE, /* how they were is not known */
+    COMPARISON_TOO_MANY,    /* more than are compared */
+};
+
 struct adapter {
     uint64_t id; /* UniqueAdapterId */
     char *initiator; /* empty: a host that has no initiator name */
@@ -78,6 +89,11 @@ struct adapter {
     bool has_guid;
     uint8_t guid[GUID_SIZE];
     bool guid_busy; /* a SetGenerationalGuid runs */
+    struct digest_set *baseline; /* the records when it was set, NULL: not known */
+    enum comparison comparison;
+    struct record_changes changes;
+    uint64_t *changed_ids; /* the connection of each of the changes, 0: none */
+    bool shown_valid;      /* CacheValid as clients were last told */
     struct host *host;
 };
 
@@ -91,11 +107,19 @@ enum session_change {
     CHANGED_CONNECTIONS = 1 << 5,
     CHANGED_MAPS = 1 << 6,
     CHANGED_LOGGED_IN = 1 << 7, /* its first connection has come, or its last one gone */
+    CHANGED_RECORDS = 1 << 8,   /* the records of its connections */
+};
+
+/* What of an adapter has changed, as bits. */
+enum adapter_change {
+    ADAPTER_GUID = 1 << 0,
+    ADAPTER_CACHE_VALID = 1 << 1,
 };
 
 /* Who wants to know what has come, changed or gone; called after the model has changed. */
 struct host_observer {
     void (*adapter_added)(const struct adapter *adapter, void *userdata);
+    void (*adapter_changed)(const struct adapter *adapter, unsigned changes, void *userdata);
     void (*adapter_removed)(uint64_t id, void *userdata);
     void (*session_changed)(const struct session *session, unsigned changes, void *userdata);
     void (*session_added)(const struct session *session, void *userdata);
@@ -119,6 +143,7 @@ struct host {
     void *maps_by_wwid;
     struct reconciler *reconciler; /* NULL until it is started */
     struct publisher *publisher;   /* likewise */
+    struct drift *drift;           /* likewise */
     uint32_t *unidentified; /* sids whose login has not come far enough to say who they are */
     size_t n_unidentified;
     bool highest_first; /* Manager.PathWeightOrder */

@@ -154,6 +154,7 @@ struct harness *harness_new(void)
              harness->directory);
     snprintf(harness->state_file, sizeof(harness->state_file), "%s/state.db",
              harness->state_directory);
+    snprintf(harness->records, sizeof(harness->records), "%s/iscsi", harness->directory);
     snprintf(harness->address, sizeof(harness->address), "unix:path=%s/bus", harness->directory);
     assert_int_equal(mkdir(harness->state_directory, 0700), 0);
 
@@ -216,6 +217,7 @@ _Noreturn static void run_service(const struct harness *harness, const char *sta
     setenv("DBUS_SYSTEM_BUS_ADDRESS", harness->address, 1);
     setenv("NOTIFY_SOCKET", notify, 1);
     setenv("CONFIGURATION_DIRECTORY", configuration, 1);
+    setenv("ISCSI_WMI_RECORDS", harness->records, 1);
     unsetenv("WATCHDOG_USEC");
     unsetenv("WATCHDOG_PID");
     if (state_directory)
@@ -580,4 +582,17 @@ void write_whole_file(const char *path, const void *data, size_t size)
     if (size > 0)
         assert_int_equal(fwrite(data, 1, size, file), size);
     assert_int_equal(fflush(file), 0);
+}
+
+void put_record(const struct harness *harness, const char *name, const char *text)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/%s", harness->records, name);
+    for (char *p = path + strlen(harness->records); (p = strchr(p, '/')); *p++ = '/') {
+        *p = '\0';
+        if (mkdir(path, 0770) < 0)
+            assert_int_equal(errno, EEXIST);
+    }
+    write_whole_file(path, text, strlen(text));
 }

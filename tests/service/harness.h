@@ -39,6 +39,7 @@ struct harness {
     char directory[32];
     char state_directory[48];
     char state_file[64];
+    char records[48]; /* where the service finds open-iscsi's, not there at first */
     char address[64];
     pid_t bus_pid;
     pid_t service_pid; /* 0: does not run */
@@ -122,6 +123,9 @@ void signal_count_end(struct signal_count *count);
 /* A whole file; to be freed. */
 char *read_whole_file(const char *path, size_t *ret_size);
 void write_whole_file(const char *path, const void *data, size_t size);
+
+/* Writes one of open-iscsi's records, and the directories above it where they are missing. */
+void put_record(const struct harness *harness, const char *name, const char *text);
 
 /* An environment variable that meson sets. */
 const char *required_env(const char *name);

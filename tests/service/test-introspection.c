@@ -12,6 +12,7 @@
 
 static const char *const manager_interfaces[] = {"Manager", NULL};
 static const char *const adapter_interfaces[] = {
+    "Adapter",
     "MSiSCSI_HBAInformation",       "MSiSCSI_HBASessionConfig",
     "MSiSCSI_InitiatorSessionInfo", "MSiSCSI_LB_Operations",
     "MSiSCSI_ManagementOperations", "MSiSCSI_PortalInfoClass",
