@@ -247,6 +247,8 @@ struct iscsiwmi_session {
     char *MultipathdAgreement;  /* "Agrees", "Pending", "Alone" */
     char *Reason;
     uint32_t Reapplications;
+    uint32_t ChangedRecordCount;
+    uint64_t *ChangedRecords; /* UniqueConnectionId of each whose node record has changed */
 };
 
 /* Manager */
@@ -261,6 +263,23 @@ struct iscsiwmi_manager {
 struct iscsiwmi_status_description {
     char *Symbol;
     char *Text;
+};
+
+/* An entry of iscsiwmi_changed_records: one of open-iscsi's records. */
+struct iscsiwmi_changed_record {
+    char *Kind; /* "node", "iface", "discovery" */
+    char *Name;
+    uint64_t UniqueConnectionId; /* that a node's session has or would have; else 0 */
+    char *Difference;            /* "changed", "added", "removed" */
+    uint32_t FieldCount;
+    char **Fields; /* names of those that differ; none of a record that was added or removed */
+};
+
+/* What an adapter's GenerationalGuid does not hold for any more. */
+struct iscsiwmi_changed_records {
+    uint32_t RecordCount;
+    struct iscsiwmi_changed_record **Records;
+    char *Reason; /* why MSiSCSI_HBAInformation.CacheValid is false; empty: it is true */
 };
 
 /* The classes of one adapter. NULL: the service does not have this one. */

@@ -90,11 +90,19 @@ int iscsiwmi_get_session(struct iscsiwmi_client *client, uint64_t session_id,
 /* The service itself. */
 int iscsiwmi_get_manager(struct iscsiwmi_client *client, struct iscsiwmi_manager **ret_manager);
 
-/* ---- methods; but for the first, only root may call them ---- */
+/* ---- methods; but for the first two, only root may call them ---- */
 
 /* Manager.DescribeStatus. status.h has the same without a service. */
 int iscsiwmi_describe_status(struct iscsiwmi_client *client, uint32_t status,
                              struct iscsiwmi_status_description **ret_description);
+
+/*
+ * Adapter.ListChangedRecords: which of open-iscsi's records are not as they were when the adapter's
+ * GenerationalGuid was set, and in which fields; never what they say. There can be a Reason without
+ * a record, where the records could not be compared.
+ */
+int iscsiwmi_list_changed_records(struct iscsiwmi_client *client, uint64_t adapter_id,
+                                  struct iscsiwmi_changed_records **ret_records);
 
 /* Sets Manager.PathWeightOrder: "lowest-first" or "highest-first", else -EINVAL. */
 int iscsiwmi_set_path_weight_order(struct iscsiwmi_client *client, const char *order);

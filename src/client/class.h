@@ -44,10 +44,10 @@ void *class_new(const struct class *class);
  * Each reads into a record of `result`, which may be the result itself. -EBADMSG, -ENXIO: it is not
  * of that form; -ENOMEM. Otherwise 0 or more, as sd-bus has it.
  */
-int class_read_members(sd_bus_message *message, const struct class *class, void *record,
-                       void *result); /* without brackets */
-int class_read_properties(sd_bus_message *message, const struct class *class, void *record,
-                          void *result); /* a{sv}; what the class does not have is passed over */
+typedef int class_read_fn(sd_bus_message *message, const struct class *class, void *record,
+                          void *result);
+class_read_fn class_read_members;    /* without brackets */
+class_read_fn class_read_properties; /* a{sv}; what the class does not have is passed over */
 
 /* Appends a structure with its brackets. A text of NULL is empty. */
 int class_append(sd_bus_message *message, const struct class *class, const void *record);

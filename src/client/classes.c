@@ -348,6 +348,8 @@ static const struct member session_members[] = {
     {MEMBER(struct iscsiwmi_session, MultipathdAgreement, "s")},
     {MEMBER(struct iscsiwmi_session, Reason, "s")},
     {MEMBER(struct iscsiwmi_session, Reapplications, "u")},
+    {MEMBER(struct iscsiwmi_session, ChangedRecords, "at"),
+     COUNTED_BY(struct iscsiwmi_session, ChangedRecordCount)},
     {0},
 };
 
@@ -381,4 +383,34 @@ const struct class class_status_description = {
     .name = "StatusDescription",
     .size = sizeof(struct iscsiwmi_status_description),
     .members = status_description_members,
+};
+
+static const struct member changed_record_members[] = {
+    {MEMBER(struct iscsiwmi_changed_record, Kind, "s")},
+    {MEMBER(struct iscsiwmi_changed_record, Name, "s")},
+    {MEMBER(struct iscsiwmi_changed_record, UniqueConnectionId, "t")},
+    {MEMBER(struct iscsiwmi_changed_record, Difference, "s")},
+    {MEMBER(struct iscsiwmi_changed_record, Fields, "as"),
+     COUNTED_BY(struct iscsiwmi_changed_record, FieldCount)},
+    {0},
+};
+
+static const struct class class_changed_record = {
+    .name = "ChangedRecord",
+    .signature = "sstsas",
+    .size = sizeof(struct iscsiwmi_changed_record),
+    .members = changed_record_members,
+};
+
+static const struct member changed_records_members[] = {
+    {MEMBER(struct iscsiwmi_changed_records, Records, "a(sstsas)"), .class = &class_changed_record,
+     .by_pointer = true, COUNTED_BY(struct iscsiwmi_changed_records, RecordCount)},
+    {MEMBER(struct iscsiwmi_changed_records, Reason, "s")},
+    {0},
+};
+
+const struct class class_changed_records = {
+    .name = "ChangedRecords",
+    .size = sizeof(struct iscsiwmi_changed_records),
+    .members = changed_records_members,
 };

@@ -21,6 +21,7 @@ extern const struct class class_connection_statistics;
 extern const struct class class_session;
 extern const struct class class_manager;
 extern const struct class class_status_description;
+extern const struct class class_changed_records;
 
 /* Those that Windows has, NULL at the end. */
 extern const struct class *const windows_classes[];

@@ -103,6 +103,27 @@ int call_send(struct iscsiwmi_client *client, sd_bus_message *message, uint64_t 
     return r < 0 ? fail_call(client, r, &error) : 0;
 }
 
+int call_class(struct iscsiwmi_client *client, sd_bus_message *message, int r,
+               const struct class *class, class_read_fn *read, void *ret_record)
+{
+    _cleanup_message_ sd_bus_message *reply = NULL;
+    _cleanup_result_ void *record = class_new(class);
+
+    if (!record)
+        return fail_memory(client);
+    if (r < 0)
+        return fail_message(client, r);
+    r = call_send(client, message, 0, &reply);
+    if (r < 0)
+        return r;
+    r = read(reply, class, record, record);
+    if (r < 0)
+        return fail_reading(client, r);
+    memcpy(ret_record, &record, sizeof(record));
+    record = NULL;
+    return 0;
+}
+
 int call_change(struct iscsiwmi_client *client, sd_bus_message *message, int r,
                 sd_bus_message **ret_reply)
 {

@@ -52,6 +52,13 @@ int call_new(struct iscsiwmi_client *client, const char *path, const char *inter
 int call_send(struct iscsiwmi_client *client, sd_bus_message *message, uint64_t timeout_usec,
               sd_bus_message **ret_reply);
 
+/*
+ * Sends a call whose answer is a record of a class; ret_record is the address of a pointer to such.
+ * `r`: how filling in the call went.
+ */
+int call_class(struct iscsiwmi_client *client, sd_bus_message *message, int r,
+               const struct class *class, class_read_fn *read, void *ret_record);
+
 /* A change waits for the kernel, and a dead path can hold it for several SCSI timeouts. */
 #define CHANGE_TIMEOUT_USEC (10ULL * 60 * 1000 * 1000)
 

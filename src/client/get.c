@@ -2,8 +2,6 @@
 
 /* The classes, one at a time. */
 
-#include <string.h>
-
 #include "client/classes.h"
 #include "client/client.h"
 
@@ -11,29 +9,15 @@
 static int get_class(struct iscsiwmi_client *client, const char *path, const struct class *class,
                      void *ret_record)
 {
-    _cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
-    _cleanup_result_ void *record = class_new(class);
+    _cleanup_message_ sd_bus_message *message = NULL;
     char interface[64];
-    int r;
+    int r = call_new(client, path, "org.freedesktop.DBus.Properties", "GetAll", &message);
 
-    if (!record)
-        return fail_memory(client);
+    if (r < 0)
+        return r;
     snprintf(interface, sizeof(interface), INTERFACE("%s"), class->name);
-    r = call_new(client, path, "org.freedesktop.DBus.Properties", "GetAll", &message);
-    if (r < 0)
-        return r;
     r = sd_bus_message_append(message, "s", interface);
-    if (r < 0)
-        return fail_message(client, r);
-    r = call_send(client, message, 0, &reply);
-    if (r < 0)
-        return r;
-    r = class_read_properties(reply, class, record, record);
-    if (r < 0)
-        return fail_reading(client, r);
-    memcpy(ret_record, &record, sizeof(record));
-    record = NULL;
-    return 0;
+    return call_class(client, message, r, class, class_read_properties, ret_record);
 }
 
 static int get_by_id(struct iscsiwmi_client *client, const char *prefix, uint64_t id,

@@ -2,35 +2,41 @@
 
 /* The methods, one function each. */
 
-#include <errno.h>
-#include <string.h>
-
 #include "client/classes.h"
 #include "client/client.h"
 
 int iscsiwmi_describe_status(struct iscsiwmi_client *client, uint32_t status,
                              struct iscsiwmi_status_description **ret_description)
 {
-    _cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
-    _cleanup_result_ void *description = class_new(&class_status_description);
-    int r;
+    _cleanup_message_ sd_bus_message *message = NULL;
+    int r = call_new(client, ROOT_PATH, INTERFACE("Manager"), "DescribeStatus", &message);
 
-    if (!description)
-        return fail_memory(client);
-    r = call_new(client, ROOT_PATH, INTERFACE("Manager"), "DescribeStatus", &message);
     if (r < 0)
         return r;
     r = sd_bus_message_append(message, "u", status);
-    if (r < 0)
-        return fail_message(client, r);
-    r = call_send(client, message, 0, &reply);
+    return call_class(client, message, r, &class_status_description, class_read_members,
+                      ret_description);
+}
+
+static int new_adapter_call(struct iscsiwmi_client *client, uint64_t adapter_id,
+                            const char *interface, const char *method, sd_bus_message **ret_message)
+{
+    char path[OBJECT_PATH_MAX];
+
+    object_path(ADAPTER_PREFIX, adapter_id, path);
+    return call_new(client, path, interface, method, ret_message);
+}
+
+int iscsiwmi_list_changed_records(struct iscsiwmi_client *client, uint64_t adapter_id,
+                                  struct iscsiwmi_changed_records **ret_records)
+{
+    _cleanup_message_ sd_bus_message *message = NULL;
+    int r =
+        new_adapter_call(client, adapter_id, INTERFACE("Adapter"), "ListChangedRecords", &message);
+
     if (r < 0)
         return r;
-    r = class_read_members(reply, &class_status_description, description, description);
-    if (r < 0)
-        return fail_reading(client, r);
-    *ret_description = TAKE_PTR(description);
-    return 0;
+    return call_class(client, message, 0, &class_changed_records, class_read_members, ret_records);
 }
 
 int iscsiwmi_set_path_weight_order(struct iscsiwmi_client *client, const char *order)
@@ -42,15 +48,6 @@ int iscsiwmi_set_path_weight_order(struct iscsiwmi_client *client, const char *o
         return r;
     r = sd_bus_message_append(message, "ssv", INTERFACE("Manager"), "PathWeightOrder", "s", order);
     return call_change(client, message, r, &reply);
-}
-
-static int new_adapter_call(struct iscsiwmi_client *client, uint64_t adapter_id,
-                            const char *interface, const char *method, sd_bus_message **ret_message)
-{
-    char path[OBJECT_PATH_MAX];
-
-    object_path(ADAPTER_PREFIX, adapter_id, path);
-    return call_new(client, path, interface, method, ret_message);
 }
 
 /* For a method whose one answer is a Status. `r`: how filling in the message went. */

@@ -169,6 +169,7 @@ static void test_session(void **state)
     assert_string_equal(session->Agreement, "Pending");
     assert_true(*session->Reason);
     assert_int_equal(session->ConnectionCount, 0);
+    assert_int_equal(session->ChangedRecordCount, 0);
 }
 
 static void test_manager(void **state)
@@ -187,11 +188,14 @@ static void test_no_such_object(void **state)
     struct iscsiwmi_hba_information *information = NULL;
     struct iscsiwmi_session *session = NULL;
     struct iscsiwmi_connection_statistics *statistics = NULL;
+    struct iscsiwmi_changed_records *records = NULL;
 
     assert_error(iscsiwmi_get_hba_information(client, NO_ID, &information), -ENOENT, "adapter");
     assert_error(iscsiwmi_get_session(client, NO_ID, &session), -ENOENT, "session");
     assert_error(iscsiwmi_get_connection_statistics(client, NO_ID, &statistics), -ENOENT,
                  "connection");
+    assert_error(iscsiwmi_list_changed_records(client, NO_ID, &records), -ENOENT, "adapter");
+    assert_null(records);
     assert_null(information);
     assert_null(session);
     assert_null(statistics);
@@ -262,6 +266,48 @@ static void test_guid(void **state)
     assert_int_equal(status, ISDSC_HBA_SECURITY_CACHE_NOT_SUPPORTED);
 }
 
+#define IFACE "ifaces/eth1"
+#define IFACE_TEXT "iface.iscsi_ifacename = eth1\niface.initiatorname = " INITIATOR "\niface.mtu = "
+
+/* Until there is a reason, or none any more; to be freed. */
+static struct iscsiwmi_changed_records *wait_for_reason(void **state, bool wanted)
+{
+    for (int i = 0; i < PATIENCE_MS / 50; i++) {
+        struct iscsiwmi_changed_records *records;
+
+        WELL(iscsiwmi_list_changed_records(client, own_adapter(), &records));
+        if ((*records->Reason != '\0') == wanted)
+            return records;
+        iscsiwmi_free(records);
+        (void)poll(NULL, 0, 50);
+    }
+    fail_msg("the reason %s", wanted ? "does not come" : "stays");
+    return NULL;
+}
+
+static void test_list_changed_records(void **state)
+{
+    static const uint8_t guid[16] = {1};
+    _cleanup_result_ struct iscsiwmi_changed_records *changes = NULL, *none = NULL;
+    uint32_t status = 99;
+
+    put_record(*state, IFACE, IFACE_TEXT "1500\n");
+    WELL(iscsiwmi_set_generational_guid(client, own_adapter(), guid, &status));
+    assert_int_equal(status, STATUS_SUCCESS);
+    put_record(*state, IFACE, IFACE_TEXT "9000\n");
+    changes = wait_for_reason(state, true);
+    assert_int_equal(changes->RecordCount, 1);
+    assert_string_equal(changes->Records[0]->Kind, "iface");
+    assert_string_equal(changes->Records[0]->Name, "eth1");
+    assert_int_equal(changes->Records[0]->UniqueConnectionId, 0);
+    assert_string_equal(changes->Records[0]->Difference, "changed");
+    assert_int_equal(changes->Records[0]->FieldCount, 1);
+    assert_string_equal(changes->Records[0]->Fields[0], "iface.mtu");
+    put_record(*state, IFACE, IFACE_TEXT "1500\n");
+    none = wait_for_reason(state, false);
+    assert_int_equal(none->RecordCount, 0);
+}
+
 static void test_ping(void **state)
 {
     struct iscsiwmi_ip_address name = {.Type = ISCSIWMI_IP_ADDRESS_TEXT,
@@ -292,12 +338,14 @@ static int check_as_nobody(void)
     static const uint8_t guid[16];
     struct iscsiwmi_client *own = NULL;
     struct iscsiwmi_manager *manager;
+    struct iscsiwmi_changed_records *records;
     uint32_t status;
 
     if (setresuid(NOBODY, NOBODY, NOBODY) < 0 || iscsiwmi_client_new(&own) < 0 ||
         iscsiwmi_client_connect(own, NULL) < 0)
         return 10;
-    if (iscsiwmi_get_manager(own, &manager) < 0)
+    if (iscsiwmi_get_manager(own, &manager) < 0 ||
+        iscsiwmi_list_changed_records(own, own_adapter(), &records) < 0)
         return 11;
     if (iscsiwmi_set_generational_guid(own, own_adapter(), guid, &status) != -EACCES ||
         !strstr(iscsiwmi_client_error(own), "only root"))
@@ -511,6 +559,7 @@ int main(void)
         cmocka_unit_test(test_path_weight_order),
         cmocka_unit_test(test_set_load_balance_policy),
         cmocka_unit_test(test_guid),
+        cmocka_unit_test(test_list_changed_records),
         cmocka_unit_test(test_ping),
         cmocka_unit_test(test_not_permitted),
         cmocka_unit_test(test_remote_host),

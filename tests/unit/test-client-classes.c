@@ -119,6 +119,7 @@ static void test_tables(void **state)
     assert_table(&class_session);
     assert_table(&class_manager);
     assert_table(&class_status_description);
+    assert_table(&class_changed_records);
 }
 
 /* ---- through a message and back ---- */
@@ -180,11 +181,12 @@ static void test_properties(void **state)
     _cleanup_result_ struct iscsiwmi_session *session = class_new(&class_session);
 
     assert_true(sd_bus_message_append(
-                    message, "a{sv}", 5, "FromTheFuture", "a{sv}", 1, "x", "s", "y", "Reason", "s",
-                    "why", "ConnectionCount", "u", 77, "Maps", "a(ssta(ssat))", 1, "mpatha", "wwid",
-                    UINT64_C(1) << 40, 1, "round-robin 0", "active", 3, UINT64_C(1), UINT64_C(0),
-                    UINT64_C(2), "Connections", "a(tussqsqsass)", 1, UINT64_C(5), 1, "default",
-                    "10.0.0.1", 3260, "", 0, "LOGGED_IN", 2, "sda", "sdb", "") >= 0);
+                    message, "a{sv}", 6, "FromTheFuture", "a{sv}", 1, "x", "s", "y", "Reason", "s",
+                    "why", "ConnectionCount", "u", 77, "ChangedRecords", "at", 2, UINT64_C(5),
+                    UINT64_C(6), "Maps", "a(ssta(ssat))", 1, "mpatha", "wwid", UINT64_C(1) << 40, 1,
+                    "round-robin 0", "active", 3, UINT64_C(1), UINT64_C(0), UINT64_C(2),
+                    "Connections", "a(tussqsqsass)", 1, UINT64_C(5), 1, "default", "10.0.0.1", 3260,
+                    "", 0, "LOGGED_IN", 2, "sda", "sdb", "") >= 0);
     seal(message);
     assert_true(class_read_properties(message, &class_session, session, session) >= 0);
     assert_string_equal(session->Reason, "why");
@@ -198,6 +200,30 @@ static void test_properties(void **state)
     assert_true(session->Maps[0]->Size == UINT64_C(1) << 40);
     assert_int_equal(session->Maps[0]->Groups[0]->PathCount, 3);
     assert_int_equal(session->Maps[0]->Groups[0]->Paths[2], 2);
+    assert_int_equal(session->ChangedRecordCount, 2);
+    assert_int_equal(session->ChangedRecords[1], 6);
+}
+
+static void test_changed_records(void **state)
+{
+    _cleanup_message_ sd_bus_message *message = new_message();
+    _cleanup_result_ struct iscsiwmi_changed_records *changes = class_new(&class_changed_records);
+
+    assert_true(sd_bus_message_append(message, "a(sstsas)s", 2, "node",
+                                      "iqn.x/10.0.0.1,3260,1/eth1", UINT64_C(5), "changed", 2,
+                                      "node.a", "node.b", "iface", "eth1", UINT64_C(0), "added", 0,
+                                      "why") >= 0);
+    seal(message);
+    assert_true(class_read_members(message, &class_changed_records, changes, changes) >= 0);
+    assert_int_equal(changes->RecordCount, 2);
+    assert_string_equal(changes->Records[0]->Kind, "node");
+    assert_string_equal(changes->Records[0]->Name, "iqn.x/10.0.0.1,3260,1/eth1");
+    assert_int_equal(changes->Records[0]->UniqueConnectionId, 5);
+    assert_int_equal(changes->Records[0]->FieldCount, 2);
+    assert_string_equal(changes->Records[0]->Fields[1], "node.b");
+    assert_string_equal(changes->Records[1]->Difference, "added");
+    assert_int_equal(changes->Records[1]->FieldCount, 0);
+    assert_string_equal(changes->Reason, "why");
 }
 
 /* SessionCount behind its list, and larger: the list alone counts. */
@@ -283,6 +309,7 @@ int main(void)
         cmocka_unit_test(test_policies_there_and_back),
         cmocka_unit_test(test_address_without_text),
         cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_changed_records),
         cmocka_unit_test(test_count_that_is_wrong),
         cmocka_unit_test(test_other_forms),
         cmocka_unit_test(test_long_array),

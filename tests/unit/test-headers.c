@@ -40,6 +40,7 @@ static function *const functions[] = {
     (function *)iscsiwmi_guid_parse,
     (function *)iscsiwmi_lb_policy_name,
     (function *)iscsiwmi_lb_policy_parse,
+    (function *)iscsiwmi_list_changed_records,
     (function *)iscsiwmi_ping_ip_address,
     (function *)iscsiwmi_set_generational_guid,
     (function *)iscsiwmi_set_load_balance_policy,
