@@ -46,6 +46,7 @@ int run_policy_clear(struct cli *cli);
 int run_guid_get(struct cli *cli);
 int run_guid_set(struct cli *cli);
 int run_guid_new(struct cli *cli);
+int run_guid_check(struct cli *cli);
 int run_ping(struct cli *cli);
 int run_monitor(struct cli *cli);
 int run_explain(struct cli *cli);

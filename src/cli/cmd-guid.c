@@ -4,10 +4,12 @@
 #include <string.h>
 #include <systemd/sd-id128.h>
 
+#include "basic/printable.h"
 #include "cli/json.h"
 #include "cli/names.h"
+#include "cli/show.h"
 
-/* The adapter that --adapter names, or the only one. */
+/* The adapter that the command line names, or the only one. */
 static int fetch_adapter(struct cli *cli, struct host **ret_host,
                          const struct adapter **ret_adapter)
 {
@@ -82,4 +84,43 @@ int run_guid_new(struct cli *cli)
     /* By way of the text, so that what a person sees is a random UUID as RFC 9562 marks them. */
     r = iscsiwmi_guid_parse(sd_id128_to_uuid_string(id, text), guid);
     return r < 0 ? cli_fail("cannot make a GUID: %s", strerror(-r)) : set_guid(cli, guid);
+}
+
+static int fetch_changes(struct cli *cli, const struct adapter *adapter,
+                         struct iscsiwmi_changed_records **ret_changes)
+{
+    if (iscsiwmi_list_changed_records(cli->client, adapter->id, ret_changes) < 0)
+        return cli_fail_client(cli);
+    make_printable((*ret_changes)->Reason);
+    for (uint32_t i = 0; i < (*ret_changes)->RecordCount; i++) {
+        const struct iscsiwmi_changed_record *record = (*ret_changes)->Records[i];
+
+        make_printable(record->Kind);
+        make_printable(record->Name);
+        make_printable(record->Difference);
+        for (uint32_t k = 0; k < record->FieldCount; k++)
+            make_printable(record->Fields[k]);
+    }
+    return EXIT_OK;
+}
+
+int run_guid_check(struct cli *cli)
+{
+    _cleanup_host_ struct host *host = NULL;
+    _cleanup_result_ struct iscsiwmi_changed_records *changes = NULL;
+    const struct adapter *adapter;
+    int status;
+
+    if (cli->n_args > 0)
+        cli->adapter = cli->args[0];
+    if ((status = fetch_adapter(cli, &host, &adapter)) != EXIT_OK ||
+        (status = fetch_changes(cli, adapter, &changes)) != EXIT_OK)
+        return status;
+    if (cli->json)
+        status = json_print(json_changes(adapter, changes));
+    else if (show_changes(adapter, changes) < 0)
+        return cli_fail_memory();
+    if (status != EXIT_OK || !*changes->Reason)
+        return status;
+    return cli_fail("%s", changes->Reason);
 }

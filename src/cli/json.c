@@ -11,11 +11,19 @@
  *
  * iscsi-wmi policy get [SESSION] --json     {"sessions": [SESSION]}
  * iscsi-wmi guid get --json                 ADAPTER
+ * iscsi-wmi guid check [ADAPTER] --json     CHANGES
  *
  * ADAPTER:
  *   "adapter_id": ID, "initiator_name": TEXT, "status": 0 (working) or 1 (degraded),
  *   "driver": TEXT, "driver_version": TEXT, "ports": N,
  *   "generational_guid": GUID, "cache_valid": BOOL
+ *
+ * CHANGES:
+ *   "adapter_id": ID, "initiator_name": TEXT, "generational_guid": GUID,
+ *   "cache_valid": BOOL, "reason": TEXT, empty where it is valid,
+ *   "records": [{"kind": "node", "iface" or "discovery", "name": TEXT,
+ *                "connection_id": ID of a node's session, or null,
+ *                "difference": "changed", "added" or "removed", "fields": [TEXT]}]
  *
  * SESSION:
  *   "session_id": ID, "adapter_id": ID, "initiator_name": TEXT, "target_name": TEXT,
@@ -25,7 +33,8 @@
  *   "provenance": TEXT, "agreement": TEXT, "multipathd": TEXT,
  *   "reason": TEXT (may be empty),
  *   "connections": [CONNECTION], by ascending ID,
- *   "maps": [MAP]
+ *   "maps": [MAP],
+ *   "changed_records": [ID of a connection whose node record has changed since the GUID was set]
  *
  * CONNECTION:
  *   "connection_id": ID, "iface": TEXT,
@@ -100,6 +109,20 @@ static struct json_object *new_id(uint64_t id)
     return json_object_new_string(text);
 }
 
+static struct json_object *new_id_or_null(uint64_t id)
+{
+    return id ? new_id(id) : NULL;
+}
+
+static struct json_object *new_id_list(const uint64_t *items, size_t n)
+{
+    struct json_object *array = json_object_new_array();
+
+    for (size_t i = 0; i < n; i++)
+        json_object_array_add(array, new_id_or_null(items[i]));
+    return array;
+}
+
 static struct json_object *new_text_list(char *const *items, size_t n)
 {
     struct json_object *array = json_object_new_array();
@@ -166,14 +189,11 @@ static struct json_object *new_connection(uint32_t policy, const struct connecti
 static struct json_object *new_group(const struct iscsiwmi_map_group *group)
 {
     struct json_object *object = json_object_new_object();
-    struct json_object *connections = json_object_new_array();
 
-    for (size_t i = 0; i < group->PathCount; i++)
-        json_object_array_add(connections, group->Paths[i] ? new_id(group->Paths[i]) : NULL);
     add_text(object, "selector", group->Selector);
     add_text(object, "state", group->State);
     add_bool(object, "active", strcmp(group->State, "active") == 0);
-    add(object, "connections", connections);
+    add(object, "connections", new_id_list(group->Paths, group->PathCount));
     return object;
 }
 
@@ -215,6 +235,8 @@ static struct json_object *new_session(const struct session *session)
     add_text(object, "reason", session->info->Reason);
     add(object, "connections", connections);
     add(object, "maps", maps);
+    add(object, "changed_records",
+        new_id_list(session->info->ChangedRecords, session->info->ChangedRecordCount));
     return object;
 }
 
@@ -344,6 +366,37 @@ struct json_object *json_host(const struct host *host, const struct iscsiwmi_man
     add(object, "service", service);
     add(object, "adapters", adapters);
     add(object, "sessions", new_session_array(host, NULL));
+    return object;
+}
+
+static struct json_object *new_changed_record(const struct iscsiwmi_changed_record *record)
+{
+    struct json_object *object = json_object_new_object();
+
+    add_text(object, "kind", record->Kind);
+    add_text(object, "name", record->Name);
+    add(object, "connection_id", new_id_or_null(record->UniqueConnectionId));
+    add_text(object, "difference", record->Difference);
+    add(object, "fields", new_text_list(record->Fields, record->FieldCount));
+    return object;
+}
+
+struct json_object *json_changes(const struct adapter *adapter,
+                                 const struct iscsiwmi_changed_records *changes)
+{
+    struct json_object *object = json_object_new_object();
+    struct json_object *records = json_object_new_array();
+    char guid[ISCSIWMI_GUID_TEXT_SIZE];
+
+    iscsiwmi_guid_format(adapter->info->GenerationalGuid, guid);
+    add(object, "adapter_id", new_id(adapter->id));
+    add_text(object, "initiator_name", adapter->name);
+    add_text(object, "generational_guid", guid);
+    add_bool(object, "cache_valid", !*changes->Reason);
+    add_text(object, "reason", changes->Reason);
+    for (uint32_t i = 0; i < changes->RecordCount; i++)
+        json_object_array_add(records, new_changed_record(changes->Records[i]));
+    add(object, "records", records);
     return object;
 }
 

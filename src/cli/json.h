@@ -18,5 +18,8 @@ struct json_object *json_session_infos(const struct host *host,
 
 struct json_object *json_adapter(const struct adapter *adapter);
 
+struct json_object *json_changes(const struct adapter *adapter,
+                                 const struct iscsiwmi_changed_records *changes);
+
 /* Prints an object and drops it. Returns the exit status. */
 int json_print(struct json_object *object);

@@ -65,7 +65,7 @@ int show_adapter(const struct adapter *adapter)
     output_field("Status", info->Status == 0 ? TONE_GOOD : TONE_DOUBTFUL, state);
     output_field("GUID", TONE_PLAIN, guid);
     if (!info->CacheValid)
-        output_field("", TONE_DOUBTFUL, "records have changed since this GUID was set");
+        output_field("", TONE_DOUBTFUL, "does not hold any more: iscsi-wmi guid check");
     return 0;
 }
 
@@ -110,6 +110,33 @@ static char *join(char *const *items, size_t n)
         return NULL;
     }
     return text;
+}
+
+int show_changes(const struct adapter *adapter, const struct iscsiwmi_changed_records *changes)
+{
+    static const struct column columns[] = {
+        {.title = "KIND"},
+        {.title = "RECORD", .rank = 2, .min_width = 20},
+        {.title = "CHANGE"},
+        {.title = "FIELDS", .rank = 1, .min_width = 20},
+    };
+    _cleanup_table_ struct table *table = table_new(columns, ELEMENTSOF(columns));
+
+    if (!table)
+        return -ENOMEM;
+    if (changes->RecordCount == 0)
+        return 0;
+    output_heading("Adapter", adapter->name);
+    for (uint32_t i = 0; i < changes->RecordCount; i++) {
+        const struct iscsiwmi_changed_record *record = changes->Records[i];
+        _cleanup_free_ char *fields = join(record->Fields, record->FieldCount);
+
+        table_add(table, TONE_PLAIN, record->Kind);
+        table_add(table, TONE_PLAIN, record->Name);
+        table_add(table, TONE_DOUBTFUL, record->Difference);
+        table_add(table, TONE_PLAIN, fields);
+    }
+    return table_print(table);
 }
 
 static void add_connection(struct table *table, const struct session *session,

@@ -16,6 +16,9 @@ int show_maps(const struct session *session);
 /* One row for each session. */
 int show_policies(const struct host *host);
 
+/* Those of the adapter's records that have changed; nothing where none has. */
+int show_changes(const struct adapter *adapter, const struct iscsiwmi_changed_records *changes);
+
 /* What a session and its connections have negotiated. */
 int show_session_info(const struct iscsiwmi_session_static_info *session);
 

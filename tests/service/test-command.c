@@ -70,6 +70,7 @@ static void test_readers(void **state)
     assert_run(*state, 0, "$I sessions", "No iSCSI session");
     assert_run(*state, 0, "$I sessions --statistics --json", "\"sessions\": [");
     assert_run(*state, 0, "$I policy get", TARGET);
+    assert_run(*state, 0, "$I policy get --json", "\"changed_records\": [");
     assert_run(*state, 0, "$I guid get --adapter " INITIATOR, "00000000-0000-0000-");
     assert_run(*state, 0, "$I explain 0xEFFF0058", "ISDSC_PATH_COUNT_MISMATCH");
     assert_run(*state, 0, "$I help", "policy clear SESSION");
@@ -108,6 +109,39 @@ static void test_ping(void **state)
     assert_run(*state, 0, "$I ping 127.0.0.1 --json", "\"answered\": 4");
 }
 
+#define IFACE "ifaces/eth1"
+#define IFACE_TEXT "iface.initiatorname = " INITIATOR "\niface.mtu = "
+#define CHECK "$I guid check " INITIATOR
+
+/* The reason comes, or goes, some time after the record. */
+static void wait_for_check(struct harness *harness, int status)
+{
+    for (int i = 0; i < 300 && run(harness, CHECK) != status; i++)
+        (void)poll(NULL, 0, 100);
+}
+
+static void test_guid_check(void **state)
+{
+    put_record(*state, IFACE, IFACE_TEXT "1500\n");
+    assert_run(*state, 0, "$I guid set 00000000-0000-0000-0000-00000000002a --adapter " INITIATOR,
+               "-00000000002a");
+    assert_run(*state, 0, CHECK, "");
+    assert_string_equal(output, "");
+    assert_run(*state, 0, CHECK " --json", "\"cache_valid\": true");
+    put_record(*state, IFACE, IFACE_TEXT "9000\n");
+    wait_for_check(*state, 1);
+    assert_run(*state, 1, CHECK, "changed");
+    assert_non_null(strstr(output, "Adapter " INITIATOR "\n"));
+    assert_non_null(strstr(output, "  iface  eth1    changed  iface.mtu\n"));
+    assert_run(*state, 1, CHECK " --json", "changed");
+    assert_non_null(strstr(output, "\"cache_valid\": false"));
+    assert_run(*state, 0, "$I status", "iscsi-wmi guid check");
+    put_record(*state, IFACE, IFACE_TEXT "1500\n");
+    wait_for_check(*state, 0);
+    assert_run(*state, 0, CHECK, "");
+    assert_run(*state, 1, "$I guid check nothing", "no adapter 'nothing'");
+}
+
 /* ---- completion ---- */
 
 /* What the words become: all of them, in one line. */
@@ -134,6 +168,7 @@ static void test_completion(void **state)
     assert_completes(*state, "policy set " TARGET " 2 --p", "--primary ");
     assert_completes(*state, "policy set " TARGET " 2 --primary ''", "");
     assert_completes(*state, "guid get --adapter iqn.2025", INITIATOR " ");
+    assert_completes(*state, "guid check iqn.2025", INITIATOR " ");
     assert_completes(*state, "--json st", "status ");
     assert_completes(*state, "-H user@host status --j", "--json ");
     assert_completes(*state, "-H user@host policy clear ''", "");
@@ -259,6 +294,7 @@ int main(void)
         cmocka_unit_test(test_usage),
         cmocka_unit_test(test_no_colour_in_a_pipe),
         cmocka_unit_test(test_ping),
+        cmocka_unit_test(test_guid_check),
         cmocka_unit_test(test_completion),
         cmocka_unit_test(test_bash),
         cmocka_unit_test(test_monitor),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the command prints of sessions that are logged in: as text, and as JSON. */
+/* What the command prints of sessions that are logged in and of records: as text, and as JSON. */
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -153,12 +153,71 @@ static void test_json(void **state)
     json_object_put(object);
 }
 
+/* ---- records ---- */
+
+static struct iscsiwmi_hba_information information = {.GenerationalGuid = {1}};
+static const struct adapter adapter = {.id = 9, .name = "iqn.x:host", .info = &information};
+
+static struct iscsiwmi_changed_record changed = {
+    .Kind = TEXT("node"),
+    .Name = TEXT("iqn.x:disks/10.0.0.1,3260,1/eth1"),
+    .UniqueConnectionId = 0xa1,
+    .Difference = TEXT("changed"),
+    .FieldCount = 2,
+    .Fields = (char *[]){TEXT("node.a"), TEXT("node.b")},
+};
+static struct iscsiwmi_changed_record added = {
+    .Kind = TEXT("iface"), .Name = TEXT("eth1"), .Difference = TEXT("added")};
+static const struct iscsiwmi_changed_records changes = {
+    .RecordCount = 2,
+    .Records = (struct iscsiwmi_changed_record *[]){&changed, &added},
+    .Reason = TEXT("why"),
+};
+static const struct iscsiwmi_changed_records no_changes = {.Reason = TEXT("")};
+
+static int print_changes(void)
+{
+    return show_changes(&adapter, &changes);
+}
+
+static int print_no_changes(void)
+{
+    return show_changes(&adapter, &no_changes);
+}
+
+static void test_changes(void **state)
+{
+    _cleanup_free_ char *text = printed(print_changes), *none = printed(print_no_changes);
+
+    assert_has(text, "Adapter iqn.x:host\n");
+    assert_has(text, "  node   iqn.x:disks/10.0.0.1,3260,1/eth1  changed  node.a node.b\n");
+    assert_has(text, "  iface  eth1                              added");
+    assert_string_equal(none, "");
+}
+
+static void test_json_changes(void **state)
+{
+    struct json_object *object = json_changes(&adapter, &changes);
+
+    assert_string_equal(
+        json_object_to_json_string_ext(object,
+                                       JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+        "{\"adapter_id\":\"0000000000000009\",\"initiator_name\":\"iqn.x:host\","
+        "\"generational_guid\":\"00000001-0000-0000-0000-000000000000\",\"cache_valid\":false,"
+        "\"reason\":\"why\",\"records\":[{\"kind\":\"node\","
+        "\"name\":\"iqn.x:disks/10.0.0.1,3260,1/eth1\","
+        "\"connection_id\":\"00000000000000a1\",\"difference\":\"changed\","
+        "\"fields\":[\"node.a\",\"node.b\"]},{\"kind\":\"iface\",\"name\":\"eth1\","
+        "\"connection_id\":null,\"difference\":\"added\",\"fields\":[]}]}");
+    json_object_put(object);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_session),
-        cmocka_unit_test(test_statistics),
-        cmocka_unit_test(test_json),
+        cmocka_unit_test(test_session),      cmocka_unit_test(test_statistics),
+        cmocka_unit_test(test_json),         cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_json_changes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
