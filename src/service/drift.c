@@ -25,7 +25,7 @@
 
 struct drift {
     struct host *host;
-    int watch_fd; /* inotify; children add what it watches */
+    int watch_fd; /* inotify, -1: cannot be had; children add what it watches */
     bool has_key;
     uint8_t key[DIGEST_KEY_SIZE];
     sd_event_source *events, *timer;
@@ -400,15 +400,17 @@ static void notice(struct drift *drift)
 /* What the journal is told once, until it is over. */
 static void tell_of_limits(struct drift *drift, const struct digest_set *set)
 {
+    bool unwatched = set->unwatched || drift->watch_fd < 0;
+
     if (set->too_many && !drift->too_many)
         log_warning("open-iscsi has more than %u records: they are not compared, and CacheValid is "
                     "false.",
                     DIGEST_RECORDS_MAX);
-    if (set->unwatched && !drift->unwatched)
+    if (unwatched && !drift->unwatched)
         log_warning("Not all directories with open-iscsi's records can be watched (see "
                     "fs.inotify.max_user_watches): they are compared once a minute.");
     drift->too_many = set->too_many;
-    drift->unwatched = set->unwatched;
+    drift->unwatched = unwatched;
 }
 
 static void fail(struct drift *drift, int error)
@@ -439,7 +441,7 @@ static void on_read(int error, const struct digest_set *set, void *userdata)
     tell_of_limits(drift, set);
     if (again)
         notice(drift);
-    else if (set->unwatched)
+    else if (drift->unwatched)
         set_timer(drift, now(drift) + UNWATCHED_USEC);
 }
 
@@ -498,11 +500,19 @@ static int on_events(sd_event_source *source, int fd, uint32_t revents, void *us
     return 0;
 }
 
-/* The directory has come, with open-iscsi. What is in it is watched when it is read. */
+/* A root has come, with open-iscsi. What is in it is watched when it is read. */
 static int on_parent(sd_event_source *source, const struct inotify_event *event, void *userdata)
 {
-    if (event->len > 0 && strcmp(event->name, "iscsi") == 0)
-        notice(userdata);
+    struct record_places places;
+
+    record_places(&places);
+    for (size_t i = 0; i < RECORD_ROOTS && places.roots[i]; i++) {
+        const char *name = strrchr(places.roots[i], '/');
+        if (event->len > 0 && name && strcmp(event->name, name + 1) == 0) {
+            notice(userdata);
+            return 0;
+        }
+    }
     return 0;
 }
 
@@ -530,12 +540,12 @@ int drift_new(struct host *host)
     drift->host = host;
     drift->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     host->drift = drift;
-    if (drift->watch_fd < 0)
-        return -errno;
-    int r =
-        sd_event_add_io(host->event, &drift->events, drift->watch_fd, EPOLLIN, on_events, drift);
-    if (r < 0)
-        return r;
+    if (drift->watch_fd >= 0) {
+        int r = sd_event_add_io(host->event, &drift->events, drift->watch_fd, EPOLLIN, on_events,
+                                drift);
+        if (r < 0)
+            return r;
+    }
     watch_parents(drift);
     if (has_guid(host))
         start(drift);

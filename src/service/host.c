@@ -330,10 +330,17 @@ void host_drop_if_empty(struct host *host, struct session *session)
     drop_adapter_if_idle(host, host_adapter(host, adapter_id));
 }
 
+/* What of its session changes when a connection comes or goes. */
+static unsigned changes_with(const struct connection *connection)
+{
+    return CHANGED_CONNECTIONS | (connection->record_changed ? CHANGED_RECORDS : 0U);
+}
+
 static void remove_connection(struct host *host, struct connection *connection)
 {
     struct session *session = connection->session;
     uint64_t id = connection->announced_id;
+    unsigned changes = changes_with(connection);
 
     tdelete(connection, &host->connections_by_sid, compare_sids);
     remove_item((void **)session->connections, &session->n_connections, connection);
@@ -342,7 +349,7 @@ static void remove_connection(struct host *host, struct connection *connection)
         host->observer.connection_removed(id, host->observer.userdata);
     number_connections(session);
     announce_connections(session);
-    views_connections_changed(session);
+    views_announce(session, changes);
     host_drop_if_empty(host, session);
 }
 
@@ -413,7 +420,7 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
     if (r < 0)
         log_warning("The tags of %s cannot be read: %s.", session->target, strerror(-r));
     if (!is_new)
-        views_connections_changed(session);
+        views_announce(session, changes_with(added));
     else {
         views_begin(session);
         if (host->observer.session_added)

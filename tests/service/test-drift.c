@@ -3,6 +3,7 @@
 /* CacheValid and what has changed, with records of the test's own. Each test has a bus. */
 
 #include "fixture.h"
+#include "iscsi/digest.h"
 #include "wmi/status.h"
 
 #include <stdlib.h>
@@ -389,6 +390,84 @@ static void test_guid_without_digests(void **state)
     assert_true(is_valid(harness, adapter()));
 }
 
+static unsigned count_words(const char *text, const char *words)
+{
+    unsigned n = 0;
+    for (; (text = strstr(text, words)); text += strlen(words))
+        n++;
+    return n;
+}
+
+static void wait_until_valid(struct harness *harness, bool valid)
+{
+    int64_t deadline = now_ms() + 30000;
+    while (is_valid(harness, adapter()) != valid && now_ms() < deadline)
+        usleep(100000);
+    assert_int_equal(is_valid(harness, adapter()), valid);
+}
+
+/* More records than are compared: not valid while there are, which the journal says once. */
+static void test_too_many(void **state)
+{
+    struct harness *harness = *state;
+    char name[32];
+
+    harness_forget_log(harness);
+    set_guid(harness, adapter());
+    for (unsigned i = 0; i < DIGEST_RECORDS_MAX; i++) {
+        snprintf(name, sizeof(name), "ifaces/x%u", i);
+        put_record(harness, name, "iface.mtu = 1\n");
+    }
+    wait_until_valid(harness, false);
+    usleep(SILENCE_MS * 1000);
+    put_record(harness, "ifaces/more", "iface.mtu = 1\n");
+    usleep(SILENCE_MS * 1000);
+    assert_false(is_valid(harness, adapter()));
+    assert_list(harness, "");
+    assert_int_equal(count_words(harness_log(harness), "more than 10000 records: they"), 1);
+
+    for (unsigned i = 0; i < DIGEST_RECORDS_MAX; i++) {
+        snprintf(name, sizeof(name), "ifaces/x%u", i);
+        take_away(harness, name);
+    }
+    wait_until_valid(harness, true); /* the one more is another initiator's */
+}
+
+static int on_reply(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    *(sd_bus_message **)userdata = sd_bus_message_ref(reply);
+    return 1;
+}
+
+/* The answer to SetGenerationalGuid waits for the lock; nothing else does. */
+static void test_set_under_lock(void **state)
+{
+    struct harness *harness = *state;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
+    uint32_t status;
+
+    put_record(harness, "lock/lock", "");
+    hold_lock(harness, true);
+    assert_true(sd_bus_message_new_method_call(harness->bus, &message, NAME, adapter(), SECURITY,
+                                               "SetGenerationalGuid") >= 0);
+    assert_true(sd_bus_message_append_array(message, 'y', guid, sizeof(guid)) >= 0);
+    assert_true(sd_bus_call_async(harness->bus, NULL, message, on_reply, &reply, 0) >= 0);
+    int64_t before = now_ms();
+    for (int i = 0; i < 10; i++) {
+        assert_true(is_valid(harness, adapter()));
+        usleep(50000);
+    }
+    assert_true(now_ms() - before < 3000);
+    assert_null(reply);
+    hold_lock(harness, false);
+    while (!reply)
+        if (sd_bus_process(harness->bus, NULL) == 0)
+            assert_true(sd_bus_wait(harness->bus, UINT64_MAX) >= 0);
+    assert_true(sd_bus_message_read(reply, "u", &status) > 0);
+    assert_int_equal(status, STATUS_SUCCESS);
+    assert_true(is_valid(harness, adapter()));
+}
+
 static void test_adapter_without_a_name(void **state)
 {
     struct harness *harness = *state;
@@ -412,7 +491,9 @@ int main(void)
         TEST(test_while_it_was_away),
         TEST(test_no_directories_at_first),
         TEST(test_lock),
+        TEST(test_set_under_lock),
         TEST(test_guid_without_digests),
+        TEST(test_too_many),
         TEST(test_adapter_without_a_name),
     };
     return harness_result(cmocka_run_group_tests(tests, NULL, NULL));
