@@ -4,7 +4,8 @@
 /*
  * Drift: whether open-iscsi's records still are what an adapter's GUID names (DESIGN section 5).
  * What they were is in the store, as digests; what they are is read by a child process, soon after
- * a directory with records says that something in it has changed, and at start.
+ * a directory with records says that something in it has changed, and at start. Logins and logouts
+ * do not write records: in open-iscsi, only operations on records and discoveries do.
  */
 
 #include "iscsi/digest.h"

@@ -88,6 +88,23 @@ static void test_newer_schema(void **state)
     harness_stop(harness);
 }
 
+/* What version 1 has of it gets what it lacks, and keeps what it has. */
+static void test_older_schema(void **state)
+{
+    struct harness *harness = *state;
+
+    make_store(harness);
+    run_sql(harness->state_file, "DROP TABLE digest; DROP TABLE secret;"
+                                 "ALTER TABLE guid DROP COLUMN has_digests;"
+                                 "PRAGMA user_version = 1");
+    for (int i = 0; i < 2; i++) {
+        harness_start(harness);
+        assert_order(harness, "highest-first");
+        harness_stop(harness);
+    }
+    run_sql(harness->state_file, "SELECT has_digests FROM guid; SELECT * FROM digest, secret");
+}
+
 static void test_no_schema(void **state)
 {
     struct harness *harness = *state;
@@ -286,6 +303,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         TEST(test_newer_schema),
+        TEST(test_older_schema),
         TEST(test_no_schema),
         TEST(test_another_application),
         TEST(test_no_database),
