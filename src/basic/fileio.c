@@ -70,6 +70,27 @@ int read_text(const char *path, size_t max, char **ret)
     }
 }
 
+int read_bytes(const char *path, void *data, size_t max, size_t *ret_n)
+{
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    size_t size = 0;
+
+    if (fd < 0)
+        return -errno;
+    while (size < max) {
+        ssize_t n = read(fd, (char *)data + size, max - size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        size += (size_t)n;
+    }
+    *ret_n = size;
+    return 0;
+}
+
 int write_text(const char *path, const char *text)
 {
     _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);

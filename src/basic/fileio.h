@@ -15,5 +15,8 @@ int read_first_linef(char **ret, const char *format, ...) __attribute__((format(
 /* A whole text file of at most `max` bytes. -EFBIG: it is longer. Other errors as above. */
 int read_text(const char *path, size_t max, char **ret);
 
+/* The first bytes of a file, at most `max`. */
+int read_bytes(const char *path, void *data, size_t max, size_t *ret_n);
+
 /* Writes text to an existing file in one write, as sysfs wants it. */
 int write_text(const char *path, const char *text);

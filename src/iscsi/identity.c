@@ -51,3 +51,26 @@ uint64_t connection_id(const char *initiator, const char *target, const char *if
                                              port_text, rank_text},
                        rank > 0 ? 7 : 6);
 }
+
+/* Where "-lun-" and the number at the end of an ID_PATH begin; its length where there are none. */
+static size_t length_without_lun(const char *id_path)
+{
+    static const char infix[] = "-lun-";
+    const char *last = NULL;
+
+    for (const char *at = id_path; (at = strstr(at, infix)); at++)
+        last = at;
+    if (!last || last[strlen(infix)] == '\0' ||
+        last[strlen(infix) + strspn(last + strlen(infix), "0123456789abcdefx")] != '\0')
+        return strlen(id_path);
+    return (size_t)(last - id_path);
+}
+
+uint64_t path_id(const char *id_path)
+{
+    _cleanup_free_ char *port = strndup(id_path, length_without_lun(id_path));
+
+    if (!port)
+        abort();
+    return id_of_parts((const char *const[]){"path", port}, 2);
+}

@@ -83,6 +83,8 @@ static enum lb_policy shape_policy(const struct shape *shape)
 
     if (has_selector_of(shape, LB_DYN_LEAST_QUEUE_DEPTH))
         return n_tiers == 1 ? LB_DYN_LEAST_QUEUE_DEPTH : LB_VENDOR_SPECIFIC;
+    if (has_selector_of(shape, LB_LEAST_BLOCKS))
+        return n_tiers == 1 ? LB_LEAST_BLOCKS : LB_VENDOR_SPECIFIC;
     if (!has_selector_of(shape, LB_ROUND_ROBIN))
         return LB_VENDOR_SPECIFIC;
     if (n_tiers == 1)
@@ -106,6 +108,7 @@ static void finish_role(struct classify_role *role, enum lb_policy policy,
         role->primary = rank == 0;
         break;
     case LB_DYN_LEAST_QUEUE_DEPTH:
+    case LB_LEAST_BLOCKS:
         role->primary = true;
         break;
     case LB_WEIGHTED_PATHS:
@@ -118,8 +121,8 @@ static void finish_role(struct classify_role *role, enum lb_policy policy,
     }
 }
 
-enum lb_policy classify_map(const struct mp_table *live, const struct classify_path *paths,
-                            size_t n_paths, struct classify_role *ret_roles)
+static enum lb_policy classify(const struct mp_table *live, const struct classify_path *paths,
+                               size_t n_paths, bool is_disk, struct classify_role *ret_roles)
 {
     struct shape shape = {.all_single = true};
     enum lb_policy policy;
@@ -133,9 +136,23 @@ enum lb_policy classify_map(const struct mp_table *live, const struct classify_p
         add_group(&shape, &live->groups[i], paths, n_paths, ret_roles);
 
     policy = shape_policy(&shape);
+    if (policy == LB_LEAST_BLOCKS && !is_disk)
+        policy = LB_VENDOR_SPECIFIC;
     for (size_t i = 0; i < n_paths; i++)
         finish_role(&ret_roles[i], policy, &shape);
     return policy;
+}
+
+enum lb_policy classify_map(const struct mp_table *live, const struct classify_path *paths,
+                            size_t n_paths, struct classify_role *ret_roles)
+{
+    return classify(live, paths, n_paths, false, ret_roles);
+}
+
+enum lb_policy classify_disk(const struct mp_table *live, const struct classify_path *paths,
+                             size_t n_paths, struct classify_role *ret_roles)
+{
+    return classify(live, paths, n_paths, true, ret_roles);
 }
 
 static struct classify_role *find_role(struct classify_role *roles, size_t n_roles,

@@ -25,7 +25,7 @@ struct classify_path {
 struct classify_role {
     uint64_t connection_id;
     uint32_t weight; /* policy 5: the tier, 0 the best; else 0 */
-    bool primary;    /* 1: in the first group; 2, 3: in the best tier; 4, 5: always; 6: never */
+    bool primary;    /* 1: in the first group; 2, 3: in the best tier; 6: never; else always */
 };
 
 /*
@@ -43,6 +43,13 @@ struct classify_role {
  */
 enum lb_policy classify_map(const struct mp_table *live, const struct classify_path *paths,
                             size_t n_paths, struct classify_role *ret_roles);
+
+/*
+ * The same for a disk, with all of the map's paths; MPIO has one policy more:
+ *   service-time, one group in each access state: LB_LEAST_BLOCKS, all primaries
+ */
+enum lb_policy classify_disk(const struct mp_table *live, const struct classify_path *paths,
+                             size_t n_paths, struct classify_role *ret_roles);
 
 /*
  * Adds one map's finding to a session's: `policy` is 0 before the first map. Maps that disagree

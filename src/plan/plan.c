@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "basic/macros.h"
 
@@ -29,6 +30,8 @@ const char *plan_selector(enum lb_policy policy)
         return "round-robin 0";
     case LB_DYN_LEAST_QUEUE_DEPTH:
         return "queue-length 0";
+    case LB_LEAST_BLOCKS:
+        return "service-time 0"; /* fewest bytes in flight, for paths of equal throughput */
     default:
         return NULL;
     }
@@ -56,8 +59,7 @@ static bool policies_join(const struct plan_policy *policies, size_t n_policies)
 
         if (policy == LB_FAILOVER || policy == LB_WEIGHTED_PATHS)
             return false;
-        if ((policy == LB_DYN_LEAST_QUEUE_DEPTH) !=
-            (policies[0].policy == LB_DYN_LEAST_QUEUE_DEPTH))
+        if (strcmp(plan_selector(policy), plan_selector(policies[0].policy)) != 0)
             return false;
     }
     return true;

@@ -22,7 +22,7 @@ struct plan_member {
     bool primary;
 };
 
-/* One session's policy, 1 to 5, its members in the order of the request. */
+/* A session's or a disk's policy, its members in the order of the request. */
 struct plan_policy {
     enum lb_policy policy;
     bool highest_first; /* policy 5: the highest weight is the best tier, not the lowest */
@@ -40,7 +40,7 @@ struct plan_path {
     enum access_state access;
 };
 
-/* The selector that a policy's groups get, as table text: "round-robin 0". */
+/* The selector that a policy's groups get, as table text: "round-robin 0". NULL: no policy of ours. */
 const char *plan_selector(enum lb_policy policy);
 
 /*
@@ -57,10 +57,10 @@ const char *plan_selector(enum lb_policy policy);
  * Features and hardware handler are those of `live`; `current` is 1, or 0 where there is no path.
  *
  * A late path is one whose connection its policy does not name (it joined the session after the
- * call): it comes into the first tier under 2 and 4, into the last under 3 (behind the primaries)
+ * call): it comes into the first tier under 2, 4 and Least Blocks, into the last under 3 (behind the primaries)
  * and 5 (that of the worst weight named), and alone behind the last tier under 1.
  *
- * -EINVAL: no policy, or one outside 1..5, or a path with an index past them. -ENOMEM.
+ * -EINVAL: no policy, or one that plan_selector() does not know, or a path with an index past them. -ENOMEM.
  */
 int plan_map(const struct mp_table *live, const struct plan_policy *policies, size_t n_policies,
              const struct plan_path *paths, size_t n_paths, struct mp_table **ret);

@@ -13,7 +13,6 @@
 #include "store/store.h"
 
 #define APPLICATION_ID 0x69576d69 /* "iWmi" */
-#define SCHEMA_VERSION 2
 
 struct store {
     sqlite3 *db;
@@ -21,6 +20,7 @@ struct store {
 
 DEFINE_CLEANUP(sqlite3_stmt *, sqlite3_finalize);
 DEFINE_CLEANUP(struct store_policy *, store_policy_free);
+DEFINE_CLEANUP(struct store_disk_policy *, store_disk_policy_free);
 
 static void store_closep(struct store **store)
 {
@@ -28,7 +28,7 @@ static void store_closep(struct store **store)
 }
 
 /* IDs are unsigned 64-bit numbers, which SQLite lacks: they are kept as 16 hex digits. */
-static const char schema[] =
+static const char first_schema[] =
     "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE policy ("
     " serial INTEGER PRIMARY KEY AUTOINCREMENT,"
@@ -51,16 +51,30 @@ static const char schema[] =
     " PRIMARY KEY (initiator, target, address, port, iface)) WITHOUT ROWID;";
 
 /*
- * What version 2 has beyond version 1, whose state becomes one of version 2 by it: digests of the
- * records as they were when a GUID was set, and the key that they were made with. A GUID of version
- * 1 has none.
+ * Digests of the records as they were when a GUID was set, and the key that they were made with. A
+ * GUID of version 1 has none.
  */
-static const char schema_2[] =
+static const char record_digests[] =
     "ALTER TABLE guid ADD COLUMN has_digests INTEGER NOT NULL DEFAULT 0;"
     "CREATE TABLE digest ("
     " initiator TEXT NOT NULL, path TEXT NOT NULL, kind INTEGER NOT NULL, fields BLOB NOT NULL,"
     " PRIMARY KEY (initiator, path)) WITHOUT ROWID;"
     "CREATE TABLE secret (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;";
+
+static const char disk_policies[] =
+    "CREATE TABLE disk_policy ("
+    " wwid TEXT PRIMARY KEY, policy INTEGER NOT NULL CHECK (policy BETWEEN 1 AND 6),"
+    " by_default INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE disk_policy_path ("
+    " wwid TEXT NOT NULL REFERENCES disk_policy (wwid) ON DELETE CASCADE,"
+    " position INTEGER NOT NULL, path TEXT NOT NULL, weight INTEGER NOT NULL,"
+    " is_primary INTEGER NOT NULL, is_preferred INTEGER NOT NULL,"
+    " PRIMARY KEY (wwid, position)) WITHOUT ROWID;";
+
+/* Version n of the schema is what the first n of these make, one after the other. */
+static const char *const schema_steps[] = {first_schema, record_digests, disk_policies};
+
+#define SCHEMA_VERSION ((int)ELEMENTSOF(schema_steps))
 
 static int errno_of_sqlite(int rc)
 {
@@ -216,18 +230,18 @@ static int inspect(struct store *store, int64_t *ret_version)
     return check_integrity(store);
 }
 
-/* Makes of what a file has, nothing or version 1, the present schema. */
-static int upgrade(struct store *store, int64_t version)
+/* From a version, 0 for an empty file, to ours. */
+static int upgrade_schema(struct store *store, int64_t version)
 {
     char numbers[96];
 
+    if (version == SCHEMA_VERSION)
+        return 0;
     int r = execute(store, "BEGIN IMMEDIATE");
     if (r < 0)
         return r;
-    if (version < 1)
-        r = execute(store, schema);
-    if (r >= 0)
-        r = execute(store, schema_2);
+    for (size_t i = (size_t)version; i < ELEMENTSOF(schema_steps) && r >= 0; i++)
+        r = execute(store, schema_steps[i]);
     snprintf(numbers, sizeof(numbers), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
              APPLICATION_ID, SCHEMA_VERSION);
     if (r >= 0)
@@ -269,10 +283,10 @@ int store_open(const char *path, struct store **ret, char **ret_message)
     int r = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &store);
     if (r >= 0)
         r = read_number(store, "PRAGMA page_count", &n_pages);
-    if (r >= 0 && (n_pages > 0 || !is_empty(path)))
-        r = inspect(store, &version);
-    if (r >= 0 && version < SCHEMA_VERSION)
-        r = upgrade(store, version);
+    if (r >= 0)
+        r = n_pages == 0 && is_empty(path) ? 0 : inspect(store, &version);
+    if (r >= 0)
+        r = upgrade_schema(store, version);
     if (r >= 0)
         r = execute(store, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;");
     if (r < 0)
@@ -468,6 +482,146 @@ int store_put_policy(struct store *store, struct store_policy *policy)
 int store_remove_policy(struct store *store, const char *initiator, const char *target)
 {
     return delete_policy(store, initiator, target);
+}
+
+void store_disk_policy_free(struct store_disk_policy *policy)
+{
+    if (!policy)
+        return;
+    free(policy->paths);
+    free(policy->wwid);
+    free(policy);
+}
+
+static int load_disk_paths(struct store *store, struct store_disk_policy *policy)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int rc;
+
+    int r = prepare(store,
+                    "SELECT path, weight, is_primary, is_preferred"
+                    " FROM disk_policy_path WHERE wwid = ?1 ORDER BY position",
+                    &statement);
+    if (r >= 0)
+        r = bind(statement, "s", policy->wwid);
+    if (r < 0)
+        return r;
+    while ((rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct store_disk_path *more =
+            reallocarray(policy->paths, policy->n_paths + 1, sizeof(*more));
+        if (!more)
+            return -ENOMEM;
+        policy->paths = more;
+        more[policy->n_paths++] = (struct store_disk_path){
+            .id = strtoull((const char *)sqlite3_column_text(statement, 0) ?: "0", NULL, 16),
+            .weight = (uint32_t)sqlite3_column_int64(statement, 1),
+            .primary = sqlite3_column_int(statement, 2),
+            .preferred = sqlite3_column_int(statement, 3),
+        };
+    }
+    return errno_of_sqlite(rc);
+}
+
+static int load_disk_policy(struct store *store, sqlite3_stmt *statement,
+                            struct store_disk_policy **ret)
+{
+    _cleanup_(store_disk_policy_freep) struct store_disk_policy *policy =
+        calloc(1, sizeof(*policy));
+    if (!policy)
+        return -ENOMEM;
+    policy->wwid = column_text(statement, 0);
+    policy->policy = (enum dsm_policy)sqlite3_column_int(statement, 1);
+    policy->by_default = sqlite3_column_int(statement, 2);
+    if (!policy->wwid)
+        return -ENOMEM;
+
+    int r = load_disk_paths(store, policy);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(policy);
+    return 0;
+}
+
+int store_load_disk_policies(struct store *store, struct store_disk_policy ***ret, size_t *ret_n)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    struct store_disk_policy **policies = NULL;
+    size_t n = 0;
+    int rc = SQLITE_DONE;
+
+    int r = prepare(store, "SELECT wwid, policy, by_default FROM disk_policy ORDER BY wwid",
+                    &statement);
+    while (r >= 0 && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        struct store_disk_policy **more = reallocarray(policies, n + 1, sizeof(*policies));
+        if (!more) {
+            r = -ENOMEM;
+            break;
+        }
+        policies = more;
+        r = load_disk_policy(store, statement, &policies[n]);
+        n += r >= 0;
+    }
+    if (r >= 0)
+        r = errno_of_sqlite(rc);
+    if (r < 0) {
+        for (size_t i = 0; i < n; i++)
+            store_disk_policy_free(policies[i]);
+        free(policies);
+        return r;
+    }
+    *ret = policies;
+    *ret_n = n;
+    return 0;
+}
+
+int store_remove_disk_policy(struct store *store, const char *wwid)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "DELETE FROM disk_policy WHERE wwid = ?1", &statement);
+    if (r >= 0)
+        r = bind(statement, "s", wwid);
+    return r < 0 ? r : run(statement);
+}
+
+static int insert_disk_policy(struct store *store, const struct store_disk_policy *policy)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "INSERT INTO disk_policy VALUES (?1, ?2, ?3)", &statement);
+    if (r >= 0)
+        r = bind(statement, "sii", policy->wwid, (int64_t)policy->policy,
+                 (int64_t)policy->by_default);
+    return r < 0 ? r : run(statement);
+}
+
+static int insert_disk_paths(struct store *store, const struct store_disk_policy *policy)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = prepare(store, "INSERT INTO disk_policy_path VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    &statement);
+
+    for (size_t i = 0; i < policy->n_paths && r >= 0; i++) {
+        const struct store_disk_path *path = &policy->paths[i];
+        char id[17];
+        snprintf(id, sizeof(id), "%016" PRIx64, path->id);
+        r = bind(statement, "sisiii", policy->wwid, (int64_t)i, id, (int64_t)path->weight,
+                 (int64_t)path->primary, (int64_t)path->preferred);
+        if (r >= 0)
+            r = run(statement);
+    }
+    return r;
+}
+
+int store_put_disk_policy(struct store *store, const struct store_disk_policy *policy)
+{
+    int r = execute(store, "BEGIN IMMEDIATE");
+    if (r < 0)
+        return r;
+    r = store_remove_disk_policy(store, policy->wwid);
+    if (r >= 0)
+        r = insert_disk_policy(store, policy);
+    if (r >= 0)
+        r = insert_disk_paths(store, policy);
+    return finish(store, r);
 }
 
 /* One row with one GUID, or -ENODATA. */

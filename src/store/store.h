@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "wmi/dsm.h"
 #include "wmi/guid.h"
 #include "wmi/policy.h"
 
@@ -36,6 +37,23 @@ struct store_policy {
     bool highest_first;       /* the weight order in force when it was chosen */
     uint64_t serial;          /* grows with each choice on this host */
     struct store_path *paths; /* in the order of the request */
+    size_t n_paths;
+};
+
+/* A path as a disk's stored policy names it. */
+struct store_disk_path {
+    uint64_t id; /* DsmPathId */
+    uint32_t weight;
+    bool primary;
+    bool preferred;
+};
+
+/* The policy of a disk, chosen for it or given to it by default. */
+struct store_disk_policy {
+    char *wwid;
+    enum dsm_policy policy; /* 1 to 6 */
+    bool by_default;        /* the default policy of the time when its map appeared */
+    struct store_disk_path *paths; /* in the order of the request */
     size_t n_paths;
 };
 
@@ -75,6 +93,13 @@ int store_load_policies(struct store *store, struct store_policy ***ret, size_t 
 int store_put_policy(struct store *store, struct store_policy *policy);
 int store_remove_policy(struct store *store, const char *initiator, const char *target);
 void store_policy_free(struct store_policy *policy);
+
+/* All disks' policies, in the order of WWIDs. */
+int store_load_disk_policies(struct store *store, struct store_disk_policy ***ret, size_t *ret_n);
+/* Replaces the disk's policy. */
+int store_put_disk_policy(struct store *store, const struct store_disk_policy *policy);
+int store_remove_disk_policy(struct store *store, const char *wwid);
+void store_disk_policy_free(struct store_disk_policy *policy);
 
 /* The adapter's GUID; -ENODATA where none was ever set. */
 int store_get_guid(struct store *store, const char *initiator, uint8_t ret_guid[GUID_SIZE]);

@@ -17,6 +17,12 @@ enum lb_policy {
     LB_DYN_LEAST_QUEUE_DEPTH = 4,
     LB_WEIGHTED_PATHS = 5,
     LB_VENDOR_SPECIFIC = 6,
+
+    /*
+     * MPIO's Least Blocks, which a disk can have (wmi/dsm.h). The classes of iSCSI sessions have no
+     * number for it, and no request of theirs gets so far with this one.
+     */
+    LB_LEAST_BLOCKS = 100,
 };
 
 /* ISCSI_Path.ConnectionStatus */

@@ -74,15 +74,15 @@ static void test_newer_schema(void **state)
     struct harness *harness = *state;
 
     make_store(harness);
-    run_sql(harness->state_file, "PRAGMA user_version = 3");
-    assert_refused(harness, "schema version 3, this program knows up to 2");
+    run_sql(harness->state_file, "PRAGMA user_version = 4");
+    assert_refused(harness, "schema version 4, this program knows up to 3");
 
     /* The newer program's tables are no fault. */
     run_sql(harness->state_file, "CREATE TABLE more (x); INSERT INTO more VALUES (1);"
                                  "PRAGMA user_version = 70000");
     assert_refused(harness, "schema version 70000");
 
-    run_sql(harness->state_file, "PRAGMA user_version = 2");
+    run_sql(harness->state_file, "PRAGMA user_version = 3");
     harness_start(harness);
     assert_order(harness, "highest-first");
     harness_stop(harness);
@@ -94,7 +94,8 @@ static void test_older_schema(void **state)
     struct harness *harness = *state;
 
     make_store(harness);
-    run_sql(harness->state_file, "DROP TABLE digest; DROP TABLE secret;"
+    run_sql(harness->state_file, "DROP TABLE disk_policy_path; DROP TABLE disk_policy;"
+                                 "DROP TABLE digest; DROP TABLE secret;"
                                  "ALTER TABLE guid DROP COLUMN has_digests;"
                                  "PRAGMA user_version = 1");
     for (int i = 0; i < 2; i++) {
@@ -102,7 +103,8 @@ static void test_older_schema(void **state)
         assert_order(harness, "highest-first");
         harness_stop(harness);
     }
-    run_sql(harness->state_file, "SELECT has_digests FROM guid; SELECT * FROM digest, secret");
+    run_sql(harness->state_file, "SELECT has_digests FROM guid; SELECT * FROM digest, secret,"
+                                 " disk_policy, disk_policy_path");
 }
 
 static void test_no_schema(void **state)

@@ -93,13 +93,19 @@ static inline void scene_add_member(struct scene *scene, size_t policy, uint64_t
     };
 }
 
+static inline enum lb_policy scene_random_policy(struct prng *prng)
+{
+    enum lb_policy policy = (enum lb_policy)(1 + prng_below(prng, 6));
+    return policy == LB_VENDOR_SPECIFIC ? LB_LEAST_BLOCKS : policy;
+}
+
 static inline void scene_init(struct scene *scene, const struct scene_kind *kind,
                               struct prng *prng)
 {
     *scene = (struct scene){.n_paths = kind->n_paths, .n_policies = kind->n_policies};
     for (size_t i = 0; i < kind->n_policies; i++)
         scene->policies[i] = (struct plan_policy){
-            .policy = kind->policy ? kind->policy : (enum lb_policy)(1 + prng_below(prng, 5)),
+            .policy = kind->policy ? kind->policy : scene_random_policy(prng),
             .highest_first = prng_below(prng, 2),
             .members = scene->members[i],
         };
@@ -187,14 +193,17 @@ static inline int64_t scene_tier(const struct scene *scene, const struct plan_pa
 static inline bool scene_joins(const struct scene *scene)
 {
     size_t n_queue_length = 0;
+    size_t n_least_blocks = 0;
 
     for (size_t i = 0; i < scene->n_policies; i++) {
         if (scene->policies[i].policy == LB_FAILOVER ||
             scene->policies[i].policy == LB_WEIGHTED_PATHS)
             return false;
         n_queue_length += scene->policies[i].policy == LB_DYN_LEAST_QUEUE_DEPTH;
+        n_least_blocks += scene->policies[i].policy == LB_LEAST_BLOCKS;
     }
-    return n_queue_length == 0 || n_queue_length == scene->n_policies;
+    return n_queue_length == scene->n_policies || n_least_blocks == scene->n_policies ||
+           n_queue_length + n_least_blocks == 0;
 }
 
 /* Below 0: a's group stands before b's. 0: they share one, or the design does not say. */

@@ -288,6 +288,42 @@ static void test_round_trips(void **state)
     }
 }
 
+/* What MPIO knows one policy more for. */
+static void test_disks(void **state)
+{
+    static const struct {
+        const char *live;
+        enum lb_policy policy;
+        bool primary;
+    } disks[] = {
+        {"0 0 1 1 " ST "4 1 8:0 1 8:1 1 8:2 1 8:3 1", LB_LEAST_BLOCKS, true},
+        {"0 0 2 1 " ST "2 1 8:0 1 8:1 1 " ST "2 1 8:2 1 8:3 1", LB_VENDOR_SPECIFIC, false},
+        {"0 0 2 1 " ST "2 1 8:0 1 8:1 1 " RR "2 1 8:2 1 8:3 1", LB_VENDOR_SPECIFIC, false},
+        {"0 0 1 1 " QL "4 1 8:0 1 8:1 1 8:2 1 8:3 1", LB_DYN_LEAST_QUEUE_DEPTH, true},
+        {"0 0 1 1 " RR "4 1 8:0 1 8:1 1 8:2 1 8:3 1", LB_ROUND_ROBIN, true},
+    };
+    struct classify_path paths[4];
+    struct classify_role roles[4];
+
+    for (unsigned i = 0; i < 4; i++)
+        paths[i] = (struct classify_path){.dev = makedev(8, i), .connection_id = 100 + i};
+    for (size_t i = 0; i < ELEMENTSOF(disks); i++) {
+        _cleanup_(mp_table_freep) struct mp_table *live = NULL;
+
+        assert_int_equal(mp_table_parse(disks[i].live, &live), 0);
+        assert_int_equal(classify_disk(live, paths, 4, roles), disks[i].policy);
+        for (size_t k = 0; k < 4; k++)
+            assert_int_equal(roles[k].primary, disks[i].primary);
+
+        /* A session has no number for Least Blocks. */
+        bool is_new = disks[i].policy == LB_LEAST_BLOCKS;
+        assert_int_equal(classify_map(live, paths, 4, roles),
+                         is_new ? LB_VENDOR_SPECIFIC : disks[i].policy);
+        for (size_t k = 0; k < 4; k++)
+            assert_int_equal(roles[k].primary, disks[i].primary && !is_new);
+    }
+}
+
 /* Sets the roles of a symmetric session's members by their place in the request. */
 static void set_roles(struct scene *scene, enum lb_policy policy, size_t n_primaries,
                       uint32_t n_weights)
@@ -534,6 +570,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples),
         cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_disks),
         cmocka_unit_test(test_policies_found_again),
         cmocka_unit_test(test_coincidences),
         cmocka_unit_test(test_tables_of_others),

@@ -63,6 +63,29 @@ static void test_parts_do_not_run_together(void **state)
                 connection_id("i", "t", "d", "1", 23, 0));
 }
 
+/* printf 'path\0pci-0000:05:00.0-fc-0x5006016846e010c1' | sha256sum */
+static void test_path(void **state)
+{
+    static const char port[] = "pci-0000:05:00.0-fc-0x5006016846e010c1";
+
+    assert_true(path_id(port) == UINT64_C(0x0fc6418495460245));
+    assert_true(path_id("pci-0000:05:00.0-fc-0x5006016846e010c1-lun-0") == path_id(port));
+    assert_true(path_id("pci-0000:05:00.0-fc-0x5006016846e010c1-lun-17") == path_id(port));
+    assert_true(path_id("pci-0000:05:00.0-fc-0x5006016846e010c1-lun-0x4001000000000000") ==
+                path_id(port));
+}
+
+/* Only a LUN at the end is one. */
+static void test_path_without_a_lun(void **state)
+{
+    assert_true(path_id("a-lun-") != path_id("a"));
+    assert_true(path_id("a-lun-x-y") != path_id("a"));
+    assert_true(path_id("a-lun-1-part2") != path_id("a"));
+    assert_true(path_id("a-lun-1-lun-2") == path_id("a-lun-1-lun-3"));
+    assert_true(path_id("a-lun-1-lun-2") != path_id("a-lun-1"));
+    assert_true(path_id("") != path_id("a"));
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -72,6 +95,8 @@ int main(void)
         cmocka_unit_test(test_connection),
         cmocka_unit_test(test_rank),
         cmocka_unit_test(test_parts_do_not_run_together),
+        cmocka_unit_test(test_path),
+        cmocka_unit_test(test_path_without_a_lun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -87,6 +87,9 @@ static void test_each_policy(void **state)
     policy.policy = LB_DYN_LEAST_QUEUE_DEPTH;
     assert_plan(&policy, 1, six_paths, 6,
                 HEAD "1 1 queue-length 0 6 1 8:6 1 8:4 1 8:2 1 8:1 1 8:3 1 8:5 1");
+    policy.policy = LB_LEAST_BLOCKS;
+    assert_plan(&policy, 1, six_paths, 6,
+                HEAD "1 1 service-time 0 6 1 8:6 1 8:4 1 8:2 1 8:1 1 8:3 1 8:5 1");
     policy.policy = LB_WEIGHTED_PATHS;
     assert_plan(&policy, 1, six_paths, 6,
                 HEAD "4 1 round-robin 0 2 1 8:4 1 8:1 1 round-robin 0 1 1 8:2 1 "
@@ -124,6 +127,9 @@ static void test_late_paths(void **state)
     policy.policy = LB_DYN_LEAST_QUEUE_DEPTH;
     assert_plan(&policy, 1, six_paths, 6,
                 HEAD "1 1 queue-length 0 6 1 8:6 1 8:4 1 8:1 1 8:3 1 8:2 1 8:5 1");
+    policy.policy = LB_LEAST_BLOCKS;
+    assert_plan(&policy, 1, six_paths, 6,
+                HEAD "1 1 service-time 0 6 1 8:6 1 8:4 1 8:1 1 8:3 1 8:2 1 8:5 1");
     policy.policy = LB_WEIGHTED_PATHS;
     assert_plan(&policy, 1, six_paths, 6,
                 HEAD "2 1 round-robin 0 2 1 8:4 1 8:1 1 round-robin 0 4 1 8:6 1 8:3 1 8:2 1 8:5 1");
@@ -392,9 +398,12 @@ static void check_selectors(const struct scene *scene, const struct mp_table *ta
         for (size_t j = 0; j < group->n_paths; j++) {
             const struct plan_path *path = scene_find(scene, group->paths[j]);
             const struct plan_policy *policy = scene_policy(scene, path);
-            bool queue = (policy ? policy : scene->policies)->policy == LB_DYN_LEAST_QUEUE_DEPTH;
+            enum lb_policy number = (policy ? policy : scene->policies)->policy;
 
-            assert_string_equal(group->selector, queue ? "queue-length 0" : "round-robin 0");
+            assert_string_equal(group->selector,
+                                number == LB_DYN_LEAST_QUEUE_DEPTH ? "queue-length 0"
+                                : number == LB_LEAST_BLOCKS        ? "service-time 0"
+                                                                   : "round-robin 0");
         }
     }
 }

@@ -351,6 +351,89 @@ static void test_remove(void **state)
     assert_int_equal(count_rows("policy_path"), 2 + 4);
 }
 
+static void put_disk(struct store *store, const char *wwid, unsigned seed, size_t n)
+{
+    struct store_disk_path paths[8];
+    const struct store_disk_policy policy = {
+        .wwid = (char *)wwid,
+        .policy = (enum dsm_policy)(1 + seed % 6),
+        .by_default = n == 0,
+        .paths = paths,
+        .n_paths = n,
+    };
+
+    for (size_t i = 0; i < n; i++)
+        paths[i] = (struct store_disk_path){
+            .id = UINT64_MAX - seed * 10 - i,
+            .weight = UINT32_MAX - (uint32_t)i,
+            .primary = i % 2,
+            .preferred = i == seed % 4,
+        };
+    assert_int_equal(store_put_disk_policy(store, &policy), 0);
+}
+
+static void print_disks(FILE *out, struct store *store)
+{
+    struct store_disk_policy **policies = NULL;
+    size_t n = 0;
+
+    assert_int_equal(store_load_disk_policies(store, &policies, &n), 0);
+    for (size_t i = 0; i < n; i++) {
+        const struct store_disk_policy *policy = policies[i];
+        fprintf(out, "disk %s %d%s\n", policy->wwid, (int)policy->policy,
+                policy->by_default ? " by default" : "");
+        for (size_t k = 0; k < policy->n_paths; k++)
+            fprintf(out, "  %zx %u%s%s\n", (size_t)policy->paths[k].id, policy->paths[k].weight,
+                    policy->paths[k].primary ? " primary" : "",
+                    policy->paths[k].preferred ? " preferred" : "");
+        store_disk_policy_free(policies[i]);
+    }
+    free(policies);
+}
+
+static void assert_disks(struct store *store, const char *wanted)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    print_disks(out, store);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, wanted);
+    free(text);
+}
+
+static void test_disk_policies(void **state)
+{
+    struct store *store = open_store();
+
+    assert_disks(store, "");
+    put_disk(store, "b", 5, 2);
+    put_disk(store, "a", 0, 3);
+    put_disk(store, "c", 3, 0);
+    for (int round = 0; round < 2; round++) {
+        assert_disks(store, "disk a 1\n"
+                            "  ffffffffffffffff 4294967295 preferred\n"
+                            "  fffffffffffffffe 4294967294 primary\n"
+                            "  fffffffffffffffd 4294967293\n"
+                            "disk b 6\n"
+                            "  ffffffffffffffcd 4294967295\n"
+                            "  ffffffffffffffcc 4294967294 primary preferred\n"
+                            "disk c 4 by default\n");
+        store_close(store);
+        store = open_store();
+    }
+
+    /* One takes the place of the other, with its paths, and each can be removed. */
+    put_disk(store, "b", 3, 0);
+    assert_int_equal(store_remove_disk_policy(store, "a"), 0);
+    assert_int_equal(store_remove_disk_policy(store, "nobody"), 0);
+    assert_disks(store, "disk b 4 by default\ndisk c 4 by default\n");
+    assert_int_equal(count_rows("disk_policy_path"), 0);
+    store_close(store);
+}
+
 static void test_odd_words(void **state)
 {
     _cleanup_(store_closep) struct store *store = open_store();
@@ -582,6 +665,7 @@ static char *content(struct store *store)
 
     assert_non_null(out);
     print_policies(out, store);
+    print_disks(out, store);
     if (store_get_guid(store, INITIATOR, guid) == 0) {
         fprintf(out, "guid");
         print_guid(out, guid);
@@ -605,6 +689,7 @@ static void put_content(struct store *store)
     put_policy(store, "b", 2, 4);
     assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, &digests_a), 0);
     assert_int_equal(store_put_setting(store, "order", "old"), 0);
+    put_disk(store, "d", 1, 4);
 }
 
 static int change_policy(struct store *store)
@@ -623,13 +708,32 @@ static int change_guid(struct store *store)
     return store_put_guid(store, INITIATOR, guid_b, records + 1, 4, &digests_b);
 }
 
+static int change_disk(struct store *store)
+{
+    struct store_disk_path own = {.id = 5};
+    const struct store_disk_policy policy = {
+        .wwid = (char *)"d",
+        .policy = DSM_LEAST_BLOCKS,
+        .paths = &own,
+        .n_paths = 1,
+    };
+    return store_put_disk_policy(store, &policy);
+}
+
+static int change_remove_disk(struct store *store)
+{
+    return store_remove_disk_policy(store, "d");
+}
+
 static int change_setting(struct store *store)
 {
     return store_put_setting(store, "order", "new");
 }
 
 typedef int (*change_t)(struct store *store);
-static const change_t changes[] = {change_policy, change_remove, change_guid, change_setting};
+static const change_t changes[] = {
+    change_policy, change_remove, change_guid, change_setting, change_disk, change_remove_disk,
+};
 
 /* A store with content, and what it has before and after a change that works. */
 struct trial {
@@ -866,55 +970,76 @@ static void test_newer(void **state)
 
     store_close(open_store());
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 3", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 4", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
-    assert_open_fails(-EPROTONOSUPPORT, "schema version 3");
+    assert_open_fails(-EPROTONOSUPPORT, "schema version 4");
 }
 
-/* Makes of a store what version 1 had of it. */
-static void make_version_1(void)
+/* Makes of the store what an older version had of it: 2 no policies of disks, 1 no digests either. */
+static void make_version(int version)
 {
     sqlite3 *db = NULL;
 
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db,
-                                  "DROP TABLE digest; DROP TABLE secret;"
-                                  "ALTER TABLE guid DROP COLUMN has_digests;"
-                                  "PRAGMA user_version = 1",
+                                  "DROP TABLE disk_policy_path; DROP TABLE disk_policy;"
+                                  "PRAGMA user_version = 2",
                                   NULL, NULL, NULL),
                      SQLITE_OK);
+    if (version == 1)
+        assert_int_equal(sqlite3_exec(db,
+                                      "DROP TABLE digest; DROP TABLE secret;"
+                                      "ALTER TABLE guid DROP COLUMN has_digests;"
+                                      "PRAGMA user_version = 1",
+                                      NULL, NULL, NULL),
+                         SQLITE_OK);
     sqlite3_close(db);
 }
 
-static void test_version_1(void **state)
+/* Fills the store with what all versions had, and returns it as text, for the caller to free. */
+static char *put_old_content(struct store *store)
 {
-    struct store *store = open_store();
-
     put_content(store);
     assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, NULL), 0);
-    char *before = content(store);
-    store_close(store);
-    make_version_1();
-    store = open_store();
-    assert_content(store, before);
-    assert_digests(store, INITIATOR, NULL);
-    assert_int_equal(store_put_guid(store, INITIATOR, guid_b, records, 2, &digests_a), 0);
-    assert_digests(store, INITIATOR, "digest /ifaces/b 1 00 78 00\ndigest /nodes/a 0 61 62 63\n");
-    store_close(store);
-    free(before);
+    assert_int_equal(store_remove_disk_policy(store, "d"), 0);
+    return content(store);
+}
+
+static void test_older(void **state)
+{
+    for (int version = 1; version <= 2; version++) {
+        setup(NULL);
+        struct store *store = open_store();
+        char *before = put_old_content(store);
+        store_close(store);
+        make_version(version);
+
+        store = open_store();
+        assert_content(store, before);
+        assert_digests(store, INITIATOR, NULL);
+        assert_int_equal(store_put_guid(store, INITIATOR, guid_b, records, 2, &digests_a), 0);
+        put_disk(store, "d", 2, 0);
+        for (int round = 0; round < 2; round++) {
+            assert_digests(store, INITIATOR,
+                           "digest /ifaces/b 1 00 78 00\ndigest /nodes/a 0 61 62 63\n");
+            assert_disks(store, "disk d 3 by default\n");
+            store_close(store);
+            store = open_store();
+        }
+        store_close(store);
+        free(before);
+    }
 }
 
 /* Whatever step of the upgrade fails, the next start does it again. */
-static void test_version_1_with_faults(void **state)
+static void test_older_with_faults(void **state)
 {
     for (long at = 0, n_failed = 1; n_failed > 0; at++) {
         setup(NULL);
         struct store *store = open_store();
-        put_content(store);
-        assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, NULL), 0);
-        char *before = content(store), *message = NULL;
+        char *before = put_old_content(store), *message = NULL;
         store_close(store);
-        make_version_1();
+        make_version(1);
 
         set_fault(at, SQLITE_FULL);
         n_failed = store_open(path, &store, &message) < 0;
@@ -966,6 +1091,7 @@ int main(void)
         TEST(test_serials_grow),
         TEST(test_remove),
         TEST(test_odd_words),
+        TEST(test_disk_policies),
         TEST(test_settings),
         TEST(test_guid_and_tags),
         TEST(test_adapters_are_apart),
@@ -982,8 +1108,8 @@ int main(void)
         TEST(test_first_start_on_a_full_disk),
         TEST(test_not_ours),
         TEST(test_newer),
-        TEST(test_version_1),
-        TEST(test_version_1_with_faults),
+        TEST(test_older),
+        TEST(test_older_with_faults),
         TEST(test_no_directory),
         TEST(test_busy),
     };

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* What a disk says of the target port that it is reached through, in MPIO's terms. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "wmi/dsm.h"
+
+struct target_port {
+    enum dsm_state state; /* of its group; DSM_STATE_NOT_USED: no ALUA */
+    enum dsm_alua alua;   /* DSM_ALUA_NONE where `state` is not used */
+    bool preferred;       /* the array prefers the group */
+    uint16_t group;       /* its number, 0: not told */
+    uint32_t port;        /* relative target port, 0: not told */
+};
+
+/*
+ * Reads it from sysfs: access_state and preferred_path, which the kernel has where a device handler
+ * is attached, inquiry and vpd_pg83. A disk that is gone, or says nothing, is one without ALUA.
+ */
+void target_port_read(dev_t dev, struct target_port *ret);
+
+/* The kernel's word in access_state. NULL, or none that is known: DSM_STATE_NOT_USED. Pure. */
+enum dsm_state target_port_state(const char *text);
+
+/* TPGS of standard INQUIRY data (SPC-4, 6.4.2: byte 5, bits 5 and 4). Too short: none. Pure. */
+enum dsm_alua target_port_alua(const uint8_t *inquiry, size_t size);
+
+/*
+ * Target port group and relative target port from a Device Identification page (SPC-4, 7.8.6):
+ * designators of type 5 and 4 that belong to the target port. 0 for one that is not there; what is
+ * no such page, or is cut short, has those that are whole. Pure.
+ */
+void target_port_ids(const uint8_t *page, size_t size, uint16_t *ret_group, uint32_t *ret_port);

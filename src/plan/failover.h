@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Failover as MPIO has it: without a preferred path there is no going back (MSDSM, dsmmain.c, on
+ * DSM_LB_FAILOVER). The path that took over keeps the I/O when the primary returns, and so it has
+ * to stand first in the table.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "plan/plan.h"
+#include "plan/table.h"
+
+/*
+ * The path that I/O uses now, by a table whose paths are alone in a group each: that of the group
+ * in use, or, where none is or it has no usable path, of the first group that has one. 0: no path
+ * is usable, or that group has several, so that the table says nothing of one of them.
+ */
+dev_t failover_leader(const struct mp_table *live, const struct mp_status *status);
+
+/* Whether the path is in that group, alone or not. */
+bool failover_leads(const struct mp_table *live, const struct mp_status *status, dev_t dev);
+
+/*
+ * The members of a failover policy in the order of their tiers: `first`, if it is not 0, be it a
+ * member or not; then the primary, then the others as they stand. `first` is a primary too.
+ * `ret` has room for n + 1. Returns how many there are.
+ */
+size_t failover_order(const struct plan_member *members, size_t n, uint64_t first,
+                      struct plan_member *ret);
