@@ -184,6 +184,13 @@ void bus_requester(sd_bus_message *message, struct requester *ret)
         snprintf(ret->name, sizeof(ret->name), "%s", name);
 }
 
+void bus_reply_status(uint32_t status, void *userdata)
+{
+    sd_bus_message *message = userdata;
+    (void)sd_bus_reply_method_return(message, "u", status);
+    sd_bus_message_unref(message);
+}
+
 int bus_failure(sd_bus_error *error, int r, const char *what)
 {
     return sd_bus_error_set_errnof(error, r, "%s: %s", what, strerror(-r));
@@ -374,6 +381,8 @@ int bus_start(sd_bus *bus, struct host *host)
                                        session_vtable, find_session, host);
     if (r >= 0)
         r = register_connections(bus, host);
+    if (r >= 0)
+        r = disks_register(bus, host);
     if (r < 0)
         return r;
 
@@ -388,5 +397,6 @@ int bus_start(sd_bus *bus, struct host *host)
         .connection_removed = on_connection_removed,
         .userdata = bus,
     };
+    disks_observe(&host->observer);
     return sd_bus_request_name(bus, BUS_NAME, 0);
 }

@@ -31,10 +31,13 @@ bool connection_id_of_path(const char *path, uint64_t *ret_id);
 struct requester;
 void bus_requester(sd_bus_message *message, struct requester *ret);
 
+/* Answers a call with its Status; userdata is a reference to the call, which it drops. */
+void bus_reply_status(uint32_t status, void *userdata);
+
 /* A D-Bus error for a failure that no Status covers: the service's own trouble. */
 int bus_failure(sd_bus_error *error, int r, const char *what);
 
-/* One table an interface; userdata is the struct adapter, session, connection or host. */
+/* One table an interface; userdata is the struct adapter, session, connection, host_map or host. */
 extern const sd_bus_vtable manager_vtable[];
 extern const sd_bus_vtable adapter_vtable[];
 extern const sd_bus_vtable lb_operations_vtable[];
@@ -47,6 +50,14 @@ extern const sd_bus_vtable portal_info_class_vtable[];
 extern const sd_bus_vtable security_config_operations_vtable[];
 extern const sd_bus_vtable session_vtable[];
 extern const sd_bus_vtable connection_statistics_vtable[];
+extern const sd_bus_vtable disk_vtable[];
+extern const sd_bus_vtable dsm_lb_operations_vtable[];
+extern const sd_bus_vtable dsm_query_lb_policy_vtable[];
+extern const sd_bus_vtable dsm_query_supported_lb_policies_vtable[];
+
+/* The disks' part of bus_start(). */
+int disks_register(sd_bus *bus, struct host *host);
+void disks_observe(struct host_observer *observer);
 
 /* Sees all messages first; userdata is the struct host. */
 int connection_statistics_filter(sd_bus_message *message, void *userdata, sd_bus_error *error);
@@ -59,6 +70,12 @@ int get_true(sd_bus *bus, const char *path, const char *interface, const char *p
 int get_unique_adapter_id(sd_bus *bus, const char *path, const char *interface,
                           const char *property, sd_bus_message *reply, void *userdata,
                           sd_bus_error *error);
+
+/* InstanceName and Active, as the classes of a disk have them. */
+int get_disk_wwid(sd_bus *bus, const char *path, const char *interface, const char *property,
+                  sd_bus_message *reply, void *userdata, sd_bus_error *error);
+int get_disk_active(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error);
 
 /* Sessions of an adapter that are logged in: a stored policy may keep others, WMI has live ones. */
 bool is_live_session(const struct adapter *adapter, const struct session *session);

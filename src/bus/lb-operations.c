@@ -35,13 +35,6 @@ static int read_paths(sd_bus_message *message, struct lb_path **ret, size_t *ret
     return sd_bus_message_exit_container(message);
 }
 
-static void reply_status(uint32_t status, void *userdata)
-{
-    sd_bus_message *message = userdata;
-    (void)sd_bus_reply_method_return(message, "u", status);
-    sd_bus_message_unref(message);
-}
-
 static int method_set_load_balance_policy(sd_bus_message *message, void *userdata,
                                           sd_bus_error *error)
 {
@@ -62,7 +55,7 @@ static int method_set_load_balance_policy(sd_bus_message *message, void *userdat
 
     request.paths = paths;
     bus_requester(message, &who);
-    lb_change(adapter->host, adapter, &request, &who, reply_status, sd_bus_message_ref(message));
+    lb_change(adapter->host, adapter, &request, &who, bus_reply_status, sd_bus_message_ref(message));
     return 1;
 }
 

@@ -7,6 +7,7 @@
 #include "bus/bus.h"
 #include "service/conditions.h"
 #include "service/settings.h"
+#include "wmi/dsm.h"
 #include "wmi/status.h"
 
 static int method_describe_status(sd_bus_message *message, void *userdata, sd_bus_error *error)
@@ -16,7 +17,7 @@ static int method_describe_status(sd_bus_message *message, void *userdata, sd_bu
     int r = sd_bus_message_read(message, "u", &code);
     if (r < 0)
         return r;
-    const struct status_info *info = status_find(code);
+    const struct status_info *info = status_find(code) ?: dsm_status_find(code);
     return sd_bus_reply_method_return(message, "ss", info ? info->symbol : "",
                                       info ? info->text : "");
 }
@@ -53,6 +54,35 @@ static int set_weight_order(sd_bus *bus, const char *path, const char *interface
     return sd_bus_emit_properties_changed(bus, path, interface, property, NULL);
 }
 
+static int get_default_policy(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *error)
+{
+    const struct host *host = userdata;
+    return sd_bus_message_append(reply, "u", host->default_policy);
+}
+
+static int set_default_policy(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *value, void *userdata,
+                              sd_bus_error *error)
+{
+    uint32_t policy;
+
+    int r = sd_bus_message_read(value, "u", &policy);
+    if (r < 0)
+        return r;
+    r = settings_set_default_policy(userdata, policy);
+    if (r == -EINVAL)
+        return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
+                                "DefaultLoadBalancePolicy is 0 (none), 1 (failover), 2 (round "
+                                "robin), 4 (least queue depth) or 6 (least blocks).");
+    if (r < 0)
+        return bus_failure(error, r, "DefaultLoadBalancePolicy cannot be saved");
+    log_notice("The default policy of maps that appear is %u (%s) now.", (unsigned)policy,
+               dsm_policy_name(policy));
+    return sd_bus_emit_properties_changed(bus, path, interface, property, NULL);
+}
+
 static int get_conditions(sd_bus *bus, const char *path, const char *interface,
                           const char *property, sd_bus_message *reply, void *userdata,
                           sd_bus_error *error)
@@ -69,6 +99,8 @@ const sd_bus_vtable manager_vtable[] = {
     SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_WRITABLE_PROPERTY("PathWeightOrder", "s", get_weight_order, set_weight_order, 0,
                              SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+    SD_BUS_WRITABLE_PROPERTY("DefaultLoadBalancePolicy", "u", get_default_policy,
+                             set_default_policy, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("Conditions", "as", get_conditions, 0, 0),
     SD_BUS_VTABLE_END,
 };

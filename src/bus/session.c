@@ -6,6 +6,7 @@
 
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "service/judgement.h"
 #include "service/map-look.h"
 #include "service/views.h"
 
@@ -161,22 +162,20 @@ static int get_agreement(sd_bus *bus, const char *path, const char *interface,
                          const char *property, sd_bus_message *reply, void *userdata,
                          sd_bus_error *error)
 {
-    static const char *const words[] = {"Applied", "Pending", "Contested"};
     struct session_view view;
 
     views_read(userdata, &view);
-    return sd_bus_message_append(reply, "s", words[view.agreement]);
+    return sd_bus_message_append(reply, "s", agreement_word(view.agreement));
 }
 
 static int get_mpathd_agreement(sd_bus *bus, const char *path, const char *interface,
                                 const char *property, sd_bus_message *reply, void *userdata,
                                 sd_bus_error *error)
 {
-    static const char *const words[] = {"Agrees", "Pending", "Alone"};
     struct session_view view;
 
     views_read(userdata, &view);
-    return sd_bus_message_append(reply, "s", words[view.mpathd]);
+    return sd_bus_message_append(reply, "s", mpathd_agreement_word(view.mpathd));
 }
 
 static int get_reason(sd_bus *bus, const char *path, const char *interface, const char *property,

@@ -25,6 +25,7 @@ static const char header[] =
     "#\n"
     "# To take a session's maps back, give it policy 6:\n"
     "#     iscsi-wmi policy set SESSION vendor-specific\n"
+    "# To take a disk back that has a policy of its own, clear that (DsmSetLoadBalancePolicy, 0).\n"
     "# That removes its sections and, with the last one, this file. A multipath section of\n"
     "# your own wins over the one here where its file sorts behind this one.\n";
 
@@ -129,8 +130,14 @@ static int format_args(const struct mp_table *table, const struct entry_path *pa
     return finish(&out, &text, ret);
 }
 
-int entry_multipath(const char *wwid, const struct mp_table *table, const struct entry_path *paths,
-                    size_t n_paths, char **ret, const char **ret_reason)
+static const char *failback_word(bool fails_back)
+{
+    return fails_back ? "immediate" : "manual";
+}
+
+int entry_multipath(const char *wwid, const struct mp_table *table, bool fails_back,
+                    const struct entry_path *paths, size_t n_paths, char **ret,
+                    const char **ret_reason)
 {
     _cleanup_free_ char *args = NULL;
     _cleanup_free_ char *text = NULL;
@@ -158,11 +165,11 @@ int entry_multipath(const char *wwid, const struct mp_table *table, const struct
                  "        path_selector \"%s\"\n"
                  "        prio weightedpath\n"
                  "        prio_args \"%s\"\n"
-                 "        failback immediate\n"
+                 "        failback %s\n"
                  "        rr_weight uniform\n"
                  "        rr_min_io_rq 1\n"
                  "    }\n",
-                 wwid, table->groups[0].selector, args) < 0) {
+                 wwid, table->groups[0].selector, args, failback_word(fails_back)) < 0) {
         text = NULL;
         return -ENOMEM;
     }
@@ -183,6 +190,16 @@ static bool has_selector(const char *entry, const char *selector)
 
     return at && strncmp(at + strlen(keyword), selector, length) == 0 &&
            at[strlen(keyword) + length] == '"';
+}
+
+/* Whether the entry fails back, or not, as it should. */
+static bool has_failback(const char *entry, bool fails_back)
+{
+    static const char keyword[] = "failback ";
+    const char *at = strstr(entry, keyword);
+    const char *word = failback_word(fails_back);
+
+    return at && strncmp(at + strlen(keyword), word, strlen(word)) == 0;
 }
 
 /* The prio that prio_args, as format_args() writes them, give to an address. 0: there are none. */
@@ -210,11 +227,13 @@ static unsigned prio_of(const char *entry, const struct entry_path *path)
     }
 }
 
-bool entry_fits(const char *entry, const struct mp_table *table, const struct entry_path *paths,
-                size_t n_paths)
+bool entry_fits(const char *entry, const struct mp_table *table, bool fails_back,
+                const struct entry_path *paths, size_t n_paths)
 {
     unsigned above = UINT_MAX;
 
+    if (!has_failback(entry, fails_back))
+        return false;
     for (size_t i = 0; i < table->n_groups; i++) {
         const struct mp_group *group = &table->groups[i];
         unsigned prio = 0;

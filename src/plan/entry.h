@@ -24,7 +24,8 @@ struct entry_path {
 
 /*
  * The `multipath` section with which multipathd builds the groups of `table`: group_by_prio, with
- * a prio by weightedpath for each group, best first. Every path of all groups but the last is
+ * a prio by weightedpath for each group, best first. `fails_back`: multipathd goes back to a better group as
+ * soon as it has a usable path again; otherwise it leaves that to somebody else. Every path of all groups but the last is
  * listed by its address in `paths`; the last group gets whatever else the map has, so that the
  * text of a single group does not depend on host numbers, which change with each login.
  * -EOPNOTSUPP, and *ret_reason a static sentence: multipathd cannot be told, because
@@ -35,15 +36,16 @@ struct entry_path {
  *   - prio_args has more than 254 bytes or a line more than 1023: multipathd cuts both.
  * -ENOMEM.
  */
-int entry_multipath(const char *wwid, const struct mp_table *table, const struct entry_path *paths,
-                    size_t n_paths, char **ret, const char **ret_reason);
+int entry_multipath(const char *wwid, const struct mp_table *table, bool fails_back,
+                    const struct entry_path *paths, size_t n_paths, char **ret,
+                    const char **ret_reason);
 
 /*
  * Whether an entry_multipath() that was made for an earlier table of the map makes these groups
  * too. A path that leaves needs no other entry, nor does one that comes back to its old address.
  */
-bool entry_fits(const char *entry, const struct mp_table *table, const struct entry_path *paths,
-                size_t n_paths);
+bool entry_fits(const char *entry, const struct mp_table *table, bool fails_back,
+                const struct entry_path *paths, size_t n_paths);
 
 /*
  * The `device` section for a product whose paths multipathd would otherwise give a prio of its own

@@ -526,6 +526,7 @@ struct host *host_free(struct host *host)
     free(host->unidentified);
     free(host->to_announce);
     sd_event_source_disable_unref(host->announcer);
+    sd_event_source_disable_unref(host->disk_announcer);
     tdestroy(host->connections_by_sid, keep);
     maps_free_all(host);
     free(host->initiator);
@@ -564,6 +565,8 @@ int host_new(sd_event *event, struct store *store, struct host **ret)
         r = add_adapter(host, host->initiator, &own);
     if (r >= 0)
         r = load_policies(host);
+    if (r >= 0)
+        r = maps_load_policies(host);
     if (r >= 0)
         r = load_sessions(host);
     if (r < 0)

@@ -16,6 +16,8 @@
 #include "iscsi/records.h"
 #include "store/store.h"
 
+#define CHANGES_MAX 64U /* requests that change maps at a time, on all sessions and disks */
+
 struct host;
 struct host_map;
 
@@ -116,6 +118,20 @@ enum adapter_change {
     ADAPTER_CACHE_VALID = 1 << 1,
 };
 
+/* What of a disk has changed, as bits. */
+enum disk_change {
+    DISK_PRESENT = 1 << 0, /* its map has come or gone */
+    DISK_NAME = 1 << 1,
+    DISK_SIZE = 1 << 2,
+    DISK_POLICY = 1 << 3,
+    DISK_PROVENANCE = 1 << 4,
+    DISK_AGREEMENT = 1 << 5,
+    DISK_MPATHD = 1 << 6,
+    DISK_REASON = 1 << 7,
+    DISK_REAPPLIED = 1 << 8,
+    DISK_TABLE = 1 << 9, /* what only the kernel knows: groups, paths and their states */
+};
+
 /* Who wants to know what has come, changed or gone; called after the model has changed. */
 struct host_observer {
     void (*adapter_added)(const struct adapter *adapter, void *userdata);
@@ -126,6 +142,9 @@ struct host_observer {
     void (*session_removed)(uint64_t id, uint64_t adapter_id, void *userdata);
     void (*connection_added)(uint64_t id, void *userdata);
     void (*connection_removed)(uint64_t id, void *userdata);
+    void (*disk_added)(const struct host_map *map, void *userdata);
+    void (*disk_changed)(const struct host_map *map, unsigned changes, void *userdata);
+    void (*disk_removed)(const char *wwid, void *userdata);
     void *userdata;
 };
 
@@ -147,7 +166,9 @@ struct host {
     uint32_t *unidentified; /* sids whose login has not come far enough to say who they are */
     size_t n_unidentified;
     bool highest_first; /* Manager.PathWeightOrder */
-    unsigned n_changes; /* SetLoadBalancePolicy calls that run */
+    uint32_t default_policy; /* Manager.DefaultLoadBalancePolicy, enum dsm_policy; 0: none */
+    bool same_boot;     /* the service has run before in this boot */
+    unsigned n_changes; /* SetLoadBalancePolicy and DsmSetLoadBalancePolicy calls that run */
     uint64_t n_unsaved; /* policies that the store did not take: chosen later than all of its own */
     struct guid_change *guid_changes; /* SetGenerationalGuid calls that run */
     struct ping *pings;               /* PingIPAddress calls that run */
@@ -156,6 +177,7 @@ struct host {
     sd_event_source *announcer; /* tells the observer of these sessions */
     uint64_t *to_announce;
     size_t n_to_announce;
+    sd_event_source *disk_announcer; /* likewise, of disks */
 };
 
 /* Reads everything but open-iscsi's records. -EUCLEAN: the store cannot be read. */

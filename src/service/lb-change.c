@@ -17,8 +17,6 @@
 #include "service/transaction.h"
 #include "wmi/status.h"
 
-#define CHANGES_MAX 64U /* that run at a time, on all sessions */
-
 /* A request that has passed its checks, until it is answered. */
 struct change {
     struct host *host;
@@ -311,7 +309,7 @@ static uint32_t check(const struct lb_request *request, const struct session *se
             ids[i] = session->connections[i]->id;
         facts.connections = ids;
         facts.n_connections = session->n_connections;
-        facts.busy = session->busy;
+        facts.busy = session->busy || maps_busy_by_disk(session);
         facts.has_policy = session->policy;
     }
     uint32_t status = lb_check(request, &facts);

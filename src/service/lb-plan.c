@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
+#include "plan/failover.h"
 #include "plan/plan.h"
 #include "service/lb-plan.h"
 
@@ -149,14 +150,140 @@ static int plan(const struct map_look *look, const struct session *chooser,
     return plan_map(live, input.policies, input.n_policies, input.paths, input.n_paths, ret);
 }
 
+uint32_t lb_disk_policy(const struct host_map *map)
+{
+    enum dsm_policy policy = map->policy->policy;
+
+    return policy == DSM_ROUND_ROBIN && map->asymmetric ? DSM_ROUND_ROBIN_WITH_SUBSET : policy;
+}
+
+bool lb_is_asymmetric(const struct map_look *look)
+{
+    for (size_t i = 1; i < look->n_paths; i++)
+        if (look->paths[i].disk.access != look->paths[0].disk.access)
+            return true;
+    return false;
+}
+
+uint64_t lb_leader(const struct map_look *look)
+{
+    dev_t dev = failover_leader(look->map->table, look->map->status);
+    const struct map_path *path = dev ? map_look_path(look, dev) : NULL;
+
+    return path ? path->id : 0;
+}
+
+static uint64_t preferred_path(const struct store_disk_policy *policy)
+{
+    for (size_t i = 0; i < policy->n_paths; i++)
+        if (policy->paths[i].preferred)
+            return policy->paths[i].id;
+    return 0;
+}
+
+bool lb_stays(const struct host_map *map)
+{
+    return map_has_policy(map) && map->policy->policy == DSM_FAILOVER &&
+           !preferred_path(map->policy);
+}
+
+/* The path that comes before the primary, 0: none. */
+static uint64_t first_path(const struct map_look *look, const struct host_map *map)
+{
+    if (map->policy->policy != DSM_FAILOVER)
+        return 0;
+    if (!lb_stays(map))
+        return preferred_path(map->policy);
+    return map->leader ? lb_leader(look) ?: map->leader : 0;
+}
+
+/* The members in the order of the policy's tiers; to be freed. NULL: out of memory. */
+static struct plan_member *disk_members(const struct store_disk_policy *policy, uint64_t first,
+                                        size_t *ret_n)
+{
+    _cleanup_free_ struct plan_member *named = calloc(policy->n_paths + 1, sizeof(*named));
+    struct plan_member *members = calloc(policy->n_paths + 1, sizeof(*members));
+
+    for (size_t i = 0; named && i < policy->n_paths; i++)
+        named[i] = (struct plan_member){
+            .connection_id = policy->paths[i].id,
+            .weight = policy->paths[i].weight,
+            .primary = policy->paths[i].primary,
+        };
+    if (!named || !members) {
+        free(members);
+        return NULL;
+    }
+    if (policy->policy == DSM_FAILOVER)
+        *ret_n = failover_order(named, policy->n_paths, first, members);
+    else {
+        memcpy(members, named, policy->n_paths * sizeof(*members));
+        *ret_n = policy->n_paths;
+    }
+    return members;
+}
+
+static int plan_disk(const struct map_look *look, const struct store_disk_policy *policy,
+                     uint64_t first, bool is_choice, struct mp_table **ret)
+{
+    struct plan_policy as_planned = {.policy = dsm_to_lb(policy->policy)};
+    _cleanup_free_ struct plan_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
+    _cleanup_free_ struct plan_member *members =
+        disk_members(policy, first, &as_planned.n_members);
+    const struct mp_table *live = look->map->table;
+
+    if (!paths || !members)
+        return -ENOMEM;
+    as_planned.members = members;
+    for (size_t i = 0; i < look->n_paths; i++)
+        paths[i] = (struct plan_path){
+            .dev = look->paths[i].dev,
+            .connection_id = look->paths[i].id,
+            .access = look->paths[i].disk.access,
+        };
+    if (is_choice) {
+        int r = plan_check_access(live, &as_planned, 1, paths, look->n_paths, 0);
+        if (r < 0)
+            return r;
+    }
+    return plan_map(live, &as_planned, 1, paths, look->n_paths, ret);
+}
+
+int lb_plan_disk_choice(const struct map_look *look, const struct store_disk_policy *policy,
+                        struct mp_table **ret)
+{
+    return plan_disk(look, policy, preferred_path(policy), true, ret);
+}
+
+/* The map as the model has it, where it has a policy of its own that counts; else NULL. */
+static const struct host_map *map_with_policy(const struct map_look *look)
+{
+    const struct host_map *map = maps_find_wwid(look->host, dm_map_wwid(look->map));
+
+    return map && map_has_policy(map) ? map : NULL;
+}
+
+bool lb_has_disk_policy(const struct map_look *look)
+{
+    return map_with_policy(look);
+}
+
 int lb_plan(const struct map_look *look, struct mp_table **ret)
 {
+    const struct host_map *map = map_with_policy(look);
+
+    if (map)
+        return plan_disk(look, map->policy, first_path(look, map), false, ret);
     return plan(look, NULL, NULL, ret);
 }
 
 int lb_plan_choice(const struct map_look *look, const struct session *session,
                    const struct store_policy *policy, struct mp_table **ret)
 {
+    const struct host_map *map = map_with_policy(look);
+
+    if (map && !map->policy->by_default)
+        return lb_plan(look, ret);
     return plan(look, session, policy, ret);
 }
 

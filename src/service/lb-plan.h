@@ -7,6 +7,7 @@
 
 #include "service/host.h"
 #include "service/map-look.h"
+#include "service/maps.h"
 
 /* Whether the policy of a session counts for its maps. */
 static inline bool session_has_policy(const struct session *session)
@@ -15,17 +16,42 @@ static inline bool session_has_policy(const struct session *session)
 }
 
 /*
- * Plans the table of a map under all policies in force. -ENODATA: none concerns the map, it is the
- * host's own.
+ * The disk's own policy in MPIO's numbers, as it counts: round robin over asymmetric access is round
+ * robin with subset, as on Windows (MSDSM, intrface.c, on a default policy).
+ */
+uint32_t lb_disk_policy(const struct host_map *map);
+
+/* Whether the disk has a policy of its own that counts. */
+bool lb_has_disk_policy(const struct map_look *look);
+
+/* Whether the map's paths differ in access state. */
+bool lb_is_asymmetric(const struct map_look *look);
+
+/*
+ * DsmPathId of the path that I/O uses now, where the map's table has it alone in a group; else 0
+ * (plan/failover.h).
+ */
+uint64_t lb_leader(const struct map_look *look);
+
+/* Whether the disk's own policy is failover that stays where it is, there being no preferred path. */
+bool lb_stays(const struct host_map *map);
+
+/*
+ * Plans the table of a map under all policies in force; a disk's own stands for all of its paths.
+ * -ENODATA: none concerns the map, it is the host's own.
  */
 int lb_plan(const struct map_look *look, struct mp_table **ret);
 
 /*
  * The same with `policy`, not in force yet, standing in for the one of `session`. -EOPNOTSUPP: the
- * array's access states forbid to choose it.
+ * array's access states forbid to choose it. (A map with a policy of its own keeps that.)
  */
 int lb_plan_choice(const struct map_look *look, const struct session *session,
                    const struct store_policy *policy, struct mp_table **ret);
+
+/* The same with `policy` as the disk's own, chosen just now: its primary leads. */
+int lb_plan_disk_choice(const struct map_look *look, const struct store_disk_policy *policy,
+                        struct mp_table **ret);
 
 /* Whether the live table means the policies in force. */
 bool lb_agrees(const struct map_look *look);

@@ -118,10 +118,11 @@ static struct lb_path describe_connection(const struct connection *connection)
     };
 }
 
+/* Where a disk has a policy of its own, its table means that one, and not the session's. */
 static bool all_agree(const struct session_maps *maps)
 {
     for (size_t i = 0; i < maps->n; i++)
-        if (!lb_agrees(&maps->looks[i]))
+        if (lb_has_disk_policy(&maps->looks[i]) || !lb_agrees(&maps->looks[i]))
             return false;
     return maps->n > 0;
 }

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-device.h>
 
 #include "basic/macros.h"
+#include "iscsi/identity.h"
 #include "service/map-look.h"
 
 void map_look_done(struct map_look *look)
@@ -11,6 +14,24 @@ void map_look_done(struct map_look *look)
     dm_map_free(look->map);
     free(look->paths);
     *look = (struct map_look){0};
+}
+
+/*
+ * DsmPathId of a path of another transport. Where udev does not know what it goes through, its SCSI
+ * target's number has to do, which is good until the host boots.
+ */
+static uint64_t foreign_path_id(const struct map_path *path)
+{
+    _cleanup_(sd_device_unrefp) sd_device *device = NULL;
+    const char *id_path;
+    char address[64];
+
+    if (sd_device_new_from_devnum(&device, 'b', path->dev) >= 0 &&
+        sd_device_get_property_value(device, "ID_PATH", &id_path) >= 0)
+        return path_id(id_path);
+    snprintf(address, sizeof(address), "%u:%u:%u", path->disk.host, path->disk.channel,
+             path->disk.target);
+    return path_id(address);
 }
 
 static int look_at_path(struct host *host, dev_t dev, struct map_path *ret)
@@ -22,13 +43,17 @@ static int look_at_path(struct host *host, dev_t dev, struct map_path *ret)
         return r;
     if (path.disk.sid != NO_SID)
         path.connection = host_find_sid(host, path.disk.sid);
+    if (path.connection)
+        path.id = path.connection->id;
+    else if (path.disk.has_address && path.disk.sid == NO_SID)
+        path.id = foreign_path_id(&path);
     *ret = path;
     return 0;
 }
 
 int map_look_read(struct host *host, dev_t dev, struct map_look *ret)
 {
-    _cleanup_(map_look_done) struct map_look look = {0};
+    _cleanup_(map_look_done) struct map_look look = {.host = host};
 
     int r = dm_map_read(dev, &look.map);
     if (r < 0)

@@ -15,10 +15,12 @@
 struct map_path {
     dev_t dev;
     struct connection *connection; /* NULL: not of a session that is known here */
+    uint64_t id;                   /* DsmPathId, 0: a session that has not named itself yet */
     struct scsi_disk disk;
 };
 
 struct map_look {
+    struct host *host;
     struct dm_map *map;
     struct map_path *paths; /* in table order */
     size_t n_paths;

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "basic/macros.h"
+#include "service/disk-views.h"
+#include "service/lb-plan.h"
 #include "service/maps.h"
 
 static int compare_devs(const void *a, const void *b)
@@ -32,6 +34,7 @@ static void map_free(struct host_map *map)
     free(map->product);
     free(map->rival);
     free(map->paths);
+    store_disk_policy_free(map->policy);
     free(map);
 }
 
@@ -110,12 +113,13 @@ static int link_sessions(struct host *host, struct host_map *map, const struct m
     return 0;
 }
 
-static int add(struct host *host, const struct map_look *look, struct host_map **ret)
+static int add(struct host *host, const char *wwid, struct host_map **ret)
 {
     _cleanup_(map_freep) struct host_map *map = calloc(1, sizeof(*map));
     if (!map)
         return -ENOMEM;
-    map->wwid = strdup(dm_map_wwid(look->map));
+    map->host = host;
+    map->wwid = strdup(wwid);
     if (!map->wwid || !tsearch(map, &host->maps_by_wwid, compare_wwids))
         return -ENOMEM;
     *ret = TAKE_PTR(map);
@@ -156,7 +160,7 @@ int maps_take(struct host *host, const struct map_look *look, struct host_map **
 {
     struct host_map *map = maps_find_wwid(host, dm_map_wwid(look->map));
 
-    int r = map ? 0 : add(host, look, &map);
+    int r = map ? 0 : add(host, dm_map_wwid(look->map), &map);
     if (r >= 0)
         r = set_dev(host, map, look->map->dev);
     if (r >= 0)
@@ -165,8 +169,47 @@ int maps_take(struct host *host, const struct map_look *look, struct host_map **
         r = link_sessions(host, map, look);
     if (r < 0)
         return r;
+    map->sectors = look->map->sectors;
     *ret = map;
     return 0;
+}
+
+int maps_load_policies(struct host *host)
+{
+    struct store_disk_policy **policies = NULL;
+    size_t n = 0;
+
+    int r = store_load_disk_policies(host->store, &policies, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct host_map *map;
+        if (r >= 0)
+            r = add(host, policies[i]->wwid, &map);
+        if (r < 0) {
+            store_disk_policy_free(policies[i]);
+            continue;
+        }
+        map->policy = policies[i];
+        disk_views_begin(map);
+    }
+    free(policies);
+    return r;
+}
+
+bool map_has_session_policy(const struct host_map *map)
+{
+    for (size_t i = 0; i < map->n_sessions; i++) {
+        const struct session *session = host_session(map->host, map->session_ids[i]);
+        if (session && session_has_policy(session))
+            return true;
+    }
+    return false;
+}
+
+bool map_has_policy(const struct host_map *map)
+{
+    if (!map->policy || map->given_up)
+        return false;
+    return !map->policy->by_default || !map_has_session_policy(map);
 }
 
 static int compare_path_devs(const void *a, const void *b)
@@ -194,8 +237,9 @@ int maps_take_paths(struct host_map *map, const struct map_look *look)
 
 void maps_drop_if_idle(struct host *host, struct host_map *map)
 {
-    if (map->dev || map->entry || map->running)
+    if (map->dev || map->entry || map->running || map->policy || map->busy)
         return;
+    disk_views_end(map);
     unlink_sessions(host, map);
     tdelete(map, &host->maps_by_wwid, compare_wwids);
     map_free(map);
@@ -211,6 +255,8 @@ void maps_lose(struct host *host, dev_t dev)
     free(TAKE_PTR(map->appearance));
     map->n_paths = 0;
     map->contest = (struct contest){0};
+    map->leader = 0;
+    disk_views_announce(map, DISK_PRESENT);
     maps_drop_if_idle(host, map);
 }
 
@@ -256,5 +302,13 @@ bool maps_is_busy(struct host *host, const struct host_map *map)
         if (session && session->busy)
             return true;
     }
+    return map->busy;
+}
+
+bool maps_busy_by_disk(const struct session *session)
+{
+    for (size_t i = 0; i < session->n_maps; i++)
+        if (session->maps[i]->busy)
+            return true;
     return false;
 }

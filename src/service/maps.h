@@ -5,18 +5,39 @@
 
 #include "plan/contest.h"
 #include "service/host.h"
+#include "service/judgement.h"
 #include "service/map-look.h"
 
+/* What a disk looks like from outside (service/disk-views.h). */
+struct disk_view {
+    bool present;
+    char name[128];
+    uint64_t sectors;
+    uint32_t policy; /* enum dsm_policy, the one in force */
+    const char *provenance; /* "disk", "session", "default" or "host" */
+    struct judgement judgement;
+    uint32_t n_reapplied;
+};
+
 struct host_map {
-    dev_t dev; /* 0: it is gone; its entry in the drop-in waits for its return */
+    struct host *host;
+    dev_t dev; /* 0: it is gone; its policy, or its entry in the drop-in, waits for its return */
     char *wwid;
-    char *name;
+    char *name; /* NULL: never seen, the store knows its policy */
+    uint64_t sectors;
     uint64_t *session_ids; /* those with paths in it */
     size_t n_sessions;
     dev_t *paths; /* ascending */
     size_t n_paths;
     char *appearance; /* table, path and group states, as last seen: another one is a change */
     bool agrees;      /* the live table means the policies in force */
+    bool asymmetric;  /* its paths differ in access state */
+
+    /* the disk's own policy (wmi/dsm.h), which ranks above those of sessions */
+    struct store_disk_policy *policy; /* NULL: none */
+    bool busy;       /* a change to it runs */
+    bool given_up;   /* it is being cleared: `policy` does not count any more */
+    uint64_t leader; /* failover that stays where it is: the path that has the I/O; 0: not led yet */
 
     /* multipathd's part (service/drop-in.h) */
     char *entry;       /* its section in the drop-in, NULL: no policy, or it cannot be told */
@@ -33,7 +54,28 @@ struct host_map {
     unsigned transit_looks;
     struct contest contest;
     unsigned looks_left; /* for access states that may change */
+    uint32_t n_reapplied; /* how often it got its table again without a request */
+
+    struct disk_view shown; /* as clients were last told */
+    bool is_shown;          /* they were told that it is there */
+    bool to_tell;           /* they will be told of a change */
+    unsigned untold;        /* bits of enum disk_change that they were not told yet */
 };
+
+/*
+ * Whether the disk has a policy of its own that counts. One that was chosen ranks above those of the
+ * map's sessions, one by default below.
+ */
+bool map_has_policy(const struct host_map *map);
+
+/* Whether one of the map's sessions has a policy that counts. */
+bool map_has_session_policy(const struct host_map *map);
+
+/* Whether there is an object for it: a map, or a policy that waits for one. */
+static inline bool map_is_visible(const struct host_map *map)
+{
+    return map->dev || map->policy || map->busy;
+}
 
 /* NULL: not known. */
 struct host_map *maps_find(struct host *host, dev_t dev);
@@ -45,13 +87,16 @@ struct host_map *maps_find_wwid(struct host *host, const char *wwid);
  */
 int maps_take(struct host *host, const struct map_look *look, struct host_map **ret);
 
+/* The policies of disks, from the store. */
+int maps_load_policies(struct host *host);
+
 /* Takes over which paths the map has. 1: they are others than before, 0: the same. -ENOMEM. */
 int maps_take_paths(struct host_map *map, const struct map_look *look);
 
-/* The device is gone: the map is kept while it has an entry, without a device. */
+/* The device is gone: the map is kept while it has an entry or a policy, without a device. */
 void maps_lose(struct host *host, dev_t dev);
 
-/* Drops a map that is gone and has no entry. */
+/* Drops a map that is gone and has neither an entry nor a policy. */
 void maps_drop_if_idle(struct host *host, struct host_map *map);
 
 /* Calls func for each map, in the order of WWIDs. It must not add or drop any. */
@@ -60,5 +105,8 @@ void maps_each(struct host *host, void (*func)(struct host_map *map, void *userd
 
 void maps_free_all(struct host *host);
 
-/* Whether one of the map's sessions is in the middle of a change. */
+/* Whether the map or one of its sessions is in the middle of a change. */
 bool maps_is_busy(struct host *host, const struct host_map *map);
+
+/* Whether a change to the disk of one of the session's maps runs. */
+bool maps_busy_by_disk(const struct session *session);

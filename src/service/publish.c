@@ -10,6 +10,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "multipath/drop-in.h"
+#include "service/disk-views.h"
 #include "service/lb-plan.h"
 #include "service/maps.h"
 #include "service/publication.h"
@@ -79,12 +80,21 @@ static void collect(struct host_map *map, void *userdata)
     };
 }
 
-static bool has_policy(const struct host *host)
+static void find_policy(struct host_map *map, void *userdata)
 {
+    bool *found = userdata;
+    *found = *found || map_has_policy(map);
+}
+
+static bool has_policy(struct host *host)
+{
+    bool found = false;
+
     for (size_t i = 0; i < host->n_sessions; i++)
         if (session_has_policy(host->sessions[i]))
             return true;
-    return false;
+    maps_each(host, find_policy, &found);
+    return found;
 }
 
 static struct publication *make_publication(const struct publisher *p)
@@ -163,6 +173,7 @@ static void conclude(struct publisher *p, bool was_check, const struct publicati
     answer_waiters(p, outcome->error);
     for (size_t i = 0; i < host->n_sessions; i++)
         views_announce(host->sessions[i], 0);
+    disk_views_announce_all(host);
     if (p->check_wanted)
         start(p);
     else

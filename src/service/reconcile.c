@@ -8,11 +8,13 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "plan/entry.h"
+#include "service/disk-views.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"
 #include "service/maps.h"
 #include "service/publish.h"
 #include "service/reconcile.h"
+#include "service/settings.h"
 #include "service/transaction.h"
 #include "service/views.h"
 
@@ -33,6 +35,7 @@ struct due {
 };
 
 struct waiter {
+    const struct host_map *map; /* one that changes, and so stays; NULL: all of the session's */
     uint64_t session_id;
     void (*func)(void *userdata);
     void *userdata;
@@ -47,6 +50,8 @@ struct reconciler {
     struct waiter *waiters;
     size_t n_waiters;
     unsigned n_running;
+    dev_t *old; /* devices that were there before the service, in this boot */
+    size_t n_old;
 };
 
 /* A table on its way to a map, which may go and come back meanwhile. */
@@ -56,6 +61,7 @@ struct repair {
 };
 
 static void look(struct host *host, dev_t dev);
+static void forget_old(struct reconciler *r, dev_t dev);
 
 static uint64_t now(const struct host *host)
 {
@@ -235,10 +241,10 @@ static int set_entry(struct host_map *map, const struct map_look *look,
     if (planned) {
         int r = entry_paths(look, &paths, &n);
         if (r >= 0 && map->entry && (map->vendor || !needs_device(look, planned)) &&
-            entry_fits(map->entry, planned, paths, n))
+            entry_fits(map->entry, planned, !lb_stays(map), paths, n))
             return 0;
         if (r >= 0)
-            r = entry_multipath(map->wwid, planned, paths, n, &entry, &alone);
+            r = entry_multipath(map->wwid, planned, !lb_stays(map), paths, n, &entry, &alone);
         if (r < 0 && r != -EOPNOTSUPP)
             return r;
         if (entry && needs_device(look, planned))
@@ -263,25 +269,34 @@ static int set_entry(struct host_map *map, const struct map_look *look,
 
 /* --- Repairs -------------------------------------------------------------------------------- */
 
+static bool is_running(struct host *host, const struct waiter *waiter)
+{
+    const struct session *session = host_session(host, waiter->session_id);
+
+    if (waiter->map)
+        return waiter->map->running;
+    for (size_t i = 0; session && i < session->n_maps; i++)
+        if (session->maps[i]->running)
+            return true;
+    return false;
+}
+
 static void run_waiters(struct reconciler *r)
 {
     for (size_t i = r->n_waiters; i > 0; i--) {
         if (i > r->n_waiters)
             continue;
         struct waiter waiter = r->waiters[i - 1];
-        const struct session *session = host_session(r->host, waiter.session_id);
-        bool running = false;
-        for (size_t k = 0; session && k < session->n_maps; k++)
-            running = running || session->maps[k]->running;
-        if (running)
+        if (is_running(r->host, &waiter))
             continue;
         r->waiters[i - 1] = r->waiters[--r->n_waiters];
         waiter.func(waiter.userdata);
     }
 }
 
-static void count_reapplied(struct host *host, const struct host_map *map)
+static void count_reapplied(struct host *host, struct host_map *map)
 {
+    map->n_reapplied++;
     for (size_t i = 0; i < map->n_sessions; i++) {
         struct session *session = host_session(host, map->session_ids[i]);
         if (session && session_has_policy(session))
@@ -417,20 +432,16 @@ static void announce(struct host *host, const uint64_t *session_ids, size_t n, u
     }
 }
 
-static bool has_policy(struct host *host, const struct host_map *map)
+static bool has_policy(const struct host_map *map)
 {
-    for (size_t i = 0; i < map->n_sessions; i++) {
-        const struct session *session = host_session(host, map->session_ids[i]);
-        if (session && session_has_policy(session))
-            return true;
-    }
-    return false;
+    return map_has_session_policy(map) || map_has_policy(map);
 }
 
 /* Its entry waits for its return, as long as there is a policy that it is made of. */
 static void map_is_gone(struct host *host, dev_t dev)
 {
     struct host_map *map = maps_find(host, dev);
+    forget_old(host->reconciler, dev);
     if (!map)
         return;
 
@@ -438,13 +449,47 @@ static void map_is_gone(struct host *host, dev_t dev)
     _cleanup_free_ uint64_t *ids = calloc(n + 1, sizeof(*ids));
     if (ids)
         memcpy(ids, map->session_ids, n * sizeof(*ids));
-    if (map->entry && !has_policy(host, map)) {
+    if (map->entry && !has_policy(map)) {
         free(TAKE_PTR(map->entry));
         publish(host);
     }
     maps_lose(host, dev);
     if (ids)
         announce(host, ids, n, CHANGED_MAPS);
+}
+
+/* Whether the primary path is in the map, or none was named. */
+static bool has_primary(const struct host_map *map, const struct map_look *look)
+{
+    bool named = false;
+
+    for (size_t i = 0; i < map->policy->n_paths; i++) {
+        if (!map->policy->paths[i].primary)
+            continue;
+        named = true;
+        for (size_t k = 0; k < look->n_paths; k++)
+            if (look->paths[k].id == map->policy->paths[i].id)
+                return true;
+    }
+    return !named;
+}
+
+/*
+ * Which path of a failover that stays where it is has the I/O. The primary has it first when the map
+ * appears, whatever path was there before it; and a path that takes over is nobody's contest.
+ */
+static void take_leader(struct host_map *map, const struct map_look *look)
+{
+    uint64_t leader = lb_stays(map) ? lb_leader(look) : 0;
+
+    if (!lb_stays(map))
+        map->leader = 0;
+    else if (map->leader == 0 && map->agrees && has_primary(map, look))
+        map->leader = leader;
+    else if (map->leader != 0 && leader != 0 && leader != map->leader) {
+        map->leader = leader;
+        map->contest.rounds = 0;
+    }
 }
 
 /* Brings the model up to date. Bits of enum session_change, or a negative errno. */
@@ -465,7 +510,9 @@ static int take(struct host *host, struct host_map *map, const struct map_look *
         map->contest.rounds = 0;
         map->looks_left = LOOKS_FOR_ACCESS;
     }
+    map->asymmetric = lb_is_asymmetric(look);
     map->agrees = !planned || mp_table_same_meaning(look->map->table, planned, look->map->status);
+    take_leader(map, look);
     r = set_entry(map, look, planned);
     if (r < 0)
         return r;
@@ -546,7 +593,68 @@ static int look_at(struct host *host, struct host_map *map, struct map_look *loo
         read_states(host, session);
         views_announce(session, (unsigned)changes);
     }
+    disk_views_announce(map, changes & CHANGED_MAPS ? DISK_TABLE : 0);
     return 0;
+}
+
+/* --- Maps that appear ----------------------------------------------------------------------- */
+
+static bool is_old(const struct reconciler *r, dev_t dev)
+{
+    for (size_t i = 0; i < r->n_old; i++)
+        if (r->old[i] == dev)
+            return true;
+    return false;
+}
+
+static void forget_old(struct reconciler *r, dev_t dev)
+{
+    for (size_t i = 0; i < r->n_old; i++)
+        if (r->old[i] == dev) {
+            r->old[i] = r->old[--r->n_old];
+            return;
+        }
+}
+
+static void remember_old(struct host *host, dev_t dev)
+{
+    struct reconciler *r = host->reconciler;
+    dev_t *more = is_old(r, dev) ? NULL : reallocarray(r->old, r->n_old + 1, sizeof(*more));
+
+    if (!more)
+        return;
+    r->old = more;
+    more[r->n_old++] = dev;
+}
+
+/* The default policy becomes the disk's, without any path named. */
+static void give_default(struct host_map *map)
+{
+    struct store_disk_policy *policy = settings_default_for(map->host, map->wwid);
+    if (!policy)
+        return;
+
+    int r = store_put_disk_policy(map->host->store, policy);
+    if (r < 0)
+        log_error("The default policy of disk %s cannot be saved: %s.", map->wwid, strerror(-r));
+    log_notice("Map %s has appeared: it gets the default policy, %s.", map->name,
+               dsm_policy_name(policy->policy));
+    map->policy = policy;
+}
+
+/*
+ * What a map brings about that was not there before. One that was there when the service started in
+ * the midst of a boot is none of those: its groups tell which path leads.
+ */
+static void on_appearance(struct host_map *map, const struct map_look *look)
+{
+    if (is_old(map->host->reconciler, map->dev)) {
+        if (lb_stays(map))
+            map->leader = lb_leader(look);
+        return;
+    }
+    if (!map->policy && !map->busy && !has_policy(map))
+        give_default(map);
 }
 
 static void look(struct host *host, dev_t dev)
@@ -566,10 +674,13 @@ static void look(struct host *host, dev_t dev)
         enqueue(host, dev, TRANSIT_USEC);
         return;
     }
+    bool appears = !map;
     if (r >= 0)
         r = maps_take(host, &look, &map);
     if (r >= 0) {
         map->transit_looks = 0;
+        if (appears)
+            on_appearance(map, &look);
         r = look_at(host, map, &look);
     }
     if (r < 0) {
@@ -626,15 +737,20 @@ void reconcile_access(struct host *host, const struct session *session)
     reconcile_session(host, session);
 }
 
-/* Those of maps that no policy is left for, be the map in transit, or gone. */
+/* That of a map that no policy is left for, be the map in transit, or gone. */
+static void drop_entry(struct host_map *map)
+{
+    if (!map->entry || has_policy(map))
+        return;
+    free(TAKE_PTR(map->entry));
+    publish(map->host);
+}
+
 static void drop_entries(struct host *host, struct session *session)
 {
     for (size_t i = session->n_maps; i > 0; i--) {
         struct host_map *map = session->maps[i - 1];
-        if (!map->entry || has_policy(host, map))
-            continue;
-        free(TAKE_PTR(map->entry));
-        publish(host);
+        drop_entry(map);
         maps_drop_if_idle(host, map);
     }
 }
@@ -654,6 +770,26 @@ void reconcile_entries(struct host *host, struct session *session)
 {
     for_each_device(host, session, look);
     drop_entries(host, session);
+}
+
+void reconcile_map_entry(struct host_map *map)
+{
+    drop_entry(map);
+}
+
+void reconcile_map_changed(struct host_map *map)
+{
+    struct host *host = map->host;
+
+    map->contest = (struct contest){0};
+    map->failures = 0;
+    disk_views_announce(map, DISK_TABLE);
+    announce(host, map->session_ids, map->n_sessions, 0);
+    drop_entry(map);
+    if (map->dev)
+        look(host, map->dev); /* after which it may be gone */
+    else
+        maps_drop_if_idle(host, map);
 }
 
 static void forget_contest(struct host_map *map, void *userdata)
@@ -680,7 +816,19 @@ int reconcile_when_idle(struct host *host, uint64_t session_id, void (*func)(voi
     if (!more)
         return -ENOMEM;
     r->waiters = more;
-    more[r->n_waiters++] = (struct waiter){session_id, func, userdata};
+    more[r->n_waiters++] = (struct waiter){NULL, session_id, func, userdata};
+    run_waiters(r);
+    return 0;
+}
+
+int reconcile_when_map_idle(struct host_map *map, void (*func)(void *userdata), void *userdata)
+{
+    struct reconciler *r = map->host->reconciler;
+    struct waiter *more = reallocarray(r->waiters, r->n_waiters + 1, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    r->waiters = more;
+    more[r->n_waiters++] = (struct waiter){map, 0, func, userdata};
     run_waiters(r);
     return 0;
 }
@@ -699,6 +847,8 @@ int reconciler_new(struct host *host)
     host->reconciler = r;
     for (size_t i = 0; i < host->n_sessions; i++) {
         read_states(host, host->sessions[i]);
+        if (host->same_boot)
+            for_each_device(host, host->sessions[i], remember_old);
         for_each_device(host, host->sessions[i], reconcile_device);
     }
     return 0;
@@ -713,5 +863,6 @@ void reconciler_free(struct host *host)
     sd_event_source_disable_unref(r->states_timer);
     free(r->queue);
     free(r->waiters);
+    free(r->old);
     free(r);
 }

@@ -31,12 +31,21 @@ void reconcile_changed(struct host *host, struct session *session);
 /* The entries of the session's maps follow its policy, nothing else happens. */
 void reconcile_entries(struct host *host, struct session *session);
 
+/* A request has changed one map, with its disk's policy; the map may be gone after this. */
+void reconcile_map_changed(struct host_map *map);
+
+/* Its entry goes where no policy is left for it, nothing else happens. */
+void reconcile_map_entry(struct host_map *map);
+
 /* multipathd's configuration has changed: what was contested is tried once more. */
 void reconcile_configuration(struct host *host);
 
 /* Calls func as soon as none of the session's maps is being reapplied, maybe at once. */
 int reconcile_when_idle(struct host *host, uint64_t session_id, void (*func)(void *userdata),
                         void *userdata);
+
+/* The same for one map. */
+int reconcile_when_map_idle(struct host_map *map, void (*func)(void *userdata), void *userdata);
 
 /* Whether a map is being reapplied. */
 bool reconcile_is_running(const struct host *host);

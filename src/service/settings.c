@@ -1,14 +1,59 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <systemd/sd-id128.h>
 
+#include "basic/log.h"
 #include "basic/macros.h"
+#include "multipath/dm.h"
+#include "plan/plan.h"
 #include "service/host.h"
 #include "service/settings.h"
 
+#define BOOT "boot" /* that of the last start */
+#define DEFAULT_POLICY "default-load-balance-policy"
 #define WEIGHT_ORDER "path-weight-order"
 #define LOWEST_FIRST "lowest-first"
 #define HIGHEST_FIRST "highest-first"
+
+static int load_default_policy(struct host *host)
+{
+    _cleanup_free_ char *text = NULL;
+    unsigned long policy;
+
+    int r = store_get_setting(host->store, DEFAULT_POLICY, &text);
+    if (r < 0)
+        return r == -ENODATA ? 0 : r;
+    policy = strtoul(text, NULL, 10);
+    if (policy <= DSM_VENDOR_SPECIFIC && dsm_can_be_default((uint32_t)policy))
+        host->default_policy = (uint32_t)policy;
+    return 0;
+}
+
+/* A boot that cannot be saved is taken for another one at the next start: no more than a default. */
+static int note_boot(struct host *host)
+{
+    _cleanup_free_ char *last = NULL;
+    char this[SD_ID128_STRING_MAX];
+    sd_id128_t id;
+
+    int r = sd_id128_get_boot(&id);
+    if (r < 0)
+        return r;
+    sd_id128_to_string(id, this);
+    r = store_get_setting(host->store, BOOT, &last);
+    if (r < 0 && r != -ENODATA)
+        return r;
+    host->same_boot = last && strcmp(last, this) == 0;
+    if (host->same_boot)
+        return 0;
+    r = store_put_setting(host->store, BOOT, this);
+    if (r < 0)
+        log_warning("That the service has run in this boot cannot be saved: %s.", strerror(-r));
+    return 0;
+}
 
 int settings_load(struct host *host)
 {
@@ -18,7 +63,8 @@ int settings_load(struct host *host)
     if (r < 0 && r != -ENODATA)
         return r;
     host->highest_first = order && strcmp(order, HIGHEST_FIRST) == 0;
-    return 0;
+    r = load_default_policy(host);
+    return r < 0 ? r : note_boot(host);
 }
 
 const char *settings_weight_order(const struct host *host)
@@ -37,4 +83,40 @@ int settings_set_weight_order(struct host *host, const char *order)
         return r;
     host->highest_first = highest_first;
     return 0;
+}
+
+int settings_set_default_policy(struct host *host, uint32_t policy)
+{
+    char text[16];
+
+    if (!dsm_can_be_default(policy))
+        return -EINVAL;
+    snprintf(text, sizeof(text), "%u", (unsigned)policy);
+    int r = store_put_setting(host->store, DEFAULT_POLICY, text);
+    if (r < 0)
+        return r;
+    host->default_policy = policy;
+    return 0;
+}
+
+struct store_disk_policy *settings_default_for(const struct host *host, const char *wwid)
+{
+    enum dsm_policy policy = (enum dsm_policy)host->default_policy;
+    struct store_disk_policy *given;
+
+    if (policy == DSM_NONE || !dm_selector_available(plan_selector(dsm_to_lb(policy))))
+        return NULL;
+    given = calloc(1, sizeof(*given));
+    if (!given)
+        return NULL;
+    *given = (struct store_disk_policy){
+        .wwid = strdup(wwid),
+        .policy = policy,
+        .by_default = true,
+    };
+    if (!given->wwid) {
+        free(given);
+        return NULL;
+    }
+    return given;
 }

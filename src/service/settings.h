@@ -3,8 +3,14 @@
 
 /* The few settings of the service, kept in the store. */
 
-struct host;
+#include <stdint.h>
 
+struct host;
+struct store_disk_policy;
+
+/*
+ * Reads them, and whether the service has run in this boot before; which it has from now on.
+ */
 int settings_load(struct host *host);
 
 /* "lowest-first" or "highest-first". */
@@ -12,3 +18,9 @@ const char *settings_weight_order(const struct host *host);
 
 /* Sets and saves it. -EINVAL: another text. Errors of the store: nothing has changed. */
 int settings_set_weight_order(struct host *host, const char *order);
+
+/* The same for the policy of maps that appear. -EINVAL: not dsm_can_be_default(). */
+int settings_set_default_policy(struct host *host, uint32_t policy);
+
+/* The default policy for a disk, NULL: there is none, or none that this kernel can do. */
+struct store_disk_policy *settings_default_for(const struct host *host, const char *wwid);

@@ -1,95 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-event.h>
 
 #include "basic/macros.h"
-#include "service/lb-plan.h"
+#include "service/judgement.h"
 #include "service/maps.h"
-#include "service/publish.h"
 #include "service/views.h"
 
-/* The worst finding so far; the first reason for it counts. */
-static void worsen_agreement(struct session_view *view, enum agreement agreement)
-{
-    if (agreement > view->agreement)
-        view->agreement = agreement;
-}
-
-__attribute__((format(printf, 2, 3))) static void give_reason(struct session_view *view,
-                                                              const char *format, ...)
-{
-    va_list ap;
-
-    if (view->reason[0])
-        return;
-    va_start(ap, format);
-    vsnprintf(view->reason, sizeof(view->reason), format, ap);
-    va_end(ap);
-}
-
-static void view_kernel(const struct session *session, struct session_view *view)
+/* What the maps over the session's disks come to. */
+static void judge_maps(const struct session *session, struct judgement *ret)
 {
     size_t n = 0;
 
-    if (!view->logged_in) {
-        worsen_agreement(view, AGREEMENT_PENDING);
-        give_reason(view, "The session is not logged in.");
-        return;
-    }
     for (size_t i = 0; i < session->n_maps; i++) {
-        const struct host_map *map = session->maps[i];
-        if (!map->dev)
+        struct judgement judgement;
+        if (!session->maps[i]->dev)
             continue;
+        judge_map(session->maps[i], &judgement);
+        judgement_merge(ret, &judgement);
         n++;
-        if (map->contest.given_up && map->rival) {
-            worsen_agreement(view, AGREEMENT_CONTESTED);
-            give_reason(view, "%s wins over the policy for map %s.", map->rival, map->name);
-        } else if (map->contest.given_up) {
-            worsen_agreement(view, AGREEMENT_CONTESTED);
-            give_reason(view, "Map %s was given other path groups again and again.", map->name);
-        }
     }
-    for (size_t i = 0; i < session->n_maps; i++) {
-        const struct host_map *map = session->maps[i];
-        if (!map->dev || map->agrees || map->contest.given_up)
-            continue;
-        worsen_agreement(view, AGREEMENT_PENDING);
-        give_reason(view, "The table of %s does not mean the policy.", map->name);
-    }
-    if (n == 0) {
-        worsen_agreement(view, AGREEMENT_PENDING);
-        give_reason(view, "There is no multipath map over the session's disks.");
-    }
-}
-
-/* A map that is told to nobody, before one that will be. */
-static void view_mpathd(const struct session *session, struct session_view *view)
-{
-    for (size_t i = 0; i < session->n_maps; i++) {
-        const struct host_map *map = session->maps[i];
-        const char *alone = map->alone ?: map->entry ? publish_alone(session->host) : NULL;
-        if (!map->dev || (!alone && !map->rival))
-            continue;
-        view->mpathd = MPATHD_ALONE;
-        if (alone)
-            give_reason(view, "multipathd cannot be told of map %s: %s", map->name, alone);
-        else
-            give_reason(view, "multipathd builds map %s another way: %s wins.", map->name,
-                        map->rival);
-        return;
-    }
-    for (size_t i = 0; i < session->n_maps; i++) {
-        const struct host_map *map = session->maps[i];
-        if (!map->dev || !map->entry || map->in_force)
-            continue;
-        view->mpathd = MPATHD_PENDING;
-        give_reason(view, "%s",
-                    publish_error(session->host) ?: "multipathd has not read the policy yet.");
-        return;
-    }
+    if (n == 0)
+        *ret = (struct judgement){
+            .agreement = AGREEMENT_PENDING,
+            .reason = "There is no multipath map over the session's disks.",
+        };
 }
 
 void views_read(const struct session *session, struct session_view *ret)
@@ -99,12 +36,21 @@ void views_read(const struct session *session, struct session_view *ret)
         .n_reapplied = session->n_reapplied,
     };
 
+    struct judgement judgement = {0};
+
     if (session->policy) {
         view.policy = session->policy->policy;
-        view_kernel(session, &view);
         if (view.logged_in)
-            view_mpathd(session, &view);
+            judge_maps(session, &judgement);
+        else
+            judgement = (struct judgement){
+                .agreement = AGREEMENT_PENDING,
+                .reason = "The session is not logged in.",
+            };
     }
+    view.agreement = judgement.agreement;
+    view.mpathd = judgement.mpathd;
+    snprintf(view.reason, sizeof(view.reason), "%s", judgement.reason);
     *ret = view;
 }
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* A state with what this machine need not have: a session that is logged out, with a policy. */
+/*
+ * A state with what this machine need not have: a session that is logged out, and a disk that has
+ * no map, each with a policy.
+ */
 
 #include "basic/macros.h"
 #include "harness.h"
@@ -13,6 +16,11 @@
 
 #define INITIATOR "iqn.2025-01.com.example:host"
 #define TARGET "iqn.2025-01.com.example:target"
+
+/* A WWID with what object paths have to escape, and its object, by the rules of sd_bus_path_encode. */
+#define WWID "36001405.a-b"
+#define DISKS_PATH ROOT_PATH "/disk"
+#define DISK_PATH DISKS_PATH "/_336001405_2ea_2db"
 
 #define FIXTURE_PATH_MAX 64U
 
@@ -51,12 +59,31 @@ static inline void fixture_add_session(const struct harness *harness)
     store_close(store);
 }
 
-/* The service, with that session. */
+/* The same for the disk. */
+static inline void fixture_add_disk(const struct harness *harness)
+{
+    struct store *store = NULL;
+    char *message = NULL;
+    struct store_disk_path path = {.id = 7, .primary = true};
+    const struct store_disk_policy policy = {
+        .wwid = (char *)WWID,
+        .policy = DSM_LEAST_BLOCKS,
+        .paths = &path,
+        .n_paths = 1,
+    };
+
+    assert_int_equal(store_open(harness->state_file, &store, &message), 0);
+    assert_int_equal(store_put_disk_policy(store, &policy), 0);
+    store_close(store);
+}
+
+/* The service, with both. */
 static inline int fixture_setup(void **state)
 {
     struct harness *harness = harness_new();
     *state = harness;
     fixture_add_session(harness);
+    fixture_add_disk(harness);
     harness_start(harness);
     return 0;
 }

@@ -20,6 +20,9 @@ static const char *const adapter_interfaces[] = {
     NULL};
 static const char *const session_interfaces[] = {"Session", NULL};
 
+static const char *const disk_interfaces[] = {"DSM_LB_Operations", "DSM_QueryLBPolicy_V2",
+                                              "DSM_QuerySupportedLBPolicies_V2", "Disk", NULL};
+
 static void print_annotations(FILE *out, xmlNode *member)
 {
     const char *otherwise = is_element(member, "property") ? " emits true" : "";
@@ -123,6 +126,11 @@ static void test_session(void **state)
     assert_object(*state, path, session_interfaces);
 }
 
+static void test_disk(void **state)
+{
+    assert_object(*state, DISK_PATH, disk_interfaces);
+}
+
 /* Calls `check` on each node below a path; gives their number. */
 static size_t for_each_node(struct harness *harness, const char *parent,
                             void (*check)(struct harness *harness, const char *path))
@@ -206,6 +214,8 @@ static void test_all_properties_can_be_read(void **state)
     fixture_session_path(session);
     for (size_t i = 0; adapter_interfaces[i]; i++)
         assert_readable(*state, adapter, adapter_interfaces[i]);
+    for (size_t i = 0; disk_interfaces[i]; i++)
+        assert_readable(*state, DISK_PATH, disk_interfaces[i]);
     assert_readable(*state, session, "Session");
     assert_readable(*state, ROOT_PATH, "Manager");
 }
@@ -246,14 +256,18 @@ static void test_managed_objects(void **state)
         _cleanup_free_ char *names = text.data;
         assert_true(sd_bus_message_exit_container(reply) > 0);
 
-        n_found += strcmp(path, adapter) == 0 || strcmp(path, session) == 0;
+        n_found += strcmp(path, adapter) == 0 || strcmp(path, session) == 0 ||
+                   strcmp(path, DISK_PATH) == 0;
         if (strncmp(path, ADAPTERS_PATH "/", strlen(ADAPTERS_PATH "/")) == 0)
             for (size_t i = 0; adapter_interfaces[i]; i++)
                 assert_non_null(strstr(names, adapter_interfaces[i]));
         else if (strncmp(path, SESSIONS_PATH "/", strlen(SESSIONS_PATH "/")) == 0)
             assert_string_equal(names, " Session");
+        else if (strncmp(path, DISKS_PATH "/", strlen(DISKS_PATH "/")) == 0)
+            for (size_t i = 0; disk_interfaces[i]; i++)
+                assert_non_null(strstr(names, disk_interfaces[i]));
     }
-    assert_int_equal(n_found, 2);
+    assert_int_equal(n_found, 3);
 }
 
 static void test_no_such_connection(void **state)
@@ -268,6 +282,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_manager),
         cmocka_unit_test(test_session),
+        cmocka_unit_test(test_disk),
         cmocka_unit_test(test_adapters),
         cmocka_unit_test(test_all_properties_can_be_read),
         cmocka_unit_test(test_managed_objects),

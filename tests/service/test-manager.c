@@ -56,6 +56,9 @@ static void test_describe_other_numbers(void **state)
         assert_string_equal(symbol, "");
         assert_string_equal(text, "");
     }
+    describe(*state, 0xC000000D, symbol, text, sizeof(text)); /* DSM_LB_Operations' */
+    assert_string_equal(symbol, "STATUS_INVALID_PARAMETER");
+    assert_true(strlen(text) > 10);
     assert_call_fails(*state, INVALID_ARGS, ROOT_PATH, MANAGER, "DescribeStatus", "s",
                       "ISDSC_NOT_FOUND");
     assert_call_fails(*state, INVALID_ARGS, ROOT_PATH, MANAGER, "DescribeStatus", "");
@@ -149,6 +152,67 @@ static void test_path_weight_order_refused(void **state)
     assert_order(harness, "highest-first");
     harness_restart(harness);
     assert_order(harness, "highest-first");
+}
+
+static void assert_default(struct harness *harness, uint32_t wanted)
+{
+    assert_int_equal(get_number(harness, ROOT_PATH, MANAGER, "DefaultLoadBalancePolicy"), wanted);
+}
+
+static void set_default(struct harness *harness, uint32_t policy)
+{
+    sd_bus_message_unref(call_well(harness, ROOT_PATH, PROPERTIES, "Set", "ssv", MANAGER,
+                                   "DefaultLoadBalancePolicy", "u", policy));
+}
+
+static void test_default_policy(void **state)
+{
+    static const uint32_t good[] = {1, 2, 4, 6};
+    struct harness *harness = *state;
+    struct signal_count changes;
+
+    assert_default(harness, 0);
+    count_changes(harness, &changes);
+    for (size_t i = 0; i < ELEMENTSOF(good); i++) {
+        set_default(harness, good[i]);
+        assert_default(harness, good[i]);
+    }
+    assert_int_equal(signal_count_now(harness, &changes), ELEMENTSOF(good));
+    signal_count_end(&changes);
+    harness_restart(harness);
+    assert_default(harness, 6);
+    set_default(harness, 0);
+    harness_restart(harness);
+    assert_default(harness, 0);
+}
+
+static void test_default_policy_refused(void **state)
+{
+    static const uint32_t bad[] = {3, 5, 7, 8, 100, UINT32_MAX};
+    struct harness *harness = *state;
+    struct signal_count changes;
+
+    set_default(harness, 4);
+    count_changes(harness, &changes);
+    for (size_t i = 0; i < ELEMENTSOF(bad); i++)
+        assert_call_fails(harness, INVALID_ARGS, ROOT_PATH, PROPERTIES, "Set", "ssv", MANAGER,
+                          "DefaultLoadBalancePolicy", "u", bad[i]);
+    assert_call_fails(harness, INVALID_ARGS, ROOT_PATH, PROPERTIES, "Set", "ssv", MANAGER,
+                      "DefaultLoadBalancePolicy", "s", "6");
+
+    /* One that cannot be saved is none. */
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    harness_forbid_writing(harness, true);
+    assert_null(call(harness, ROOT_PATH, PROPERTIES, "Set", &error, "ssv", MANAGER,
+                     "DefaultLoadBalancePolicy", "u", 1U));
+    harness_forbid_writing(harness, false);
+    assert_non_null(strstr(error.message, "DefaultLoadBalancePolicy"));
+    assert_int_equal(signal_count_now(harness, &changes), 0);
+    signal_count_end(&changes);
+    assert_default(harness, 4);
+    harness_restart(harness);
+    assert_default(harness, 4);
+    set_default(harness, 0);
 }
 
 static void test_other_properties_cannot_be_set(void **state)
@@ -267,6 +331,23 @@ static int check_as_nobody(struct harness *harness)
                             "lowest-first") >= 0 ||
         !sd_bus_error_has_name(&denied, SD_BUS_ERROR_ACCESS_DENIED))
         return 14;
+    sd_bus_error_free(&denied);
+    if (sd_bus_set_property(bus, NAME, ROOT_PATH, MANAGER, "DefaultLoadBalancePolicy", &denied, "u",
+                            0U) >= 0 ||
+        !sd_bus_error_has_name(&denied, SD_BUS_ERROR_ACCESS_DENIED))
+        return 16;
+    sd_bus_error_free(&denied);
+    if (sd_bus_call_method(bus, NAME, DISK_PATH, INTERFACE("DSM_LB_Operations"),
+                           "DsmSetLoadBalancePolicy", &denied, NULL, "(uuuua(ttuu))", 1U, 0U, 0U,
+                           0U, 0U) >= 0 ||
+        !sd_bus_error_has_name(&denied, SD_BUS_ERROR_ACCESS_DENIED))
+        return 17;
+    sd_bus_error_free(&denied);
+    if (sd_bus_call_method(bus, NAME, DISK_PATH, INTERFACE("DSM_LB_Operations"),
+                           "DsmSetLoadBalancePolicyALUA", &denied, NULL,
+                           "(uuuua(ttuuuuuuuyyquut))", 2U, 0U, 0U, 0U, 0U) >= 0 ||
+        !sd_bus_error_has_name(&denied, SD_BUS_ERROR_ACCESS_DENIED))
+        return 18;
     if (sd_bus_get_property(bus, NAME, ROOT_PATH, MANAGER, "Conditions", &read, &reply, "as") < 0 ||
         sd_bus_call_method(bus, NAME, ROOT_PATH, MANAGER, "DescribeStatus", &read, NULL, "u",
                            0U) < 0)
@@ -297,6 +378,8 @@ int main(void)
         cmocka_unit_test(test_version),
         cmocka_unit_test(test_path_weight_order),
         cmocka_unit_test(test_path_weight_order_refused),
+        cmocka_unit_test(test_default_policy),
+        cmocka_unit_test(test_default_policy_refused),
         cmocka_unit_test(test_other_properties_cannot_be_set),
         cmocka_unit_test(test_conditions),
         cmocka_unit_test(test_adapter),

@@ -42,7 +42,7 @@ static void assert_entry(const char *params, const struct entry_path *paths, siz
     const char *reason = "untouched";
     _cleanup_free_ char *text = NULL;
 
-    assert_int_equal(entry_multipath(WWID, table, paths, n_paths, &text, &reason), 0);
+    assert_int_equal(entry_multipath(WWID, table, true, paths, n_paths, &text, &reason), 0);
     assert_string_equal(text, expected);
     assert_string_equal(reason, "untouched");
 }
@@ -56,12 +56,13 @@ static void assert_refused(const char *wwid, const struct mp_table *table,
     char *text = untouched;
 
     if (!reason_part) {
-        assert_int_equal(entry_multipath(wwid, table, paths, n_paths, &text, &reason), 0);
+        assert_int_equal(entry_multipath(wwid, table, true, paths, n_paths, &text, &reason), 0);
         assert_null(reason);
         free(text);
         return;
     }
-    assert_int_equal(entry_multipath(wwid, table, paths, n_paths, &text, &reason), -EOPNOTSUPP);
+    assert_int_equal(entry_multipath(wwid, table, true, paths, n_paths, &text, &reason),
+                     -EOPNOTSUPP);
     assert_ptr_equal(text, untouched);
     assert_non_null(reason);
     assert_non_null(strstr(reason, reason_part));
@@ -84,6 +85,24 @@ static void test_golden_one_group(void **state)
                  expected);
     /* no address is needed, so that it stays as it is when host numbers change */
     assert_entry("0 1 alua 1 1 queue-length 0 4 1 8:1 1 8:2 1 8:3 1 8:4 1", NULL, 0, expected);
+}
+
+/* A failover that stays where it is: multipathd must not go back by itself. */
+static void test_failback(void **state)
+{
+    _cleanup_(mp_table_freep) struct mp_table *table =
+        parse_table("0 0 2 1 round-robin 0 1 1 8:1 1 round-robin 0 1 1 8:2 1");
+    const char *reason = NULL;
+    _cleanup_free_ char *back = NULL, *stays = NULL;
+
+    assert_int_equal(entry_multipath(WWID, table, true, four_paths, 4, &back, &reason), 0);
+    assert_int_equal(entry_multipath(WWID, table, false, four_paths, 4, &stays, &reason), 0);
+    assert_non_null(strstr(back, "\n        failback immediate\n"));
+    assert_non_null(strstr(stays, "\n        failback manual\n"));
+    assert_true(entry_fits(back, table, true, four_paths, 4));
+    assert_false(entry_fits(back, table, false, four_paths, 4));
+    assert_false(entry_fits(stays, table, true, four_paths, 4));
+    assert_true(entry_fits(stays, table, false, four_paths, 4));
 }
 
 static void test_golden_three_groups(void **state)
@@ -163,7 +182,7 @@ static void test_args_limit(void **state)
     assert_int_equal(mp_table_add_group(table, "round-robin 0", &group), 0);
     assert_int_equal(mp_group_add_path(group, DEV(99)), 0);
 
-    assert_int_equal(entry_multipath(WWID, table, paths, 8, &text, &reason), 0);
+    assert_int_equal(entry_multipath(WWID, table, true, paths, 8, &text, &reason), 0);
     args = strstr(text, "prio_args \"") + strlen("prio_args \"");
     assert_int_equal(strcspn(args, "\""), 254);
     paths[0].lun *= 10;
@@ -373,9 +392,9 @@ static bool check_fit(const struct model *model, const char *entry, const struct
     if (n == 0)
         return false;
     built = model_table(model, table, left, n);
-    assert_int_equal(entry_fits(entry, table, paths, n_paths),
+    assert_int_equal(entry_fits(entry, table, true, paths, n_paths),
                      mp_table_same_meaning(table, built, NULL));
-    return entry_fits(entry, table, paths, n_paths);
+    return entry_fits(entry, table, true, paths, n_paths);
 }
 
 static unsigned n_fits, n_misfits;
@@ -417,7 +436,7 @@ static bool check_scene(const struct scene *scene, struct prng *prng)
     assert_int_equal(r, 0);
     make_addresses(scene, paths, prng);
 
-    r = entry_multipath(WWID, table, paths, scene->n_paths, &text, &reason);
+    r = entry_multipath(WWID, table, true, paths, scene->n_paths, &text, &reason);
     if (!is_expressible(table, paths, scene->n_paths)) {
         assert_int_equal(r, -EOPNOTSUPP);
         assert_non_null(reason);
@@ -701,7 +720,7 @@ static void test_file_structure(void **state)
     char *line;
 
     assert_int_equal(entry_device("{v}", "p }", "alua", &device), 0);
-    assert_int_equal(entry_multipath(WWID, table, four_paths, 4, &entry, &reason), 0);
+    assert_int_equal(entry_multipath(WWID, table, true, four_paths, 4, &entry, &reason), 0);
     assert_int_equal(
         entry_file((const char *[]){device}, 1, (const char *[]){entry, entry}, 2, &file), 0);
     assert_int_equal(file[strlen(file) - 1], '\n');
@@ -714,6 +733,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden_one_group), cmocka_unit_test(test_golden_three_groups),
+        cmocka_unit_test(test_failback),
         cmocka_unit_test(test_refusals),         cmocka_unit_test(test_unknown_address),
         cmocka_unit_test(test_args_limit),       cmocka_unit_test(test_line_limit),
         cmocka_unit_test(test_rebuilt_by_model), cmocka_unit_test(test_golden_device),

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus/bus.h"
+#include "service/disk-views.h"
+
+int get_disk_wwid(sd_bus *bus, const char *path, const char *interface, const char *property,
+                  sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    const struct host_map *map = userdata;
+    return sd_bus_message_append(reply, "s", map->wwid);
+}
+
+int get_disk_active(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    const struct host_map *map = userdata;
+    return sd_bus_message_append(reply, "b", map->dev != 0);
+}
+
+static int get_name(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    struct disk_view view;
+
+    disk_views_read(userdata, &view);
+    return sd_bus_message_append(reply, "s", view.name);
+}
+
+static int get_size(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    const struct host_map *map = userdata;
+    return sd_bus_message_append(reply, "t", map->sectors * 512);
+}
+
+static int get_policy(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    struct disk_view view;
+
+    disk_views_read(userdata, &view);
+    return sd_bus_message_append(reply, "u", view.policy);
+}
+
+static int get_provenance(sd_bus *bus, const char *path, const char *interface,
+                          const char *property, sd_bus_message *reply, void *userdata,
+                          sd_bus_error *error)
+{
+    struct disk_view view;
+
+    disk_views_read(userdata, &view);
+    return sd_bus_message_append(reply, "s", view.provenance);
+}
+
+static int get_agreement(sd_bus *bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    struct disk_view view;
+
+    disk_views_read(userdata, &view);
+    return sd_bus_message_append(reply, "s", agreement_word(view.judgement.agreement));
+}
+
+static int get_mpathd_agreement(sd_bus *bus, const char *path, const char *interface,
+                                const char *property, sd_bus_message *reply, void *userdata,
+                                sd_bus_error *error)
+{
+    struct disk_view view;
+
+    disk_views_read(userdata, &view);
+    return sd_bus_message_append(reply, "s", mpathd_agreement_word(view.judgement.mpathd));
+}
+
+static int get_reason(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    struct disk_view view;
+
+    disk_views_read(userdata, &view);
+    return sd_bus_message_append(reply, "s", view.judgement.reason);
+}
+
+static int get_reapplications(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *error)
+{
+    const struct host_map *map = userdata;
+    return sd_bus_message_append(reply, "u", map->n_reapplied);
+}
+
+#define EMITS SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE
+
+const sd_bus_vtable disk_vtable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_PROPERTY("WWID", "s", get_disk_wwid, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Name", "s", get_name, 0, EMITS),
+    SD_BUS_PROPERTY("SizeBytes", "t", get_size, 0, EMITS),
+    SD_BUS_PROPERTY("LoadBalancePolicy", "u", get_policy, 0, EMITS),
+    SD_BUS_PROPERTY("Provenance", "s", get_provenance, 0, EMITS),
+    SD_BUS_PROPERTY("Agreement", "s", get_agreement, 0, EMITS),
+    SD_BUS_PROPERTY("MultipathdAgreement", "s", get_mpathd_agreement, 0, EMITS),
+    SD_BUS_PROPERTY("Reason", "s", get_reason, 0, EMITS),
+    SD_BUS_PROPERTY("Reapplications", "u", get_reapplications, 0, EMITS),
+    SD_BUS_VTABLE_END,
+};

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "basic/macros.h"
+#include "service/disk-views.h"
+#include "service/lb-plan.h"
+
+/* The policy of the map's sessions that was chosen last, NULL: they have none. */
+static const struct store_policy *session_policy(const struct host_map *map)
+{
+    const struct store_policy *last = NULL;
+
+    for (size_t i = 0; i < map->n_sessions; i++) {
+        const struct session *session = host_session(map->host, map->session_ids[i]);
+        if (!session || !session_has_policy(session))
+            continue;
+        if (!last || session->policy->serial > last->serial)
+            last = session->policy;
+    }
+    return last;
+}
+
+static void view_policy(const struct host_map *map, struct disk_view *view)
+{
+    const struct store_policy *of_session = session_policy(map);
+
+    view->provenance = "host";
+    if (map_has_policy(map)) {
+        view->policy = lb_disk_policy(map);
+        view->provenance = map->policy->by_default ? "default" : "disk";
+    } else if (of_session) {
+        view->policy = dsm_of_lb(of_session->policy);
+        view->provenance = "session";
+    }
+}
+
+void disk_views_read(const struct host_map *map, struct disk_view *ret)
+{
+    struct disk_view view = {
+        .present = map->dev != 0,
+        .sectors = map->sectors,
+        .n_reapplied = map->n_reapplied,
+    };
+
+    snprintf(view.name, sizeof(view.name), "%s", map->name ?: "");
+    view_policy(map, &view);
+    if (view.policy != DSM_NONE)
+        judge_map(map, &view.judgement);
+    *ret = view;
+}
+
+static unsigned compare(const struct disk_view *a, const struct disk_view *b)
+{
+    unsigned changes = 0;
+
+    if (a->present != b->present)
+        changes |= DISK_PRESENT;
+    if (strcmp(a->name, b->name) != 0)
+        changes |= DISK_NAME;
+    if (a->sectors != b->sectors)
+        changes |= DISK_SIZE;
+    if (a->policy != b->policy)
+        changes |= DISK_POLICY;
+    if (strcmp(a->provenance, b->provenance) != 0)
+        changes |= DISK_PROVENANCE;
+    if (a->judgement.agreement != b->judgement.agreement)
+        changes |= DISK_AGREEMENT;
+    if (a->judgement.mpathd != b->judgement.mpathd)
+        changes |= DISK_MPATHD;
+    if (strcmp(a->judgement.reason, b->judgement.reason) != 0)
+        changes |= DISK_REASON;
+    if (a->n_reapplied != b->n_reapplied)
+        changes |= DISK_REAPPLIED;
+    return changes;
+}
+
+static void tell_change(struct host_map *map, unsigned changes)
+{
+    const struct host_observer *observer = &map->host->observer;
+    struct disk_view view;
+
+    disk_views_read(map, &view);
+    changes |= compare(&map->shown, &view);
+    map->shown = view;
+    if (changes && observer->disk_changed)
+        observer->disk_changed(map, changes, observer->userdata);
+}
+
+void disk_views_begin(struct host_map *map)
+{
+    disk_views_read(map, &map->shown);
+    map->is_shown = true;
+}
+
+static void tell_coming(struct host_map *map)
+{
+    const struct host_observer *observer = &map->host->observer;
+
+    disk_views_begin(map);
+    if (observer->disk_added)
+        observer->disk_added(map, observer->userdata);
+}
+
+void disk_views_end(struct host_map *map)
+{
+    const struct host_observer *observer = &map->host->observer;
+
+    if (!map->is_shown)
+        return;
+    map->is_shown = false;
+    if (observer->disk_removed)
+        observer->disk_removed(map->wwid, observer->userdata);
+}
+
+static void tell(struct host_map *map)
+{
+    unsigned changes = map->untold;
+
+    map->to_tell = false;
+    map->untold = 0;
+    if (!map_is_visible(map))
+        disk_views_end(map);
+    else if (map->is_shown)
+        tell_change(map, changes);
+    else
+        tell_coming(map);
+}
+
+static void tell_if_announced(struct host_map *map, void *userdata)
+{
+    if (map->to_tell)
+        tell(map);
+}
+
+static int on_announce(sd_event_source *source, void *userdata)
+{
+    maps_each(userdata, tell_if_announced, NULL);
+    return 0;
+}
+
+/* Whether the end of this round of the main loop will tell of it. */
+static bool defer(struct host *host)
+{
+    if (host->disk_announcer)
+        return sd_event_source_set_enabled(host->disk_announcer, SD_EVENT_ONESHOT) >= 0;
+    if (sd_event_add_defer(host->event, &host->disk_announcer, on_announce, host) < 0)
+        return false;
+    (void)sd_event_source_set_priority(host->disk_announcer, SD_EVENT_PRIORITY_IDLE);
+    return true;
+}
+
+void disk_views_announce(struct host_map *map, unsigned changes)
+{
+    map->untold |= changes;
+    if (map->to_tell)
+        return;
+    map->to_tell = true;
+    if (!defer(map->host))
+        tell(map);
+}
+
+static void announce_one(struct host_map *map, void *userdata)
+{
+    disk_views_announce(map, 0);
+}
+
+void disk_views_announce_all(struct host *host)
+{
+    maps_each(host, announce_one, NULL);
+}
