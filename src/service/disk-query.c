@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "basic/macros.h"
 #include "iscsi/target-port.h"
@@ -9,6 +10,8 @@
 #include "plan/plan.h"
 #include "service/disk-query.h"
 #include "service/lb-plan.h"
+
+#define SELECTORS_USEC 1000000U /* how long an answer of the module index is good for */
 
 void disk_answer_done(struct disk_answer *answer)
 {
@@ -200,14 +203,44 @@ int disk_query(const struct host_map *map, struct disk_answer *ret)
     return 0;
 }
 
+/* The index of modules is big: who asks for all disks at once has it read once. */
+static uint32_t selectors(struct host *host)
+{
+    uint64_t now = 0;
+
+    (void)sd_event_now(host->event, CLOCK_MONOTONIC, &now);
+    if (host->selectors_usec && now < host->selectors_usec + SELECTORS_USEC)
+        return host->selectors;
+    host->selectors = 0;
+    host->selectors_usec = now;
+    for (uint32_t policy = DSM_FAILOVER; policy <= DSM_LEAST_BLOCKS; policy++)
+        if (dm_selector_available(plan_selector(dsm_to_lb((enum dsm_policy)policy))))
+            host->selectors |= 1U << policy;
+    return host->selectors;
+}
+
+/* By the kernel's word of now: nobody follows the access states of a map without a policy. */
+static bool is_asymmetric(const struct host_map *map)
+{
+    struct scsi_disk first, disk;
+
+    if (map->n_paths == 0 || scsi_disk_read(map->paths[0], &first) < 0)
+        return map->asymmetric;
+    for (size_t i = 1; i < map->n_paths; i++)
+        if (scsi_disk_read(map->paths[i], &disk) >= 0 && disk.access != first.access)
+            return true;
+    return false;
+}
+
 size_t disk_supported(const struct host_map *map, uint32_t ret[DSM_LEAST_BLOCKS])
 {
+    uint32_t available = selectors(map->host);
     size_t n = 0;
 
     for (uint32_t policy = DSM_FAILOVER; policy <= DSM_LEAST_BLOCKS; policy++) {
-        if (policy == DSM_ROUND_ROBIN && map->asymmetric)
+        if (policy == DSM_ROUND_ROBIN && is_asymmetric(map))
             continue;
-        if (dm_selector_available(plan_selector(dsm_to_lb((enum dsm_policy)policy))))
+        if (available & 1U << policy)
             ret[n++] = policy;
     }
     return n;

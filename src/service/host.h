@@ -167,6 +167,8 @@ struct host {
     size_t n_unidentified;
     bool highest_first; /* Manager.PathWeightOrder */
     uint32_t default_policy; /* Manager.DefaultLoadBalancePolicy, enum dsm_policy; 0: none */
+    uint32_t selectors; /* which of MPIO's policies this kernel has a path selector for, as bits */
+    uint64_t selectors_usec; /* when that was looked up, CLOCK_MONOTONIC; 0: not yet */
     bool same_boot;     /* the service has run before in this boot */
     unsigned n_changes; /* SetLoadBalancePolicy and DsmSetLoadBalancePolicy calls that run */
     uint64_t n_unsaved; /* policies that the store did not take: chosen later than all of its own */

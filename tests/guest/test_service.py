@@ -37,7 +37,7 @@ class Introspection(unittest.TestCase):
     def test_agrees_with_the_files(self):
         live = {}
         for path in (lab.BUS_PATH, wmi.adapter_path(), wmi.session_path(),
-                     wmi.connection_path(lab.portals()[0])):
+                     wmi.connection_path(lab.portals()[0]), wmi.disk_path(lab.wwid(0))):
             live |= members(xml.fromstring(lab.run("busctl", "introspect", "--xml-interface",
                                                    lab.BUS_NAME, path)))
         files = {}
@@ -51,7 +51,9 @@ class Introspection(unittest.TestCase):
         (objects,) = lab.call(lab.BUS_PATH, "org.freedesktop.DBus.ObjectManager",
                               "GetManagedObjects")
         connections = {wmi.connection_path(address) for address in lab.portals()}
-        self.assertEqual(set(objects), {wmi.adapter_path(), wmi.session_path(), *connections})
+        disks = {wmi.disk_path(each.wwid) for each in lab.maps().values()}
+        self.assertEqual(set(objects), {wmi.adapter_path(), wmi.session_path(), *connections,
+                                        *disks})
 
 
 class Access(unittest.TestCase):

@@ -46,6 +46,22 @@ NOT_SUPPORTED = 0xEFFF0061
 FAILURE_TO_PERSIST = 0xEFFF0067
 
 
+# MPIO's policies of a disk: 1 to 5 as those of a session.
+NONE, LEAST_BLOCKS, DSM_VENDOR = 0, 6, 7
+
+# NTSTATUS, of DSM_LB_Operations.
+DEVICE_BUSY = 0x80000011
+DSM_INVALID_PARAMETER = 0xC000000D
+NO_SUCH_DEVICE = 0xC000000E
+DSM_BUFFER_TOO_SMALL = 0xC0000023
+DSM_NOT_SUPPORTED = 0xC00000BB
+
+# MPIO_DSM_Path_V2.
+DsmPath = collections.namedtuple("DsmPath", (
+    "id reserved weight primary optimized preferred failed group_state alua_support symmetric "
+    "group_preferred group port reserved32 reserved64"), defaults=(0,) * 15)
+
+
 def number(*parts):
     """The first 8 bytes, big-endian, of SHA-256 over the parts joined by NUL bytes."""
     return int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:8], "big")
@@ -76,6 +92,15 @@ def connection_path(address, **identity):
     return f"{lab.BUS_PATH}/connection/{connection_id(address, **identity):016x}"
 
 
+def disk_path(wwid):
+    """The object of a disk: its path is escaped as sd_bus_path_encode() does it."""
+    def escape(at, character):
+        plain = character.isascii() and (character.isalpha() or (character.isdigit() and at > 0))
+        return character if plain else "".join(f"_{byte:02x}" for byte in character.encode())
+
+    return f"{lab.BUS_PATH}/disk/" + ("".join(map(escape, range(len(wwid)), wwid)) or "_")
+
+
 def get(path, interface, name, user=None):
     """A property's value."""
     (value,) = lab.call(path, "org.freedesktop.DBus.Properties", "Get", "ss",
@@ -86,6 +111,73 @@ def get(path, interface, name, user=None):
 def session(name, target=lab.TARGET):
     """A property of a session's object."""
     return get(session_path(target), "Session", name)
+
+
+def disk(name, wwid):
+    """A property of a disk's object."""
+    return get(disk_path(wwid), "Disk", name)
+
+
+def disk_agrees(wwid):
+    """Whether kernel and multipathd agree with the disk's policy."""
+    return (disk("MultipathdAgreement", wwid), disk("Agreement", wwid)) == ("Agrees", "Applied")
+
+
+def wait_for_disk(wwid, seconds=20):
+    """Wait until they do."""
+    try:
+        lab.wait_for(lambda: disk_agrees(wwid), seconds, "agreement", interval=0.3)
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}: {disk('Agreement', wwid)}, "
+                           f"{disk('MultipathdAgreement', wwid)}, "
+                           f"{disk('Reason', wwid)}") from None
+
+
+def query_disk(wwid):
+    """DSM_QueryLBPolicy_V2: policy and [DsmPath], in table order."""
+    version, policy, count, _, paths = get(disk_path(wwid), "DSM_QueryLBPolicy_V2",
+                                           "LoadBalancePolicy")
+    assert (version, count) == (2, len(paths)), (version, count, paths)
+    return policy, [DsmPath(*each) for each in paths]
+
+
+def set_disk_raw(wwid, policy, paths=(), version=2, count=None, user=None):
+    """DsmSetLoadBalancePolicyALUA with whatever is given; its Status."""
+    words = [version, policy, len(paths) if count is None else count, 0, len(paths)]
+    for each in paths:
+        words += each
+    (status,) = lab.call(disk_path(wwid), "DSM_LB_Operations", "DsmSetLoadBalancePolicyALUA",
+                         "(uuuua(ttuuuuuuuyyquut))", *words, user=user)
+    return status
+
+
+def set_disk(wwid, policy, primaries=None, preferred=None, weights=None, addresses=None,
+             target=lab.TARGET):
+    """The same with all paths of a session, in the order of addresses: active/optimized, or standby
+    where there are primaries and it is none of them."""
+    paths = [DsmPath(id=connection_id(address, target), weight=(weights or {}).get(address, 0),
+                     primary=int(primaries is None or address in primaries), optimized=1,
+                     preferred=int(address == preferred))
+             for address in addresses or lab.portals()]
+    return set_disk_raw(wwid, policy, paths)
+
+
+def set_disk_v1(wwid, policy, primaries, addresses=None):
+    """DsmSetLoadBalancePolicy, likewise."""
+    paths = [(connection_id(address), 0, 0, int(address in primaries))
+             for address in addresses or lab.portals()]
+    words = [1, policy, len(paths), 0, len(paths)]
+    for each in paths:
+        words += each
+    (status,) = lab.call(disk_path(wwid), "DSM_LB_Operations", "DsmSetLoadBalancePolicy",
+                         "(uuuua(ttuu))", *words)
+    return status
+
+
+def set_default(policy):
+    """Manager.DefaultLoadBalancePolicy."""
+    lab.run("busctl", "set-property", lab.BUS_NAME, lab.BUS_PATH, f"{lab.BUS_NAME}.Manager",
+            "DefaultLoadBalancePolicy", "u", policy)
 
 
 def sessions():
@@ -270,6 +362,13 @@ def stored_policy(target=lab.TARGET):
     with contextlib.closing(sqlite3.connect(f"file:{STATE}?mode=ro", uri=True, timeout=5)) as file:
         row = file.execute("SELECT policy FROM policy WHERE initiator = ? AND target = ?",
                            (lab.INITIATOR, target)).fetchone()
+    return row[0] if row else 0
+
+
+def stored_disk_policy(wwid):
+    """The same for a disk."""
+    with contextlib.closing(sqlite3.connect(f"file:{STATE}?mode=ro", uri=True, timeout=5)) as file:
+        row = file.execute("SELECT policy FROM disk_policy WHERE wwid = ?", (wwid,)).fetchone()
     return row[0] if row else 0
 
 

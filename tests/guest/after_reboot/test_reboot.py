@@ -10,12 +10,14 @@ import wmi
 
 GUID = bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
 POLICIES = wmi.FAILOVER, wmi.WEIGHTED
+DISK, PRIMARY = lab.wwid(1), lab.portals()[2]
 
 
 def before_reboot():
     """Policies, a GUID, and all that a host and its array need to come up by themselves."""
     holds.up(POLICIES)
     assert wmi.set_guid(GUID) == wmi.SUCCESS
+    assert wmi.set_disk(DISK, wmi.FAILOVER, [PRIMARY]) == wmi.SUCCESS
     for target in (lab.TARGET, *(holds.HOLDS[policy].target for policy in POLICIES)):
         lab.log_in_at_boot(target)
     lab.target_at_boot(f"import holds, lab; lab.target_up(); holds.targets_up({POLICIES})")
@@ -51,3 +53,11 @@ class Reboot(holds.HoldsTest):
         self.assertEqual(bytes(wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
                                        "GenerationalGuid")), GUID)
         self.assertEqual({wmi.tag(each.sid) for each in lab.sessions()}, {wmi.guid_text(GUID)})
+
+    def test_04_a_disk_has_its_own_policy(self):
+        rest = [portal for portal in lab.portals() if portal != PRIMARY]
+        wanted = [("round-robin", frozenset([portal])) for portal in (PRIMARY, *rest)]
+        lab.wait_for(lambda: wmi.shapes()[DISK] == wanted, 10, "the primary leads again")
+        self.assertEqual((wmi.disk("LoadBalancePolicy", DISK), wmi.disk("Provenance", DISK)),
+                         (wmi.FAILOVER, "disk"))
+        self.assertEqual(wmi.disk("Provenance", lab.wwid(0)), "host")

@@ -69,6 +69,36 @@ class Asymmetric(test_policies.PolicyTest):
             self.assertEqual(self.set_all(policy, self.SLOW[:1]), wmi.NOT_SUPPORTED)
         self.assert_tables((QL, self.fast), (QL, self.SLOW))
 
+    def test_a_disk_knows_its_target_port_groups(self):
+        wwid = lab.wwid(0)
+        self.addCleanup(wmi.set_disk_raw, wwid, wmi.NONE)
+        _, paths = wmi.query_disk(wwid)
+        slow = {wmi.connection_id(portal) for portal in self.SLOW}
+        self.assertEqual({each.id for each in paths if each.group_state == 1}, slow)
+        self.assertEqual({each.id for each in paths if each.group == 2}, slow)
+        self.assertEqual({each.symmetric for each in paths}, {0})
+
+        # Round robin is not for such a disk, and is not offered.
+        supported = wmi.get(wmi.disk_path(wwid), "DSM_QuerySupportedLBPolicies_V2",
+                            "Supported_LB_Policies")
+        self.assertNotIn(wmi.ROUND_ROBIN, [policy for _, policy, *_ in supported])
+        self.assertEqual(wmi.set_disk_raw(wwid, wmi.ROUND_ROBIN, paths),
+                         wmi.DSM_INVALID_PARAMETER)
+
+        # Each path as its group has it.
+        states = [each._replace(primary=1, optimized=int(each.group_state == 0))
+                  for each in paths]
+        self.assertEqual(wmi.set_disk_raw(wwid, wmi.LEAST_BLOCKS, states), wmi.SUCCESS)
+        self.assertEqual(wmi.shapes()[wwid], [("service-time", frozenset(self.fast)),
+                                              ("service-time", frozenset(self.SLOW))])
+        optimized = [each._replace(optimized=1) for each in states]
+        standby = [each._replace(primary=0) for each in optimized]
+        at = next(i for i, each in enumerate(paths) if each.group_state == 1)
+        standby[at] = optimized[at]
+        # LIO lets itself be asked for other states; the service does not ask.
+        self.assertEqual(wmi.set_disk_raw(wwid, wmi.FAILOVER, standby), wmi.DSM_NOT_SUPPORTED)
+        self.assertEqual(wmi.query_disk(wwid)[0], wmi.LEAST_BLOCKS)
+
     def change_state(self, state):
         """A transition on the array, and I/O on the paths, whose unit attention tells the kernel.
         (Without I/O, multipathd's checker gets that within 20 s.)"""
