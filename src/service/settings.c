@@ -32,7 +32,7 @@ static int load_default_policy(struct host *host)
     return 0;
 }
 
-/* A boot that cannot be saved is taken for another one at the next start: no more than a default. */
+/* A boot that is not known, or cannot be saved, is another one than that of the last start. */
 static int note_boot(struct host *host)
 {
     _cleanup_free_ char *last = NULL;
@@ -40,8 +40,10 @@ static int note_boot(struct host *host)
     sd_id128_t id;
 
     int r = sd_id128_get_boot(&id);
-    if (r < 0)
-        return r;
+    if (r < 0) {
+        log_warning("Which boot this is cannot be told: %s.", strerror(-r));
+        return 0;
+    }
     sd_id128_to_string(id, this);
     r = store_get_setting(host->store, BOOT, &last);
     if (r < 0 && r != -ENODATA)
