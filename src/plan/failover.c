@@ -9,28 +9,45 @@ static bool has_usable_path(const struct mp_group *group, const struct mp_status
     return false;
 }
 
-/* The group in use with a usable path, else the first with one; n_groups: none. */
-static size_t find_group(const struct mp_table *live, const struct mp_status *status)
+/* The first group with a usable path, n_groups: none. */
+static size_t find_first(const struct mp_table *live, const struct mp_status *status)
 {
-    size_t first = live->n_groups;
+    size_t group = 0;
 
-    for (size_t i = live->n_groups; i > 0; i--) {
-        if (!has_usable_path(&live->groups[i - 1], status))
-            continue;
-        first = i - 1;
-        if (status && first < status->n_groups && status->group_states[first] == 'A')
-            return first;
-    }
-    return first;
+    while (group < live->n_groups && !has_usable_path(&live->groups[group], status))
+        group++;
+    return group;
 }
 
-dev_t failover_leader(const struct mp_table *live, const struct mp_status *status)
+/* The group in use, should it have a usable path, else the first one. */
+static size_t find_group(const struct mp_table *live, const struct mp_status *status)
+{
+    for (size_t i = 0; status && i < live->n_groups && i < status->n_groups; i++)
+        if (status->group_states[i] == 'A' && has_usable_path(&live->groups[i], status))
+            return i;
+    return find_first(live, status);
+}
+
+/* Whether the path is in the table at all, and usable. */
+static bool is_usable(const struct mp_table *live, const struct mp_status *status, dev_t dev)
+{
+    for (size_t i = 0; i < live->n_groups; i++)
+        for (size_t k = 0; k < live->groups[i].n_paths; k++)
+            if (live->groups[i].paths[k] == dev)
+                return mp_status_usable(status, dev);
+    return false;
+}
+
+dev_t failover_leader(const struct mp_table *live, const struct mp_status *status, dev_t last)
 {
     size_t group = find_group(live, status);
+    bool alone = group < live->n_groups && live->groups[group].n_paths == 1;
 
-    if (group == live->n_groups || live->groups[group].n_paths != 1)
-        return 0;
-    return live->groups[group].paths[0];
+    if (alone && group != find_first(live, status))
+        return live->groups[group].paths[0];
+    if (last && is_usable(live, status, last))
+        return last;
+    return alone ? live->groups[group].paths[0] : 0;
 }
 
 bool failover_leads(const struct mp_table *live, const struct mp_status *status, dev_t dev)

@@ -16,13 +16,21 @@
 #include "plan/table.h"
 
 /*
- * The path that I/O uses now, by a table whose paths are alone in a group each: that of the group
- * in use, or, where none is or it has no usable path, of the first group that has one. 0: no path
- * is usable, or that group has several, so that the table says nothing of one of them.
+ * The path that leads now, by a table whose paths are alone in a group each; `last` is the one that
+ * led until now, 0: none.
+ *   - Where the kernel has passed over a group that has a usable path again, the path that it uses.
+ *   - Else `last` stays, while it is in the map and usable: that another group is in use, or first,
+ *     is somebody else's table then, such as multipathd's when a path logs in again.
+ *   - Else the path of the group in use, or, where none is or it has no usable path, of the first
+ *     group that has one.
+ * 0: no path is usable, or that group has several, so that the table says nothing of one of them.
  */
-dev_t failover_leader(const struct mp_table *live, const struct mp_status *status);
+dev_t failover_leader(const struct mp_table *live, const struct mp_status *status, dev_t last);
 
-/* Whether the path is in that group, alone or not. */
+/*
+ * Whether the path is in the group in use, or, where none is or it has no usable path, in the first
+ * one that has one.
+ */
 bool failover_leads(const struct mp_table *live, const struct mp_status *status, dev_t dev);
 
 /*

@@ -165,11 +165,15 @@ bool lb_is_asymmetric(const struct map_look *look)
     return false;
 }
 
-uint64_t lb_leader(const struct map_look *look)
+uint64_t lb_leader(const struct map_look *look, uint64_t last)
 {
-    dev_t dev = failover_leader(look->map->table, look->map->status);
-    const struct map_path *path = dev ? map_look_path(look, dev) : NULL;
+    dev_t last_dev = 0;
 
+    for (size_t i = 0; i < look->n_paths && last; i++)
+        if (look->paths[i].id == last)
+            last_dev = look->paths[i].dev;
+    dev_t dev = failover_leader(look->map->table, look->map->status, last_dev);
+    const struct map_path *path = dev ? map_look_path(look, dev) : NULL;
     return path ? path->id : 0;
 }
 
@@ -194,7 +198,7 @@ static uint64_t first_path(const struct map_look *look, const struct host_map *m
         return 0;
     if (!lb_stays(map))
         return preferred_path(map->policy);
-    return map->leader ? lb_leader(look) ?: map->leader : 0;
+    return map->leader ? lb_leader(look, map->leader) ?: map->leader : 0;
 }
 
 /* The members in the order of the policy's tiers; to be freed. NULL: out of memory. */

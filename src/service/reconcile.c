@@ -229,6 +229,16 @@ static bool needs_device(const struct map_look *look, const struct mp_table *pla
     return planned->n_groups > 1 && look->n_paths > 0 && look->paths[0].disk.has_access;
 }
 
+/*
+ * Whether an entry of an earlier table will do, should it fit. Not for a failover that stays where
+ * it is: a path that logs in again, at its old address, must not lead as it did then.
+ */
+static bool may_keep_entry(const struct host_map *map, const struct map_look *look,
+                           const struct mp_table *planned)
+{
+    return map->entry && !lb_stays(map) && (map->vendor || !needs_device(look, planned));
+}
+
 /* Sets the map's part of the drop-in. 1: it is another one than before. */
 static int set_entry(struct host_map *map, const struct map_look *look,
                      const struct mp_table *planned)
@@ -240,8 +250,8 @@ static int set_entry(struct host_map *map, const struct map_look *look,
 
     if (planned) {
         int r = entry_paths(look, &paths, &n);
-        if (r >= 0 && map->entry && (map->vendor || !needs_device(look, planned)) &&
-            entry_fits(map->entry, planned, !lb_stays(map), paths, n))
+        if (r >= 0 && may_keep_entry(map, look, planned) &&
+            entry_fits(map->entry, planned, true, paths, n))
             return 0;
         if (r >= 0)
             r = entry_multipath(map->wwid, planned, !lb_stays(map), paths, n, &entry, &alone);
@@ -480,7 +490,7 @@ static bool has_primary(const struct host_map *map, const struct map_look *look)
  */
 static void take_leader(struct host_map *map, const struct map_look *look)
 {
-    uint64_t leader = lb_stays(map) ? lb_leader(look) : 0;
+    uint64_t leader = lb_stays(map) ? lb_leader(look, map->leader) : 0;
 
     if (!lb_stays(map))
         map->leader = 0;
@@ -650,7 +660,7 @@ static void on_appearance(struct host_map *map, const struct map_look *look)
 {
     if (is_old(map->host->reconciler, map->dev)) {
         if (lb_stays(map))
-            map->leader = lb_leader(look);
+            map->leader = lb_leader(look, 0);
         return;
     }
     if (!map->policy && !map->busy && !has_policy(map))

@@ -45,16 +45,42 @@ static void make(const char *groups, const char *states, const char *failed,
     *ret_status = status;
 }
 
-static void assert_leader(const char *groups, const char *states, const char *failed,
-                          unsigned wanted)
+static void assert_stays(const char *groups, const char *states, const char *failed, unsigned last,
+                         unsigned wanted)
 {
     _cleanup_(mp_table_freep) struct mp_table *table = NULL;
     _cleanup_(mp_status_freep) struct mp_status *status = NULL;
 
     make(groups, states, failed, &table, &status);
-    dev_t leader = failover_leader(table, status);
+    dev_t leader = failover_leader(table, status, last ? makedev(8, last) : 0);
     if (leader != (wanted ? makedev(8, wanted) : 0))
         fail_msg("%s (%s, failed %s): %u", groups, states, failed, minor(leader));
+}
+
+static void assert_leader(const char *groups, const char *states, const char *failed,
+                          unsigned wanted)
+{
+    assert_stays(groups, states, failed, 0, wanted);
+}
+
+static void test_last_leader(void **state)
+{
+    /* It leads while it can, wherever somebody else's table has it. */
+    assert_stays("1 2 3", "EEE", "", 2, 2);
+    assert_stays("1 2 3", "AEE", "", 2, 2);
+    assert_stays("1 23", "AE", "", 2, 2);
+    assert_stays("123", "A", "", 3, 3);
+    assert_stays("2 1 3", "AEE", "1", 2, 2);
+    /* It has failed, or is away. */
+    assert_stays("1 2 3", "AEE", "1", 1, 2);
+    assert_stays("1 2 3", "EAE", "1", 1, 2);
+    assert_stays("1 2 3", "EEA", "1", 1, 3);
+    assert_stays("2 3", "AE", "", 1, 2);
+    assert_stays("23", "A", "", 1, 0);
+    assert_stays("1 2", "AE", "12", 1, 0);
+    /* It has failed and is back: the kernel has passed it over. */
+    assert_stays("1 2 3", "EAE", "", 1, 2);
+    assert_stays("1 2 3", "EEA", "", 2, 3);
 }
 
 static void test_leader(void **state)
@@ -90,8 +116,8 @@ static void test_without_a_status(void **state)
     _cleanup_(mp_status_freep) struct mp_status *status = NULL;
 
     make("2 1", "EA", "", &table, &status);
-    assert_true(failover_leader(table, NULL) == makedev(8, 2));
-    assert_true(failover_leader(table, status) == makedev(8, 1));
+    assert_true(failover_leader(table, NULL, 0) == makedev(8, 2));
+    assert_true(failover_leader(table, status, 0) == makedev(8, 1));
 }
 
 static void test_leads(void **state)
@@ -162,7 +188,7 @@ static void test_a_leader_stays(void **state)
         _cleanup_(mp_table_freep) struct mp_table *table = NULL, *planned = NULL;
         _cleanup_(mp_status_freep) struct mp_status *status = NULL;
         make(groups, states, failed, &table, &status);
-        dev_t leader = failover_leader(table, status);
+        dev_t leader = failover_leader(table, status, 0);
         if (!leader)
             continue;
 
@@ -172,15 +198,19 @@ static void test_a_leader_stays(void **state)
         assert_true(planned->groups[0].paths[0] == leader);
         /* A new table has no group in use yet. */
         memset(status->group_states, 'E', n);
-        assert_true(failover_leader(planned, status) == leader);
+        assert_true(failover_leader(planned, status, 0) == leader);
+        assert_true(failover_leader(table, status, leader) == leader);
     }
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_leader),         cmocka_unit_test(test_without_a_status),
-        cmocka_unit_test(test_leads),          cmocka_unit_test(test_order),
+        cmocka_unit_test(test_leader),
+        cmocka_unit_test(test_last_leader),
+        cmocka_unit_test(test_without_a_status),
+        cmocka_unit_test(test_leads),
+        cmocka_unit_test(test_order),
         cmocka_unit_test(test_a_leader_stays),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
