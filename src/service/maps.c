@@ -256,6 +256,7 @@ void maps_lose(struct host *host, dev_t dev)
     map->n_paths = 0;
     map->contest = (struct contest){0};
     map->leader = 0;
+    map->leaving_usec = 0;
     disk_views_announce(map, DISK_PRESENT);
     maps_drop_if_idle(host, map);
 }

@@ -52,6 +52,7 @@ struct host_map {
     bool running;
     unsigned failures;
     unsigned transit_looks;
+    uint64_t leaving_usec; /* since when all of its paths log out (CLOCK_MONOTONIC); 0: they do not */
     struct contest contest;
     unsigned looks_left; /* for access states that may change */
     uint32_t n_reapplied; /* how often it got its table again without a request */

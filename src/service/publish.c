@@ -23,6 +23,8 @@
 #define GATHER_USEC SECOND_USEC          /* for requests that come one after another */
 #define INTERVAL_USEC (5U * SECOND_USEC) /* from one reconfigure to the next */
 #define RETRY_MAX_USEC (60U * SECOND_USEC)
+#define LEAVING_USEC (SECOND_USEC / 4)       /* from one look for maps that leave to the next */
+#define LEAVING_MAX_USEC (15U * SECOND_USEC) /* what multipathd gets to remove a map without paths */
 
 struct waiter {
     void (*func)(int r, void *userdata);
@@ -241,12 +243,39 @@ static void start(struct publisher *p)
     (void)TAKE_PTR(attempt);
 }
 
+struct leaving {
+    uint64_t now;
+    bool found;
+};
+
+static void find_leaving(struct host_map *map, void *userdata)
+{
+    struct leaving *leaving = userdata;
+    if (map->leaving_usec && leaving->now - map->leaving_usec < LEAVING_MAX_USEC)
+        leaving->found = true;
+}
+
+/* A map whose paths have left is forgotten by a multipathd that reconfigures, and never removed. */
+static bool must_wait(const struct publisher *p)
+{
+    struct leaving leaving = {.now = now(p)};
+
+    maps_each(p->host, find_leaving, &leaving);
+    return leaving.found;
+}
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct publisher *p = userdata;
-    if (p->wanted && !p->running)
+
+    if (!p->wanted || p->running)
+        return 0;
+    if (!must_wait(p)) {
         start(p);
-    return 0;
+        return 0;
+    }
+    int r = sd_event_source_set_time(source, now(p) + LEAVING_USEC);
+    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
 static uint64_t delay_after_failures(const struct publisher *p)

@@ -677,9 +677,12 @@ static void look(struct host *host, dev_t dev)
         map_is_gone(host, dev);
         return;
     }
-    if (r >= 0 && !has_iscsi_path(&look) && (is_leaving(&look) || !maps_find(host, dev)))
-        return;
     map = maps_find(host, dev);
+    if (r >= 0 && !has_iscsi_path(&look) && (is_leaving(&look) || !map)) {
+        if (map && !map->leaving_usec)
+            map->leaving_usec = now(host);
+        return;
+    }
     if (r >= 0 && map && is_in_transit(&look) && map->transit_looks++ < TRANSIT_LOOKS_MAX) {
         enqueue(host, dev, TRANSIT_USEC);
         return;
@@ -689,6 +692,7 @@ static void look(struct host *host, dev_t dev)
         r = maps_take(host, &look, &map);
     if (r >= 0) {
         map->transit_looks = 0;
+        map->leaving_usec = 0;
         if (appears)
             on_appearance(map, &look);
         r = look_at(host, map, &look);
