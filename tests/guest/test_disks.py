@@ -150,6 +150,7 @@ class Policies(DiskTest):
         a, b, c, d = self.portals
         for args in ((wmi.SUBSET, [b, d]), (wmi.FAILOVER, [c]), (wmi.LEAST_BLOCKS,)):
             self.set(*args)
+            wmi.wait_for_disk(self.WWID)  # multipathd may be reading what was set before
             before = self.shape()
             policy, paths = wmi.query_disk(self.WWID)
             self.assertEqual(wmi.set_disk_raw(self.WWID, policy, paths), wmi.SUCCESS)
@@ -396,6 +397,7 @@ class Default(DiskTest):
             wmi.set_disk_raw(cls.NEW, wmi.NONE)
         lab.forget(cls.OTHER)
         lab.target_remove(cls.OTHER)
+        lab.wait_for(lambda: cls.NEW not in lab.maps(), 30, "the map to go")
         lab.wait_for_paths()
 
     def assert_new(self, selector, policy, provenance):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """MSiSCSI_QueryLBPolicy and Session against the kernel's tables."""
 
+import contextlib
 import unittest
 
 import lab
@@ -35,6 +36,9 @@ class Query(unittest.TestCase):
                 (wmi.WEIGHTED, [], {p: (weights[p], 1) for p in self.portals})):
             with self.subTest(policy=policy):
                 self.assertEqual(wmi.set_policy(policy, primaries, weights), wmi.SUCCESS)
+                # Or in a moment: multipathd may be reading what was set before.
+                with contextlib.suppress(TimeoutError):
+                    lab.wait_for(lambda: self.roles() == (policy, expected), 3, "")
                 self.assertEqual(self.roles(), (policy, expected))
                 self.assertEqual(wmi.session("Agreement"), "Applied")
 

@@ -22,6 +22,9 @@ class Asymmetric(test_policies.PolicyTest):
             lab.login(address=address)
         lab.wait_for_paths(lab.expected_paths() +
                            int(lab.setting("LAB_LUNS", 4)) * len(cls.SLOW))
+        lab.wait_for(lambda: all(
+            (lab.portal_of(path) in cls.SLOW) == (lab.access_states(path) == "active/non-optimized")
+            for each in lab.maps().values() for path in each.paths), 20, "the paths' access states")
 
     @classmethod
     def remove_slow(cls):
