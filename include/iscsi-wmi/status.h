@@ -3,10 +3,11 @@
 #define ISCSI_WMI_STATUS_H
 
 /*
- * ISCSI_STATUS_QUALIFIERS, the Status of every method (iscsierr.h of the Windows SDK; misspelled
- * symbols are Windows' own). The three that begin with 0xA are warnings, the rest but 0 errors.
+ * The Status of every method. Macros, because an enumeration of ISO C cannot hold them.
  *
- * Macros, because an enumeration of ISO C cannot hold them.
+ * First ISCSI_STATUS_QUALIFIERS (iscsierr.h of the Windows SDK; misspelled symbols are Windows'
+ * own): those of all classes but one. The three that begin with 0xA are warnings, the rest but 0
+ * errors.
  */
 
 #include <stdint.h>
@@ -121,7 +122,16 @@ extern "C" {
 #define ISDSC_FAILURE_TO_PERSIST_LB_POLICY UINT32_C(0xEFFF0067)
 #define ISDSC_INVALID_HOST UINT32_C(0xEFFF0068)
 
-/* The symbol ("ISDSC_PATH_COUNT_MISMATCH") of a code. NULL: no Windows iSCSI status. Not freed. */
+/* NTSTATUS (ntstatus.h of the Windows SDK): those of DSM_LB_Operations, beside STATUS_SUCCESS. */
+#define STATUS_DEVICE_BUSY UINT32_C(0x80000011)
+#define STATUS_INVALID_PARAMETER UINT32_C(0xC000000D)
+#define STATUS_NO_SUCH_DEVICE UINT32_C(0xC000000E)
+#define STATUS_BUFFER_TOO_SMALL UINT32_C(0xC0000023)
+#define STATUS_INSUFFICIENT_RESOURCES UINT32_C(0xC000009A)
+#define STATUS_NOT_SUPPORTED UINT32_C(0xC00000BB)
+#define STATUS_IO_DEVICE_ERROR UINT32_C(0xC0000185)
+
+/* The symbol ("ISDSC_PATH_COUNT_MISMATCH") of a code. NULL: none of the above. Not freed. */
 const char *iscsiwmi_status_symbol(uint32_t status);
 
 /* One sentence on a code: what it means and what to do. NULL and ownership as above. */

@@ -17,7 +17,7 @@ static int method_describe_status(sd_bus_message *message, void *userdata, sd_bu
     int r = sd_bus_message_read(message, "u", &code);
     if (r < 0)
         return r;
-    const struct status_info *info = status_find(code) ?: dsm_status_find(code);
+    const struct status_info *info = status_find(code);
     return sd_bus_reply_method_return(message, "ss", info ? info->symbol : "",
                                       info ? info->text : "");
 }

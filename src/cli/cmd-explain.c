@@ -31,7 +31,7 @@ int run_explain(struct cli *cli)
     uint32_t status;
 
     if (iscsiwmi_status_parse(cli->args[0], &status) < 0)
-        return cli_fail("'%s' is no Windows iSCSI status: give its number, as 0xEFFF0058, or its "
+        return cli_fail("'%s' is no Windows status: give its number, as 0xEFFF0058, or its "
                         "symbol",
                         cli->args[0]);
     if (cli->json)

@@ -45,7 +45,7 @@ static void log_result(const struct requester *who, const struct host_map *map, 
              "Policy %" PRIu32 " (%s) for disk %s, asked by %s (uid %u, pid %d); map: %s; "
              "result: %s",
              policy, dsm_policy_name(policy) ?: "unknown", map->wwid, who->name, (unsigned)who->uid,
-             (int)who->pid, map->name ?: "none", dsm_status_symbol(status));
+             (int)who->pid, map->name ?: "none", status_symbol(status));
 }
 
 /* The table carries the policy already: a store that fails does not undo it. */

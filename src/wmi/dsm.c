@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wmi/dsm.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "basic/macros.h"
@@ -14,26 +15,6 @@ static const char *const policy_names[] = {
     [DSM_WEIGHTED_PATHS] = "WEIGHTED_PATHS",
     [DSM_LEAST_BLOCKS] = "LEAST_BLOCKS",
     [DSM_VENDOR_SPECIFIC] = "VENDOR_SPECIFIC",
-};
-
-static const struct status_info statuses[] = {
-    {STATUS_SUCCESS, "STATUS_SUCCESS", "The request was carried out."},
-    {STATUS_DEVICE_BUSY, "STATUS_DEVICE_BUSY",
-     "Another change to this disk or to one of its sessions still runs: try again later."},
-    {STATUS_INVALID_PARAMETER, "STATUS_INVALID_PARAMETER",
-     "The policy, or the paths given for it, do not fit this disk: query it, edit the answer and "
-     "send all of it."},
-    {STATUS_NO_SUCH_DEVICE, "STATUS_NO_SUCH_DEVICE",
-     "There is no multipath map of this disk now: log in to its target first."},
-    {STATUS_BUFFER_TOO_SMALL, "STATUS_BUFFER_TOO_SMALL",
-     "More paths were counted than sent: make DSMPathCount the number of DSM_Paths."},
-    {STATUS_INSUFFICIENT_RESOURCES, "STATUS_INSUFFICIENT_RESOURCES",
-     "The service is out of memory, or has too many changes to do at a time: try again later."},
-    {STATUS_NOT_SUPPORTED, "STATUS_NOT_SUPPORTED",
-     "This kernel, this array or this service cannot do it: choose another policy, other primary "
-     "paths or version 1 or 2."},
-    {STATUS_IO_DEVICE_ERROR, "STATUS_IO_DEVICE_ERROR",
-     "The kernel refused the new path groups, and the disk is as before: see the journal."},
 };
 
 static bool has_alua(const struct dsm_fact *path)
@@ -221,24 +202,20 @@ uint32_t dsm_check(const struct dsm_request *request, const struct dsm_disk *dis
     return disk->busy ? STATUS_DEVICE_BUSY : STATUS_SUCCESS;
 }
 
-const struct status_info *dsm_status_find(uint32_t code)
-{
-    for (size_t i = 0; i < ELEMENTSOF(statuses); i++)
-        if (statuses[i].code == code)
-            return &statuses[i];
-    return NULL;
-}
-
-const char *dsm_status_symbol(uint32_t code)
-{
-    const struct status_info *info = dsm_status_find(code);
-
-    return info ? info->symbol : "UNKNOWN_STATUS";
-}
-
 const char *dsm_policy_name(uint32_t policy)
 {
     return policy < ELEMENTSOF(policy_names) ? policy_names[policy] : NULL;
+}
+
+int dsm_policy_parse(const char *text, uint32_t *ret_policy)
+{
+    for (uint32_t policy = 0; policy < ELEMENTSOF(policy_names); policy++) {
+        if (!policy_is_named(text, policy, policy_names[policy]))
+            continue;
+        *ret_policy = policy;
+        return 0;
+    }
+    return -EINVAL;
 }
 
 enum lb_policy dsm_to_lb(enum dsm_policy policy)

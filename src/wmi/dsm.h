@@ -26,18 +26,6 @@ enum dsm_policy {
     DSM_VENDOR_SPECIFIC = 7, /* only ever answered */
 };
 
-/* NTSTATUS (ntstatus.h of the Windows SDK), the Status of DSM_LB_Operations. 0 is STATUS_SUCCESS.
- */
-enum nt_status {
-    STATUS_DEVICE_BUSY = 0x80000011,
-    STATUS_INVALID_PARAMETER = 0xC000000D,
-    STATUS_NO_SUCH_DEVICE = 0xC000000E,
-    STATUS_BUFFER_TOO_SMALL = 0xC0000023,
-    STATUS_INSUFFICIENT_RESOURCES = 0xC000009A,
-    STATUS_NOT_SUPPORTED = 0xC00000BB,
-    STATUS_IO_DEVICE_ERROR = 0xC0000185,
-};
-
 /* Version of the classes whose names end in V2 (DSM_WMI_VERSION_2); those before have 1. */
 #define DSM_VERSION_2 2U
 
@@ -135,14 +123,11 @@ void dsm_set_state(struct dsm_path *path, enum dsm_state state);
  */
 uint32_t dsm_check(const struct dsm_request *request, const struct dsm_disk *disk);
 
-/* Symbol and meaning of a status of DSM_LB_Operations, NULL for any other code. */
-const struct status_info *dsm_status_find(uint32_t code);
-
-/* The symbol, or "UNKNOWN_STATUS": for messages. */
-const char *dsm_status_symbol(uint32_t code);
-
 /* Windows' name of a policy ("LEAST_BLOCKS"), NULL for a number that is none. 0 is "NONE". */
 const char *dsm_policy_name(uint32_t policy);
+
+/* A policy from its number or its name, in any case, '-' and '_' alike. -EINVAL: neither. */
+int dsm_policy_parse(const char *text, uint32_t *ret_policy);
 
 /* A policy, 1 to 6, as src/plan knows it, and the other way round (what it has not: 7). */
 enum lb_policy dsm_to_lb(enum dsm_policy policy);

@@ -163,15 +163,20 @@ static bool is_name(const char *text, const char *name)
     return *text == *name;
 }
 
+bool policy_is_named(const char *text, uint32_t policy, const char *name)
+{
+    const char number[] = {(char)('0' + policy), '\0'};
+
+    return strcmp(text, number) == 0 || is_name(text, name);
+}
+
 int lb_policy_parse(const char *text, uint32_t *ret_policy)
 {
     for (uint32_t policy = LB_FAILOVER; policy <= LB_VENDOR_SPECIFIC; policy++) {
-        const char number[] = {(char)('0' + policy), '\0'};
-
-        if (strcmp(text, number) == 0 || is_name(text, policy_names[policy])) {
-            *ret_policy = policy;
-            return 0;
-        }
+        if (!policy_is_named(text, policy, policy_names[policy]))
+            continue;
+        *ret_policy = policy;
+        return 0;
     }
     return -EINVAL;
 }

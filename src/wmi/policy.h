@@ -75,3 +75,6 @@ const char *lb_policy_name(uint32_t policy);
 
 /* A policy from its number or its name, in any case, '-' and '_' alike. -EINVAL: neither. */
 int lb_policy_parse(const char *text, uint32_t *ret_policy);
+
+/* Whether a text is a policy's number, of one digit, or its name as above. */
+bool policy_is_named(const char *text, uint32_t policy, const char *name);

@@ -10,10 +10,16 @@
 
 #define PREFIX "ISDSC_"
 
-/* By code, for bsearch(): the warnings, which begin with 0xA, come first. */
+/* By code, for bsearch(). */
 static const struct status_info statuses[] = {
     {STATUS_SUCCESS, "STATUS_SUCCESS",
      "The operation succeeded."},
+
+    /* DSM_LB_Operations */
+    {STATUS_DEVICE_BUSY, "STATUS_DEVICE_BUSY",
+     "Another change to this disk or to one of its sessions still runs: try again later."},
+
+    /* iSCSI: warnings */
     {ISDSC_OPERATION_NOT_ALL_SUCCESS, "ISDSC_OPERATION_NOT_ALL_SUCCESS",
      "Part of the operation failed and could not be undone, so that some maps may have "
      "changed; ask for the policy again."},
@@ -22,6 +28,24 @@ static const struct status_info statuses[] = {
     {ISDSC_SHORT_CHAP_SECRET, "ISDSC_SHORT_CHAP_SECRET",
      "The CHAP secret has fewer than 96 bits, which is too weak without IPsec; use 12 to 16 "
      "bytes."},
+
+    /* DSM_LB_Operations */
+    {STATUS_INVALID_PARAMETER, "STATUS_INVALID_PARAMETER",
+     "The policy, or the paths given for it, do not fit this disk: query it, edit the answer and "
+     "send all of it."},
+    {STATUS_NO_SUCH_DEVICE, "STATUS_NO_SUCH_DEVICE",
+     "There is no multipath map of this disk now: log in to its target first."},
+    {STATUS_BUFFER_TOO_SMALL, "STATUS_BUFFER_TOO_SMALL",
+     "More paths were counted than sent: make DSMPathCount the number of DSM_Paths."},
+    {STATUS_INSUFFICIENT_RESOURCES, "STATUS_INSUFFICIENT_RESOURCES",
+     "The service is out of memory, or has too many changes to do at a time: try again later."},
+    {STATUS_NOT_SUPPORTED, "STATUS_NOT_SUPPORTED",
+     "This kernel, this array or this service cannot do it: choose another policy, other primary "
+     "paths or version 1 or 2."},
+    {STATUS_IO_DEVICE_ERROR, "STATUS_IO_DEVICE_ERROR",
+     "The kernel refused the new path groups, and the disk is as before: see the journal."},
+
+    /* iSCSI: errors */
     {ISDSC_NON_SPECIFIC_ERROR, "ISDSC_NON_SPECIFIC_ERROR",
      "The operation failed for a reason that has no code of its own; the journal of "
      "iscsi-wmid says more."},

@@ -13,7 +13,7 @@ struct status_info {
     const char *text; /* one sentence: what it means and what to do */
 };
 
-/* The status code's description, NULL for a code that Windows does not have. */
+/* The description of a status of iSCSI or of DSM_LB_Operations, NULL for any other code. */
 const struct status_info *status_find(uint32_t code);
 
 /*

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include "basic/macros.h"
@@ -65,7 +66,7 @@ static void assert_status(const struct scene *scene, uint32_t wanted)
     uint32_t status = dsm_check(&scene->request, &scene->disk);
 
     if (status != wanted)
-        fail_msg("%s, expected %s", dsm_status_symbol(status), dsm_status_symbol(wanted));
+        fail_msg("%s, expected %s", status_symbol(status), status_symbol(wanted));
 }
 
 static void assert_states(uint32_t policy, const enum dsm_state has[N],
@@ -404,7 +405,7 @@ static void test_random_requests(void **state)
         scene.request.paths = paths;
         scene.request.n_paths = n;
         scene.request.path_count = (uint32_t)prng_below(&prng, n + 2);
-        assert_non_null(dsm_status_find(dsm_check(&scene.request, &scene.disk)));
+        assert_non_null(status_find(dsm_check(&scene.request, &scene.disk)));
         free(paths);
     }
 }
@@ -437,9 +438,33 @@ static void test_names(void **state)
     assert_string_equal(dsm_policy_name(DSM_VENDOR_SPECIFIC), "VENDOR_SPECIFIC");
     assert_null(dsm_policy_name(8));
     assert_null(dsm_policy_name(LB_LEAST_BLOCKS));
-    assert_string_equal(dsm_status_symbol(0xC000000D), "STATUS_INVALID_PARAMETER");
-    assert_string_equal(dsm_status_symbol(1), "UNKNOWN_STATUS");
-    assert_null(dsm_status_find(ISDSC_INVALID_PARAMETER));
+}
+
+static void test_parse_names(void **state)
+{
+    static const struct {
+        const char *text;
+        uint32_t policy;
+    } cases[] = {
+        {"0", DSM_NONE},
+        {"none", DSM_NONE},
+        {"6", DSM_LEAST_BLOCKS},
+        {"Least-Blocks", DSM_LEAST_BLOCKS},
+        {"LEAST_BLOCKS", DSM_LEAST_BLOCKS},
+        {"weighted-paths", DSM_WEIGHTED_PATHS},
+        {"7", DSM_VENDOR_SPECIFIC},
+    };
+    static const char *const wrong[] = {"",  "8", "06", "least", "least blocks", "least_blocks_",
+                                        "-1"};
+    uint32_t policy = 99;
+
+    for (size_t i = 0; i < ELEMENTSOF(wrong); i++)
+        assert_int_equal(dsm_policy_parse(wrong[i], &policy), -EINVAL);
+    assert_int_equal(policy, 99);
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        assert_int_equal(dsm_policy_parse(cases[i].text, &policy), 0);
+        assert_int_equal(policy, cases[i].policy);
+    }
 }
 
 static void test_numbers(void **state)
@@ -479,6 +504,7 @@ int main(void)
         cmocka_unit_test(test_random_requests),
         cmocka_unit_test(test_asymmetry),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_parse_names),
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_defaults),
     };

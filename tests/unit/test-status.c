@@ -84,6 +84,36 @@ static void test_no_other_code(void **state)
     assert_null(status_find(0xEFFF0048));
 }
 
+/* Those of DSM_LB_Operations, which the list of iSCSI's does not have. */
+static void test_ntstatus(void **state)
+{
+    static const struct {
+        uint32_t code;
+        const char *symbol;
+    } codes[] = {
+        {0x80000011, "STATUS_DEVICE_BUSY"},
+        {0xC000000D, "STATUS_INVALID_PARAMETER"},
+        {0xC000000E, "STATUS_NO_SUCH_DEVICE"},
+        {0xC0000023, "STATUS_BUFFER_TOO_SMALL"},
+        {0xC000009A, "STATUS_INSUFFICIENT_RESOURCES"},
+        {0xC00000BB, "STATUS_NOT_SUPPORTED"},
+        {0xC0000185, "STATUS_IO_DEVICE_ERROR"},
+    };
+    uint32_t parsed;
+
+    for (size_t i = 0; i < ELEMENTSOF(codes); i++) {
+        assert_string_equal(status_symbol(codes[i].code), codes[i].symbol);
+        assert_int_equal(status_parse(codes[i].symbol, &parsed), 0);
+        assert_int_equal(parsed, codes[i].code);
+    }
+    /* Without its prefix a symbol is iSCSI's. */
+    assert_int_equal(status_parse("invalid_parameter", &parsed), 0);
+    assert_int_equal(parsed, ISDSC_INVALID_PARAMETER);
+    assert_int_equal(status_parse("device_busy", &parsed), -EINVAL);
+    assert_null(status_find(0xC000000C));
+    assert_null(status_find(0x80000012));
+}
+
 static void test_texts_are_sentences(void **state)
 {
     for (size_t i = 0; i < N_STATUSES; i++) {
@@ -159,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_code),
         cmocka_unit_test(test_no_other_code),
+        cmocka_unit_test(test_ntstatus),
         cmocka_unit_test(test_texts_are_sentences),
         cmocka_unit_test(test_parse_every_code),
         cmocka_unit_test(test_parse_garbage),
