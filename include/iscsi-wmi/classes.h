@@ -4,15 +4,16 @@
 
 /*
  * The classes that the service offers. Members have Windows' names, widths and order (iscsimgt.h,
- * iscsiop.h, iscsiprf.h); what each means here is said in com.open_iscsi.WMI1.*.xml, which are
- * installed among the D-Bus interfaces.
+ * iscsiop.h, iscsiprf.h, mpiodisk.h); what each means here is said in com.open_iscsi.WMI1.*.xml,
+ * which are installed among the D-Bus interfaces.
  *
  * A count is always that of the array behind it, and a text is never NULL but may be empty. What a
  * service of another version does not send is 0, false or empty.
  *
  * A structure that the library gives out can have more members at its end in a later version. Those
- * that stand in arrays by value are Windows' and never change. So no program of yours makes one but
- * iscsiwmi_path, iscsiwmi_lb_policies and iscsiwmi_ip_address, and none copies one by value.
+ * that stand in others or in arrays by value are Windows' and never change. So no program of yours
+ * makes one but iscsiwmi_path, iscsiwmi_lb_policies, iscsiwmi_ip_address, iscsiwmi_dsm_path and
+ * iscsiwmi_dsm_lb_policy with their _v2, and none copies another by value.
  */
 
 #include <stdbool.h>
@@ -197,6 +198,79 @@ struct iscsiwmi_connection_statistics {
     uint64_t PDUResponsesReceived;
 };
 
+/* MPIO_DSM_Path */
+struct iscsiwmi_dsm_path {
+    uint64_t DsmPathId; /* UniqueConnectionId of a path by iSCSI */
+    uint64_t Reserved;
+    uint32_t PathWeight;  /* WEIGHTED_PATHS: the lowest is the best */
+    uint32_t PrimaryPath; /* nonzero: active/optimized, else standby */
+};
+
+/* DSM_Load_Balance_Policy */
+struct iscsiwmi_dsm_lb_policy {
+    uint32_t Version;           /* 1 */
+    uint32_t LoadBalancePolicy; /* enum iscsiwmi_dsm_policy */
+    uint32_t DSMPathCount;
+    uint32_t Reserved;
+    struct iscsiwmi_dsm_path *DSM_Paths;
+};
+
+/* MPIO_DSM_Path_V2.TargetPortGroup_State */
+enum iscsiwmi_dsm_state {
+    ISCSIWMI_DSM_ACTIVE_OPTIMIZED = 0,
+    ISCSIWMI_DSM_ACTIVE_UNOPTIMIZED = 1,
+    ISCSIWMI_DSM_STANDBY = 2,
+    ISCSIWMI_DSM_UNAVAILABLE = 3,
+    ISCSIWMI_DSM_STATE_NOT_USED = 16 /* no asymmetric access */
+};
+
+/*
+ * MPIO_DSM_Path_V2. PrimaryPath and OptimizedPath together are the state that a path has or is to
+ * have: 1 and 1 active/optimized, 1 and 0 active/unoptimized, 0 and 1 standby, 0 and 0 unavailable.
+ */
+struct iscsiwmi_dsm_path_v2 {
+    uint64_t DsmPathId; /* UniqueConnectionId of a path by iSCSI */
+    uint64_t Reserved;
+    uint32_t PathWeight; /* WEIGHTED_PATHS: the lowest is the best */
+    uint32_t PrimaryPath;
+    uint32_t OptimizedPath;
+    uint32_t PreferredPath;         /* FAILOVER: leads whenever it can */
+    uint32_t FailedPath;            /* this and what follows is only ever answered */
+    uint32_t TargetPortGroup_State; /* enum iscsiwmi_dsm_state */
+    uint32_t ALUASupport;           /* 0 none, 1 implicit, 2 explicit, 3 both */
+    uint8_t SymmetricLUA;
+    uint8_t TargetPortGroup_Preferred;
+    uint16_t TargetPortGroup_Identifier;
+    uint32_t TargetPort_Identifier;
+    uint32_t Reserved32;
+    uint64_t Reserved64;
+};
+
+/* DSM_Load_Balance_Policy_V2 */
+struct iscsiwmi_dsm_lb_policy_v2 {
+    uint32_t Version;           /* 2 */
+    uint32_t LoadBalancePolicy; /* enum iscsiwmi_dsm_policy */
+    uint32_t DSMPathCount;
+    uint32_t Reserved;
+    struct iscsiwmi_dsm_path_v2 *DSM_Paths;
+};
+
+/* DSM_QueryLBPolicy_V2 */
+struct iscsiwmi_dsm_query_lb_policy {
+    char *InstanceName; /* the disk's WWID */
+    bool Active;        /* the disk has a multipath map */
+    struct iscsiwmi_dsm_lb_policy_v2 LoadBalancePolicy;
+};
+
+/* DSM_QuerySupportedLBPolicies_V2 */
+struct iscsiwmi_dsm_query_supported_lb_policies {
+    char *InstanceName;
+    bool Active;
+    uint32_t SupportedLBPoliciesCount;
+    uint32_t Reserved;
+    struct iscsiwmi_dsm_lb_policy_v2 *Supported_LB_Policies; /* without paths */
+};
+
 /* ---- Linux' own additions, which Windows does not have ---- */
 
 /* An entry of Session.Connections. */
@@ -257,6 +331,20 @@ struct iscsiwmi_manager {
     char *PathWeightOrder; /* "lowest-first", "highest-first" */
     uint32_t ConditionCount;
     char **Conditions;
+    uint32_t DefaultLoadBalancePolicy; /* of maps that appear: enum iscsiwmi_dsm_policy */
+};
+
+/* Disk */
+struct iscsiwmi_disk {
+    char *WWID;
+    char *Name;                 /* of its map, or of the last one; empty: it has had none */
+    uint64_t SizeBytes;         /* 0 likewise */
+    uint32_t LoadBalancePolicy; /* the one that was chosen, 0: none. enum iscsiwmi_dsm_policy */
+    char *Provenance;           /* "disk", "session", "default", "host" */
+    char *Agreement;            /* "Applied", "Pending", "Contested" */
+    char *MultipathdAgreement;  /* "Agrees", "Pending", "Alone" */
+    char *Reason;
+    uint32_t Reapplications;
 };
 
 /* Symbol and text of a status code as the service has them; both empty: it knows no such code. */
@@ -292,6 +380,14 @@ struct iscsiwmi_adapter {
     struct iscsiwmi_query_lb_policy *QueryLBPolicy;
 };
 
+/* The classes of one disk, likewise. */
+struct iscsiwmi_disk_classes {
+    char *WWID;
+    struct iscsiwmi_disk *Disk;
+    struct iscsiwmi_dsm_query_lb_policy *QueryLBPolicy;
+    struct iscsiwmi_dsm_query_supported_lb_policies *QuerySupportedLBPolicies;
+};
+
 /* All of a host at one moment, in no order. */
 struct iscsiwmi_host {
     uint32_t AdapterCount;
@@ -300,6 +396,8 @@ struct iscsiwmi_host {
     struct iscsiwmi_session **Sessions;
     uint32_t ConnectionCount;
     uint64_t *Connections; /* UniqueConnectionId of each that has statistics */
+    uint32_t DiskCount;
+    struct iscsiwmi_disk_classes **Disks;
 };
 
 #ifdef __cplusplus

@@ -14,7 +14,7 @@
  *   -ENOTCONN   the bus cannot be reached, or has closed the connection
  *   -ENXIO      the service does not run, and cannot be started
  *   -EACCES     only root may do this
- *   -ENOENT     there is no such adapter, session or connection
+ *   -ENOENT     there is no such adapter, session, connection or disk
  *   -ETIMEDOUT  no answer came in time
  *   -EINVAL     a value that the service refuses
  *   -EBADMSG    an answer of another form than this version of the library knows
@@ -64,7 +64,7 @@ void iscsiwmi_free(void *result);
 
 /* ---- classes ---- */
 
-/* All adapters and sessions with their classes, and the connections, in one call. */
+/* All adapters, sessions and disks with their classes, and the connections, in one call. */
 int iscsiwmi_get_host(struct iscsiwmi_client *client, struct iscsiwmi_host **ret_host);
 
 /* The classes of one adapter, which its UniqueAdapterId names. */
@@ -87,6 +87,19 @@ int iscsiwmi_get_connection_statistics(struct iscsiwmi_client *client, uint64_t 
 int iscsiwmi_get_session(struct iscsiwmi_client *client, uint64_t session_id,
                          struct iscsiwmi_session **ret_session);
 
+/*
+ * The classes of one disk, which its WWID names: a multipath map that has an iSCSI path, or one
+ * that has a policy of its own, be there a map or not. A program that sets a policy queries it,
+ * edits the answer, and sends all of it.
+ */
+int iscsiwmi_get_disk(struct iscsiwmi_client *client, const char *wwid,
+                      struct iscsiwmi_disk **ret_disk);
+int iscsiwmi_get_dsm_query_lb_policy(struct iscsiwmi_client *client, const char *wwid,
+                                     struct iscsiwmi_dsm_query_lb_policy **ret_policy);
+int iscsiwmi_get_dsm_query_supported_lb_policies(
+    struct iscsiwmi_client *client, const char *wwid,
+    struct iscsiwmi_dsm_query_supported_lb_policies **ret_policies);
+
 /* The service itself. */
 int iscsiwmi_get_manager(struct iscsiwmi_client *client, struct iscsiwmi_manager **ret_manager);
 
@@ -108,12 +121,29 @@ int iscsiwmi_list_changed_records(struct iscsiwmi_client *client, uint64_t adapt
 int iscsiwmi_set_path_weight_order(struct iscsiwmi_client *client, const char *order);
 
 /*
+ * Sets Manager.DefaultLoadBalancePolicy, the policy of maps that appear and have none otherwise:
+ * of enum iscsiwmi_dsm_policy 0 (none), 1, 2, 4 or 6, else -EINVAL.
+ */
+int iscsiwmi_set_default_load_balance_policy(struct iscsiwmi_client *client, uint32_t policy);
+
+/*
  * MSiSCSI_LB_Operations.SetLoadBalancePolicy. Waits up to 10 minutes, for a dead path can hold a
  * change for several SCSI timeouts.
  */
 int iscsiwmi_set_load_balance_policy(struct iscsiwmi_client *client, uint64_t adapter_id,
                                      const struct iscsiwmi_lb_policies *policies,
                                      uint32_t *ret_status);
+
+/*
+ * DSM_LB_Operations.DsmSetLoadBalancePolicy and .DsmSetLoadBalancePolicyALUA, of one disk. Policy 0
+ * clears the disk's own. The Status is an NTSTATUS. They wait as long.
+ */
+int iscsiwmi_dsm_set_load_balance_policy(struct iscsiwmi_client *client, const char *wwid,
+                                         const struct iscsiwmi_dsm_lb_policy *policy,
+                                         uint32_t *ret_status);
+int iscsiwmi_dsm_set_load_balance_policy_alua(struct iscsiwmi_client *client, const char *wwid,
+                                              const struct iscsiwmi_dsm_lb_policy_v2 *policy,
+                                              uint32_t *ret_status);
 
 /* MSiSCSI_SecurityConfigOperations.SetGenerationalGuid and .ClearCache. */
 int iscsiwmi_set_generational_guid(struct iscsiwmi_client *client, uint64_t adapter_id,
@@ -146,7 +176,8 @@ enum iscsiwmi_object_type {
     ISCSIWMI_OBJECT_SERVICE = 1,
     ISCSIWMI_OBJECT_ADAPTER = 2,
     ISCSIWMI_OBJECT_SESSION = 3,
-    ISCSIWMI_OBJECT_CONNECTION = 4
+    ISCSIWMI_OBJECT_CONNECTION = 4,
+    ISCSIWMI_OBJECT_DISK = 5
 };
 
 struct iscsiwmi_change {
@@ -162,6 +193,7 @@ struct iscsiwmi_event {
     const char *Class; /* CHANGED: "Session", "MSiSCSI_QueryLBPolicy", ...; else NULL */
     uint32_t ChangeCount;
     const struct iscsiwmi_change *const *Changes; /* CHANGED */
+    const char *WWID;                             /* of the disk; else NULL */
 };
 
 /*

@@ -26,6 +26,22 @@ const char *iscsiwmi_lb_policy_name(uint32_t policy);
 /* A policy from its number or its name, in any case, '-' and '_' alike. 0, or -EINVAL: neither. */
 int iscsiwmi_lb_policy_parse(const char *text, uint32_t *ret_policy);
 
+/* LoadBalancePolicy of an MPIO disk. 1 to 5 are those of a session. */
+enum iscsiwmi_dsm_policy {
+    ISCSIWMI_DSM_NONE = 0, /* to be set: the disk's own is cleared */
+    ISCSIWMI_DSM_FAILOVER = 1,
+    ISCSIWMI_DSM_ROUND_ROBIN = 2,
+    ISCSIWMI_DSM_ROUND_ROBIN_WITH_SUBSET = 3,
+    ISCSIWMI_DSM_DYN_LEAST_QUEUE_DEPTH = 4,
+    ISCSIWMI_DSM_WEIGHTED_PATHS = 5,
+    ISCSIWMI_DSM_LEAST_BLOCKS = 6,
+    ISCSIWMI_DSM_VENDOR_SPECIFIC = 7 /* only ever answered: groups that are no policy's */
+};
+
+/* The same two for a disk's: "NONE", "LEAST_BLOCKS" and so on, from 0 to 7. */
+const char *iscsiwmi_dsm_policy_name(uint32_t policy);
+int iscsiwmi_dsm_policy_parse(const char *text, uint32_t *ret_policy);
+
 #define ISCSIWMI_GUID_SIZE 16
 #define ISCSIWMI_GUID_TEXT_SIZE 37 /* with the NUL */
 

@@ -12,6 +12,10 @@
 #define CONNECTION_STATIC_INFO "tqyyyyquu(" IP_ADDRESS ")u(" IP_ADDRESS ")utu"
 #define SESSION_STATIC_INFO "tssqaybbybbyuuuuqa(" CONNECTION_STATIC_INFO ")"
 
+#define DSM_PATH "ttuu"
+#define DSM_PATH_V2 "ttuuuuuuuyyquut"
+#define DSM_LB_POLICY_V2 "uuuua(" DSM_PATH_V2 ")"
+
 /* ---- Windows' ---- */
 
 static const struct member path_members[] = {
@@ -261,6 +265,113 @@ const struct class class_connection_statistics = {
     .members = connection_statistics_members,
 };
 
+static const struct member dsm_path_members[] = {
+    {MEMBER(struct iscsiwmi_dsm_path, DsmPathId, "t")},
+    {MEMBER(struct iscsiwmi_dsm_path, Reserved, "t")},
+    {MEMBER(struct iscsiwmi_dsm_path, PathWeight, "u")},
+    {MEMBER(struct iscsiwmi_dsm_path, PrimaryPath, "u")},
+    {0},
+};
+
+const struct class class_dsm_path = {
+    .name = "MPIO_DSM_Path",
+    .signature = DSM_PATH,
+    .size = sizeof(struct iscsiwmi_dsm_path),
+    .members = dsm_path_members,
+};
+
+static const struct member dsm_lb_policy_members[] = {
+    {MEMBER(struct iscsiwmi_dsm_lb_policy, Version, "u")},
+    {MEMBER(struct iscsiwmi_dsm_lb_policy, LoadBalancePolicy, "u")},
+    {MEMBER(struct iscsiwmi_dsm_lb_policy, DSMPathCount, "u")},
+    {MEMBER(struct iscsiwmi_dsm_lb_policy, Reserved, "u")},
+    {MEMBER(struct iscsiwmi_dsm_lb_policy, DSM_Paths, "a(" DSM_PATH ")"), .class = &class_dsm_path,
+     COUNTED_BY(struct iscsiwmi_dsm_lb_policy, DSMPathCount)},
+    {0},
+};
+
+const struct class class_dsm_lb_policy = {
+    .name = "DSM_Load_Balance_Policy",
+    .signature = "uuuua(" DSM_PATH ")",
+    .size = sizeof(struct iscsiwmi_dsm_lb_policy),
+    .members = dsm_lb_policy_members,
+};
+
+static const struct member dsm_path_v2_members[] = {
+    {MEMBER(struct iscsiwmi_dsm_path_v2, DsmPathId, "t")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, Reserved, "t")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, PathWeight, "u")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, PrimaryPath, "u")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, OptimizedPath, "u")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, PreferredPath, "u")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, FailedPath, "u")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, TargetPortGroup_State, "u")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, ALUASupport, "u")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, SymmetricLUA, "y")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, TargetPortGroup_Preferred, "y")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, TargetPortGroup_Identifier, "q")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, TargetPort_Identifier, "u")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, Reserved32, "u")},
+    {MEMBER(struct iscsiwmi_dsm_path_v2, Reserved64, "t")},
+    {0},
+};
+
+const struct class class_dsm_path_v2 = {
+    .name = "MPIO_DSM_Path_V2",
+    .signature = DSM_PATH_V2,
+    .size = sizeof(struct iscsiwmi_dsm_path_v2),
+    .members = dsm_path_v2_members,
+};
+
+static const struct member dsm_lb_policy_v2_members[] = {
+    {MEMBER(struct iscsiwmi_dsm_lb_policy_v2, Version, "u")},
+    {MEMBER(struct iscsiwmi_dsm_lb_policy_v2, LoadBalancePolicy, "u")},
+    {MEMBER(struct iscsiwmi_dsm_lb_policy_v2, DSMPathCount, "u")},
+    {MEMBER(struct iscsiwmi_dsm_lb_policy_v2, Reserved, "u")},
+    {MEMBER(struct iscsiwmi_dsm_lb_policy_v2, DSM_Paths, "a(" DSM_PATH_V2 ")"),
+     .class = &class_dsm_path_v2, COUNTED_BY(struct iscsiwmi_dsm_lb_policy_v2, DSMPathCount)},
+    {0},
+};
+
+const struct class class_dsm_lb_policy_v2 = {
+    .name = "DSM_Load_Balance_Policy_V2",
+    .signature = DSM_LB_POLICY_V2,
+    .size = sizeof(struct iscsiwmi_dsm_lb_policy_v2),
+    .members = dsm_lb_policy_v2_members,
+};
+
+static const struct member dsm_query_lb_policy_members[] = {
+    {MEMBER(struct iscsiwmi_dsm_query_lb_policy, InstanceName, "s")},
+    {MEMBER(struct iscsiwmi_dsm_query_lb_policy, Active, "b")},
+    {MEMBER(struct iscsiwmi_dsm_query_lb_policy, LoadBalancePolicy, "(" DSM_LB_POLICY_V2 ")"),
+     .class = &class_dsm_lb_policy_v2},
+    {0},
+};
+
+const struct class class_dsm_query_lb_policy = {
+    .name = "DSM_QueryLBPolicy_V2",
+    .size = sizeof(struct iscsiwmi_dsm_query_lb_policy),
+    .members = dsm_query_lb_policy_members,
+};
+
+static const struct member dsm_query_supported_lb_policies_members[] = {
+    {MEMBER(struct iscsiwmi_dsm_query_supported_lb_policies, InstanceName, "s")},
+    {MEMBER(struct iscsiwmi_dsm_query_supported_lb_policies, Active, "b")},
+    {MEMBER(struct iscsiwmi_dsm_query_supported_lb_policies, SupportedLBPoliciesCount, "u")},
+    {MEMBER(struct iscsiwmi_dsm_query_supported_lb_policies, Reserved, "u")},
+    {MEMBER(struct iscsiwmi_dsm_query_supported_lb_policies, Supported_LB_Policies,
+            "a(" DSM_LB_POLICY_V2 ")"),
+     .class = &class_dsm_lb_policy_v2,
+     COUNTED_BY(struct iscsiwmi_dsm_query_supported_lb_policies, SupportedLBPoliciesCount)},
+    {0},
+};
+
+const struct class class_dsm_query_supported_lb_policies = {
+    .name = "DSM_QuerySupportedLBPolicies_V2",
+    .size = sizeof(struct iscsiwmi_dsm_query_supported_lb_policies),
+    .members = dsm_query_supported_lb_policies_members,
+};
+
 const struct class *const windows_classes[] = {
     &class_path,
     &class_lb_policies,
@@ -274,6 +385,12 @@ const struct class *const windows_classes[] = {
     &class_portal_info,
     &class_portal_info_class,
     &class_connection_statistics,
+    &class_dsm_path,
+    &class_dsm_lb_policy,
+    &class_dsm_path_v2,
+    &class_dsm_lb_policy_v2,
+    &class_dsm_query_lb_policy,
+    &class_dsm_query_supported_lb_policies,
     NULL,
 };
 
@@ -359,11 +476,31 @@ const struct class class_session = {
     .members = session_members,
 };
 
+static const struct member disk_members[] = {
+    {MEMBER(struct iscsiwmi_disk, WWID, "s")},
+    {MEMBER(struct iscsiwmi_disk, Name, "s")},
+    {MEMBER(struct iscsiwmi_disk, SizeBytes, "t")},
+    {MEMBER(struct iscsiwmi_disk, LoadBalancePolicy, "u")},
+    {MEMBER(struct iscsiwmi_disk, Provenance, "s")},
+    {MEMBER(struct iscsiwmi_disk, Agreement, "s")},
+    {MEMBER(struct iscsiwmi_disk, MultipathdAgreement, "s")},
+    {MEMBER(struct iscsiwmi_disk, Reason, "s")},
+    {MEMBER(struct iscsiwmi_disk, Reapplications, "u")},
+    {0},
+};
+
+const struct class class_disk = {
+    .name = "Disk",
+    .size = sizeof(struct iscsiwmi_disk),
+    .members = disk_members,
+};
+
 static const struct member manager_members[] = {
     {MEMBER(struct iscsiwmi_manager, Version, "s")},
     {MEMBER(struct iscsiwmi_manager, PathWeightOrder, "s")},
     {MEMBER(struct iscsiwmi_manager, Conditions, "as"),
      COUNTED_BY(struct iscsiwmi_manager, ConditionCount)},
+    {MEMBER(struct iscsiwmi_manager, DefaultLoadBalancePolicy, "u")},
     {0},
 };
 

@@ -17,8 +17,15 @@ extern const struct class class_initiator_session_info;
 extern const struct class class_portal_info;
 extern const struct class class_portal_info_class;
 extern const struct class class_connection_statistics;
+extern const struct class class_dsm_path;
+extern const struct class class_dsm_lb_policy;
+extern const struct class class_dsm_path_v2;
+extern const struct class class_dsm_lb_policy_v2;
+extern const struct class class_dsm_query_lb_policy;
+extern const struct class class_dsm_query_supported_lb_policies;
 
 extern const struct class class_session;
+extern const struct class class_disk;
 extern const struct class class_manager;
 extern const struct class class_status_description;
 extern const struct class class_changed_records;

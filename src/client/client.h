@@ -20,6 +20,9 @@
 
 #define OBJECT_PATH_MAX 64U
 
+/* Objects that a WWID names: a path element below this, as sd_bus_path_encode() writes it. */
+#define DISKS_PATH ROOT_PATH "/disk"
+
 struct iscsiwmi_client {
     sd_bus *bus; /* NULL: not connected */
     char *host;  /* NULL: this one */
@@ -37,6 +40,10 @@ void object_path(const char *prefix, uint64_t id, char ret_path[OBJECT_PATH_MAX]
 
 /* The ID in a path that begins with the prefix. -EINVAL: it is another path. */
 int object_id(const char *path, const char *prefix, uint64_t *ret_id);
+
+/* The same two for a disk: what they give is to be freed. NULL: it is another path, or no memory. */
+char *disk_path(const char *wwid);
+char *disk_wwid(const char *path);
 
 /* Keep the line for iscsiwmi_client_error() and return the errno. */
 int fail_with(struct iscsiwmi_client *client, int r, const char *format, ...)

@@ -66,8 +66,8 @@ int fail_reading(struct iscsiwmi_client *client, int r)
 #define ADVICE_SILENT                                                                              \
     "iscsi-wmid gave no answer: look at 'iscsi-wmi status' and 'journalctl -u iscsi-wmid'"
 #define ADVICE_GONE                                                                                \
-    "iscsi-wmid has no such adapter, session or connection, or is of another version: look at "    \
-    "'iscsi-wmi status'"
+    "iscsi-wmid has no such adapter, session, connection or disk, or is of another version: look " \
+    "at 'iscsi-wmi status'"
 
 /* What to do about an error of the bus or of the service. */
 static const struct advice {

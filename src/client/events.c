@@ -16,8 +16,10 @@
 
 /* ---- which object ---- */
 
-static void set_object(struct iscsiwmi_event *event, const char *path)
+/* What is made for it lives as long as `result`. */
+static int set_object(struct iscsiwmi_event *event, const char *path, void *result)
 {
+    _cleanup_free_ char *wwid = disk_wwid(path);
     static const struct {
         const char *prefix;
         uint32_t object;
@@ -33,6 +35,11 @@ static void set_object(struct iscsiwmi_event *event, const char *path)
     for (size_t i = 0; i < ELEMENTSOF(kinds); i++)
         if (object_id(path, kinds[i].prefix, &event->Id) >= 0)
             event->Object = kinds[i].object;
+    if (!wwid)
+        return 0;
+    event->Object = ISCSIWMI_OBJECT_DISK;
+    event->WWID = result_text(result, wwid);
+    return event->WWID ? 0 : -ENOMEM;
 }
 
 /* ---- which properties ---- */
@@ -181,9 +188,9 @@ static int on_properties_changed(sd_bus_message *message, void *userdata, sd_bus
 
     if (!result || sd_bus_message_read(message, "s", &interface) < 0 ||
         strncmp(interface, INTERFACE_PREFIX, strlen(INTERFACE_PREFIX)) != 0 ||
-        read_changes(message, result, &changes) < 0)
+        read_changes(message, result, &changes) < 0 ||
+        set_object(&event, sd_bus_message_get_path(message), result) < 0)
         return 0;
-    set_object(&event, sd_bus_message_get_path(message));
     event.Class = interface + strlen(INTERFACE_PREFIX);
     event.Changes = changes.items;
     event.ChangeCount = changes.n;
@@ -194,11 +201,12 @@ static int on_properties_changed(sd_bus_message *message, void *userdata, sd_bus
 static int tell_of_object(sd_bus_message *message, struct iscsiwmi_client *client, uint32_t type)
 {
     struct iscsiwmi_event event = {.Type = type};
+    _cleanup_result_ void *result = result_new(1);
     const char *path;
 
-    if (sd_bus_message_read(message, "o", &path) < 0)
+    if (!result || sd_bus_message_read(message, "o", &path) < 0 ||
+        set_object(&event, path, result) < 0)
         return 0;
-    set_object(&event, path);
     tell(client, &event);
     return 0;
 }

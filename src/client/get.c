@@ -72,6 +72,33 @@ int iscsiwmi_get_session(struct iscsiwmi_client *client, uint64_t session_id,
     return get_by_id(client, SESSION_PREFIX, session_id, &class_session, ret_session);
 }
 
+static int get_by_wwid(struct iscsiwmi_client *client, const char *wwid, const struct class *class,
+                       void *ret_record)
+{
+    _cleanup_free_ char *path = disk_path(wwid);
+
+    return path ? get_class(client, path, class, ret_record) : fail_memory(client);
+}
+
+int iscsiwmi_get_disk(struct iscsiwmi_client *client, const char *wwid,
+                      struct iscsiwmi_disk **ret_disk)
+{
+    return get_by_wwid(client, wwid, &class_disk, ret_disk);
+}
+
+int iscsiwmi_get_dsm_query_lb_policy(struct iscsiwmi_client *client, const char *wwid,
+                                     struct iscsiwmi_dsm_query_lb_policy **ret_policy)
+{
+    return get_by_wwid(client, wwid, &class_dsm_query_lb_policy, ret_policy);
+}
+
+int iscsiwmi_get_dsm_query_supported_lb_policies(
+    struct iscsiwmi_client *client, const char *wwid,
+    struct iscsiwmi_dsm_query_supported_lb_policies **ret_policies)
+{
+    return get_by_wwid(client, wwid, &class_dsm_query_supported_lb_policies, ret_policies);
+}
+
 int iscsiwmi_get_manager(struct iscsiwmi_client *client, struct iscsiwmi_manager **ret_manager)
 {
     return get_class(client, ROOT_PATH, &class_manager, ret_manager);

@@ -8,16 +8,27 @@
 #include "client/classes.h"
 #include "client/client.h"
 
-/* The classes of an adapter, and where each goes. */
-static const struct adapter_class {
+/* A class of an object that has several, and where it goes. */
+struct object_class {
     const struct class *class;
-    size_t offset; /* of a pointer in struct iscsiwmi_adapter */
-} adapter_classes[] = {
+    size_t offset; /* of a pointer in the structure of the object */
+};
+
+static const struct object_class adapter_classes[] = {
     {&class_hba_information, offsetof(struct iscsiwmi_adapter, HBAInformation)},
     {&class_hba_session_config, offsetof(struct iscsiwmi_adapter, HBASessionConfig)},
     {&class_initiator_session_info, offsetof(struct iscsiwmi_adapter, InitiatorSessionInfo)},
     {&class_portal_info_class, offsetof(struct iscsiwmi_adapter, PortalInfoClass)},
     {&class_query_lb_policy, offsetof(struct iscsiwmi_adapter, QueryLBPolicy)},
+    {0},
+};
+
+static const struct object_class disk_classes[] = {
+    {&class_disk, offsetof(struct iscsiwmi_disk_classes, Disk)},
+    {&class_dsm_query_lb_policy, offsetof(struct iscsiwmi_disk_classes, QueryLBPolicy)},
+    {&class_dsm_query_supported_lb_policies,
+     offsetof(struct iscsiwmi_disk_classes, QuerySupportedLBPolicies)},
+    {0},
 };
 
 /* Reads a class into a record of the host's, whose address goes to ret_record. */
@@ -34,6 +45,16 @@ static int read_class(sd_bus_message *message, const struct class *class,
         return r;
     memcpy(ret_record, &record, sizeof(record));
     return 0;
+}
+
+/* The same for the class of that name, if it is one of the object's; others are passed over. */
+static int read_object_class(sd_bus_message *message, const struct object_class *classes,
+                             const char *name, struct iscsiwmi_host *host, void *object)
+{
+    for (const struct object_class *c = classes; c->class; c++)
+        if (strcmp(c->class->name, name) == 0)
+            return read_class(message, c->class, host, (char *)object + c->offset);
+    return sd_bus_message_skip(message, "a{sv}");
 }
 
 /* The adapter of that number, made where it is new. NULL: out of memory. */
@@ -61,13 +82,36 @@ static int read_adapter(sd_bus_message *message, struct iscsiwmi_host *host, uin
 
     if (!adapter)
         return -ENOMEM;
-    for (size_t i = 0; i < ELEMENTSOF(adapter_classes); i++) {
-        const struct adapter_class *c = &adapter_classes[i];
+    return read_object_class(message, adapter_classes, class_name, host, adapter);
+}
 
-        if (strcmp(c->class->name, class_name) == 0)
-            return read_class(message, c->class, host, (char *)adapter + c->offset);
-    }
-    return sd_bus_message_skip(message, "a{sv}");
+/* The disk of that name, made where it is new: all of an object comes together. NULL: no memory. */
+static struct iscsiwmi_disk_classes *take_disk(struct iscsiwmi_host *host, const char *wwid)
+{
+    uint32_t n = host->DiskCount;
+    struct iscsiwmi_disk_classes **item, *disk;
+
+    if (n > 0 && strcmp(host->Disks[n - 1]->WWID, wwid) == 0)
+        return host->Disks[n - 1];
+    disk = result_alloc(host, 1, sizeof(*disk));
+    if (!disk || !(disk->WWID = result_text(host, wwid)))
+        return NULL;
+    item = array_append(host, &host->Disks, n, sizeof(*item));
+    if (!item)
+        return NULL;
+    *item = disk;
+    host->DiskCount++;
+    return disk;
+}
+
+static int read_disk(sd_bus_message *message, struct iscsiwmi_host *host, const char *wwid,
+                     const char *class_name)
+{
+    struct iscsiwmi_disk_classes *disk = take_disk(host, wwid);
+
+    if (!disk)
+        return -ENOMEM;
+    return read_object_class(message, disk_classes, class_name, host, disk);
 }
 
 static int read_session(sd_bus_message *message, struct iscsiwmi_host *host)
@@ -95,6 +139,7 @@ static int read_connection(sd_bus_message *message, struct iscsiwmi_host *host, 
 
 static int read_interface(sd_bus_message *message, const char *path, struct iscsiwmi_host *host)
 {
+    _cleanup_free_ char *wwid = NULL;
     const char *name;
     uint64_t id;
     int r = sd_bus_message_read_basic(message, 's', &name);
@@ -106,6 +151,8 @@ static int read_interface(sd_bus_message *message, const char *path, struct iscs
     name += strlen(INTERFACE_PREFIX);
     if (object_id(path, ADAPTER_PREFIX, &id) >= 0)
         return read_adapter(message, host, id, name);
+    if ((wwid = disk_wwid(path)))
+        return read_disk(message, host, wwid, name);
     if (strcmp(name, class_session.name) == 0)
         return read_session(message, host);
     if (strcmp(name, class_connection_statistics.name) == 0 &&

@@ -50,6 +50,18 @@ int iscsiwmi_set_path_weight_order(struct iscsiwmi_client *client, const char *o
     return call_change(client, message, r, &reply);
 }
 
+int iscsiwmi_set_default_load_balance_policy(struct iscsiwmi_client *client, uint32_t policy)
+{
+    _cleanup_message_ sd_bus_message *message = NULL, *reply = NULL;
+    int r = call_new(client, ROOT_PATH, "org.freedesktop.DBus.Properties", "Set", &message);
+
+    if (r < 0)
+        return r;
+    r = sd_bus_message_append(message, "ssv", INTERFACE("Manager"), "DefaultLoadBalancePolicy", "u",
+                              policy);
+    return call_change(client, message, r, &reply);
+}
+
 /* For a method whose one answer is a Status. `r`: how filling in the message went. */
 static int change(struct iscsiwmi_client *client, sd_bus_message *message, int r,
                   uint32_t *ret_status)
@@ -79,6 +91,36 @@ int iscsiwmi_set_load_balance_policy(struct iscsiwmi_client *client, uint64_t ad
         return r;
     r = class_append(message, &class_lb_policies, policies);
     return change(client, message, r, ret_status);
+}
+
+static int set_disk_policy(struct iscsiwmi_client *client, const char *wwid, const char *method,
+                           const struct class *class, const void *policy, uint32_t *ret_status)
+{
+    _cleanup_message_ sd_bus_message *message = NULL;
+    _cleanup_free_ char *path = disk_path(wwid);
+    int r = path ? call_new(client, path, INTERFACE("DSM_LB_Operations"), method, &message)
+                 : fail_memory(client);
+
+    if (r < 0)
+        return r;
+    r = class_append(message, class, policy);
+    return change(client, message, r, ret_status);
+}
+
+int iscsiwmi_dsm_set_load_balance_policy(struct iscsiwmi_client *client, const char *wwid,
+                                         const struct iscsiwmi_dsm_lb_policy *policy,
+                                         uint32_t *ret_status)
+{
+    return set_disk_policy(client, wwid, "DsmSetLoadBalancePolicy", &class_dsm_lb_policy, policy,
+                           ret_status);
+}
+
+int iscsiwmi_dsm_set_load_balance_policy_alua(struct iscsiwmi_client *client, const char *wwid,
+                                              const struct iscsiwmi_dsm_lb_policy_v2 *policy,
+                                              uint32_t *ret_status)
+{
+    return set_disk_policy(client, wwid, "DsmSetLoadBalancePolicyALUA", &class_dsm_lb_policy_v2,
+                           policy, ret_status);
 }
 
 int iscsiwmi_set_generational_guid(struct iscsiwmi_client *client, uint64_t adapter_id,

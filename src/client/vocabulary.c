@@ -3,6 +3,7 @@
 /* Windows' vocabulary as src/wmi has it, under public names. */
 
 #include "iscsi-wmi/names.h"
+#include "wmi/dsm.h"
 #include "wmi/guid.h"
 #include "wmi/policy.h"
 #include "wmi/status.h"
@@ -34,6 +35,16 @@ const char *iscsiwmi_lb_policy_name(uint32_t policy)
 int iscsiwmi_lb_policy_parse(const char *text, uint32_t *ret_policy)
 {
     return lb_policy_parse(text, ret_policy);
+}
+
+const char *iscsiwmi_dsm_policy_name(uint32_t policy)
+{
+    return dsm_policy_name(policy);
+}
+
+int iscsiwmi_dsm_policy_parse(const char *text, uint32_t *ret_policy)
+{
+    return dsm_policy_parse(text, ret_policy);
 }
 
 void iscsiwmi_guid_format(const uint8_t guid[ISCSIWMI_GUID_SIZE],

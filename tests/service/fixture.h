@@ -18,7 +18,7 @@
 #define TARGET "iqn.2025-01.com.example:target"
 
 /* A WWID with what object paths have to escape, and its object, by the rules of sd_bus_path_encode. */
-#define WWID "36001405.a-b"
+#define DISK_WWID "36001405.a-b"
 #define DISKS_PATH ROOT_PATH "/disk"
 #define DISK_PATH DISKS_PATH "/_336001405_2ea_2db"
 
@@ -66,7 +66,7 @@ static inline void fixture_add_disk(const struct harness *harness)
     char *message = NULL;
     struct store_disk_path path = {.id = 7, .primary = true};
     const struct store_disk_policy policy = {
-        .wwid = (char *)WWID,
+        .wwid = (char *)DISK_WWID,
         .policy = DSM_LEAST_BLOCKS,
         .paths = &path,
         .n_paths = 1,

@@ -121,6 +121,11 @@ static void test_host(void **state)
     assert_int_equal(host->SessionCount, 1);
     assert_string_equal(host->Sessions[0]->TargetName, TARGET);
     assert_int_equal(host->ConnectionCount, 0);
+    assert_int_equal(host->DiskCount, 1);
+    assert_string_equal(host->Disks[0]->WWID, DISK_WWID);
+    assert_string_equal(host->Disks[0]->Disk->WWID, DISK_WWID);
+    assert_string_equal(host->Disks[0]->QueryLBPolicy->InstanceName, DISK_WWID);
+    assert_string_equal(host->Disks[0]->QuerySupportedLBPolicies->InstanceName, DISK_WWID);
 }
 
 static void test_hba_information(void **state)
@@ -172,6 +177,44 @@ static void test_session(void **state)
     assert_int_equal(session->ChangedRecordCount, 0);
 }
 
+static void test_disk(void **state)
+{
+    _cleanup_result_ struct iscsiwmi_disk *disk = NULL;
+
+    WELL(iscsiwmi_get_disk(client, DISK_WWID, &disk));
+    assert_string_equal(disk->WWID, DISK_WWID);
+    assert_string_equal(disk->Name, "");
+    assert_int_equal(disk->SizeBytes, 0);
+    assert_int_equal(disk->LoadBalancePolicy, ISCSIWMI_DSM_LEAST_BLOCKS);
+    assert_string_equal(disk->Provenance, "disk");
+    assert_string_equal(disk->Agreement, "Pending");
+    assert_string_equal(disk->MultipathdAgreement, "Agrees");
+    assert_true(*disk->Reason);
+    assert_int_equal(disk->Reapplications, 0);
+}
+
+static void test_classes_of_the_disk(void **state)
+{
+    _cleanup_result_ struct iscsiwmi_dsm_query_lb_policy *query = NULL;
+    _cleanup_result_ struct iscsiwmi_dsm_query_supported_lb_policies *supported = NULL;
+
+    WELL(iscsiwmi_get_dsm_query_lb_policy(client, DISK_WWID, &query));
+    assert_string_equal(query->InstanceName, DISK_WWID);
+    assert_false(query->Active);
+    assert_int_equal(query->LoadBalancePolicy.Version, 2);
+    assert_int_equal(query->LoadBalancePolicy.LoadBalancePolicy, ISCSIWMI_DSM_LEAST_BLOCKS);
+    assert_int_equal(query->LoadBalancePolicy.DSMPathCount, 0);
+    WELL(iscsiwmi_get_dsm_query_supported_lb_policies(client, DISK_WWID, &supported));
+    assert_string_equal(supported->InstanceName, DISK_WWID);
+    /* Which those are is the kernel's. */
+    for (uint32_t i = 0; i < supported->SupportedLBPoliciesCount; i++) {
+        assert_int_equal(supported->Supported_LB_Policies[i].Version, 2);
+        assert_non_null(
+            iscsiwmi_dsm_policy_name(supported->Supported_LB_Policies[i].LoadBalancePolicy));
+        assert_int_equal(supported->Supported_LB_Policies[i].DSMPathCount, 0);
+    }
+}
+
 static void test_manager(void **state)
 {
     _cleanup_result_ struct iscsiwmi_manager *manager = NULL;
@@ -179,6 +222,7 @@ static void test_manager(void **state)
     WELL(iscsiwmi_get_manager(client, &manager));
     assert_string_equal(manager->Version, PROJECT_VERSION);
     assert_string_equal(manager->PathWeightOrder, "lowest-first");
+    assert_int_equal(manager->DefaultLoadBalancePolicy, ISCSIWMI_DSM_NONE);
     for (uint32_t i = 0; i < manager->ConditionCount; i++)
         assert_true(*manager->Conditions[i]);
 }
@@ -189,12 +233,18 @@ static void test_no_such_object(void **state)
     struct iscsiwmi_session *session = NULL;
     struct iscsiwmi_connection_statistics *statistics = NULL;
     struct iscsiwmi_changed_records *records = NULL;
+    struct iscsiwmi_disk *disk = NULL;
+    struct iscsiwmi_dsm_query_lb_policy *query = NULL;
 
     assert_error(iscsiwmi_get_hba_information(client, NO_ID, &information), -ENOENT, "adapter");
     assert_error(iscsiwmi_get_session(client, NO_ID, &session), -ENOENT, "session");
     assert_error(iscsiwmi_get_connection_statistics(client, NO_ID, &statistics), -ENOENT,
                  "connection");
     assert_error(iscsiwmi_list_changed_records(client, NO_ID, &records), -ENOENT, "adapter");
+    assert_error(iscsiwmi_get_disk(client, "36001405", &disk), -ENOENT, "disk");
+    assert_error(iscsiwmi_get_dsm_query_lb_policy(client, "", &query), -ENOENT, "disk");
+    assert_null(disk);
+    assert_null(query);
     assert_null(records);
     assert_null(information);
     assert_null(session);
@@ -205,11 +255,15 @@ static void test_no_such_object(void **state)
 
 static void test_describe_status(void **state)
 {
-    _cleanup_result_ struct iscsiwmi_status_description *known = NULL, *unknown = NULL;
+    _cleanup_result_ struct iscsiwmi_status_description *known = NULL, *disk = NULL,
+                                                        *unknown = NULL;
 
     WELL(iscsiwmi_describe_status(client, ISDSC_INVALID_PATH_ID, &known));
     assert_string_equal(known->Symbol, iscsiwmi_status_symbol(ISDSC_INVALID_PATH_ID));
     assert_string_equal(known->Text, iscsiwmi_status_text(ISDSC_INVALID_PATH_ID));
+    WELL(iscsiwmi_describe_status(client, STATUS_NO_SUCH_DEVICE, &disk));
+    assert_string_equal(disk->Symbol, iscsiwmi_status_symbol(STATUS_NO_SUCH_DEVICE));
+    assert_string_equal(disk->Text, iscsiwmi_status_text(STATUS_NO_SUCH_DEVICE));
     WELL(iscsiwmi_describe_status(client, 12345, &unknown));
     assert_string_equal(unknown->Symbol, "");
     assert_null(iscsiwmi_status_symbol(12345));
@@ -224,6 +278,40 @@ static void test_path_weight_order(void **state)
     WELL(iscsiwmi_get_manager(client, &manager));
     assert_string_equal(manager->PathWeightOrder, "highest-first");
     WELL(iscsiwmi_set_path_weight_order(client, "lowest-first"));
+}
+
+static void test_default_load_balance_policy(void **state)
+{
+    _cleanup_result_ struct iscsiwmi_manager *manager = NULL;
+
+    assert_error(iscsiwmi_set_default_load_balance_policy(client, ISCSIWMI_DSM_WEIGHTED_PATHS),
+                 -EINVAL, "DefaultLoadBalancePolicy is 0 (none)");
+    WELL(iscsiwmi_set_default_load_balance_policy(client, ISCSIWMI_DSM_LEAST_BLOCKS));
+    WELL(iscsiwmi_get_manager(client, &manager));
+    assert_int_equal(manager->DefaultLoadBalancePolicy, ISCSIWMI_DSM_LEAST_BLOCKS);
+    WELL(iscsiwmi_set_default_load_balance_policy(client, ISCSIWMI_DSM_NONE));
+}
+
+/* Whatever is asked of a disk that has no map. */
+static void test_set_a_disks_policy(void **state)
+{
+    struct iscsiwmi_dsm_path path = {.DsmPathId = 7, .PrimaryPath = 1};
+    struct iscsiwmi_dsm_path_v2 path_v2 = {.DsmPathId = 7, .PrimaryPath = 1, .OptimizedPath = 1};
+    struct iscsiwmi_dsm_lb_policy policy = {1, ISCSIWMI_DSM_FAILOVER, 1, 0, &path};
+    struct iscsiwmi_dsm_lb_policy_v2 policy_v2 = {2, ISCSIWMI_DSM_FAILOVER, 1, 0, &path_v2};
+    uint32_t status = 99;
+
+    WELL(iscsiwmi_dsm_set_load_balance_policy(client, DISK_WWID, &policy, &status));
+    assert_int_equal(status, STATUS_NO_SUCH_DEVICE);
+    status = 99;
+    WELL(iscsiwmi_dsm_set_load_balance_policy_alua(client, DISK_WWID, &policy_v2, &status));
+    assert_int_equal(status, STATUS_NO_SUCH_DEVICE);
+    status = 99;
+    assert_error(iscsiwmi_dsm_set_load_balance_policy(client, "x", &policy, &status), -ENOENT,
+                 "disk");
+    assert_error(iscsiwmi_dsm_set_load_balance_policy_alua(client, "x", &policy_v2, &status),
+                 -ENOENT, "disk");
+    assert_int_equal(status, 99);
 }
 
 static void test_set_load_balance_policy(void **state)
@@ -338,6 +426,7 @@ static int check_as_nobody(void)
     static const uint8_t guid[16];
     struct iscsiwmi_client *own = NULL;
     struct iscsiwmi_manager *manager;
+    struct iscsiwmi_dsm_lb_policy clear = {.Version = 1};
     struct iscsiwmi_changed_records *records;
     uint32_t status;
 
@@ -352,6 +441,10 @@ static int check_as_nobody(void)
         return 12;
     if (iscsiwmi_set_path_weight_order(own, "lowest-first") != -EACCES)
         return 13;
+    if (iscsiwmi_set_default_load_balance_policy(own, ISCSIWMI_DSM_NONE) != -EACCES)
+        return 14;
+    if (iscsiwmi_dsm_set_load_balance_policy(own, DISK_WWID, &clear, &status) != -EACCES)
+        return 15;
     return 0;
 }
 
@@ -437,6 +530,9 @@ static void on_event(const struct iscsiwmi_event *event, void *userdata)
     assert_non_null(event->Path);
     snprintf(seen + n, sizeof(seen) - n, "%u %u %016" PRIx64 " %s", event->Type, event->Object,
              event->Id, event->Class ?: "-");
+    assert_int_equal(event->WWID != NULL, event->Object == ISCSIWMI_OBJECT_DISK);
+    n = strlen(seen);
+    snprintf(seen + n, sizeof(seen) - n, "%s%s", event->WWID ? " " : "", event->WWID ?: "");
     for (uint32_t i = 0; i < event->ChangeCount; i++) {
         n = strlen(seen);
         snprintf(seen + n, sizeof(seen) - n, " %s=%s", event->Changes[i]->Property,
@@ -506,6 +602,17 @@ static void test_call_within_an_event(void **state)
     WELL(iscsiwmi_client_watch(client, on_event, seen));
 }
 
+/* A disk that has no map and no policy any more is no object. */
+static void test_removed_disk(void **state)
+{
+    struct iscsiwmi_dsm_lb_policy_v2 clear = {.Version = 2, .LoadBalancePolicy = ISCSIWMI_DSM_NONE};
+    uint32_t status = 99;
+
+    WELL(iscsiwmi_dsm_set_load_balance_policy_alua(client, DISK_WWID, &clear, &status));
+    assert_int_equal(status, STATUS_SUCCESS);
+    run_until(*state, "2 5 0000000000000000 - " DISK_WWID "\n");
+}
+
 /* Policy 6 takes the session's object away. */
 static void test_removed(void **state)
 {
@@ -553,11 +660,15 @@ int main(void)
         cmocka_unit_test(test_hba_information),
         cmocka_unit_test(test_other_classes_of_the_adapter),
         cmocka_unit_test(test_session),
+        cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_classes_of_the_disk),
         cmocka_unit_test(test_manager),
         cmocka_unit_test(test_no_such_object),
         cmocka_unit_test(test_describe_status),
         cmocka_unit_test(test_path_weight_order),
+        cmocka_unit_test(test_default_load_balance_policy),
         cmocka_unit_test(test_set_load_balance_policy),
+        cmocka_unit_test(test_set_a_disks_policy),
         cmocka_unit_test(test_guid),
         cmocka_unit_test(test_list_changed_records),
         cmocka_unit_test(test_ping),
@@ -566,6 +677,7 @@ int main(void)
         cmocka_unit_test(test_remote_host_fails),
         cmocka_unit_test(test_changes),
         cmocka_unit_test(test_call_within_an_event),
+        cmocka_unit_test(test_removed_disk),
         cmocka_unit_test(test_removed),
         cmocka_unit_test(test_service_stops_and_starts),
         cmocka_unit_test(test_watch_ends),

@@ -46,10 +46,10 @@ static void test_disk_without_a_map(void **state)
     static const char *const classes[] = {OPERATIONS, QUERY, SUPPORTED};
 
     for (size_t i = 0; i < ELEMENTSOF(classes); i++) {
-        assert_text(*state, classes[i], "InstanceName", WWID);
+        assert_text(*state, classes[i], "InstanceName", DISK_WWID);
         assert_active(*state, classes[i], 0);
     }
-    assert_text(*state, DISK, "WWID", WWID);
+    assert_text(*state, DISK, "WWID", DISK_WWID);
     assert_text(*state, DISK, "Name", "");
     assert_text(*state, DISK, "Agreement", "Pending");
     assert_text(*state, DISK, "MultipathdAgreement", "Agrees");
@@ -225,7 +225,7 @@ static void test_journal_says_who(void **state)
 {
     const char *log = harness_log(*state);
 
-    assert_non_null(strstr(log, "for disk " WWID ", asked by test-"));
+    assert_non_null(strstr(log, "for disk " DISK_WWID ", asked by test-"));
     assert_non_null(strstr(log, "STATUS_SUCCESS"));
     assert_non_null(strstr(log, "STATUS_NO_SUCH_DEVICE"));
     assert_non_null(strstr(log, "(LEAST_BLOCKS)"));

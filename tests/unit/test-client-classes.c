@@ -117,6 +117,7 @@ static void test_tables(void **state)
     for (size_t i = 0; windows_classes[i]; i++)
         assert_table(windows_classes[i]);
     assert_table(&class_session);
+    assert_table(&class_disk);
     assert_table(&class_manager);
     assert_table(&class_status_description);
     assert_table(&class_changed_records);
@@ -172,6 +173,56 @@ static void test_address_without_text(void **state)
     assert_int_equal(back->Type, 2);
     assert_memory_equal(back->IpV6Address, address.IpV6Address, 16);
     assert_string_equal(back->TextAddress, "");
+}
+
+static void fill(struct iscsiwmi_dsm_path_v2 *path, uint8_t from)
+{
+    *path = (struct iscsiwmi_dsm_path_v2){
+        .DsmPathId = UINT64_MAX - from,
+        .Reserved = 1U + from,
+        .PathWeight = 2U + from,
+        .PrimaryPath = 3U + from,
+        .OptimizedPath = 4U + from,
+        .PreferredPath = 5U + from,
+        .FailedPath = 6U + from,
+        .TargetPortGroup_State = 7U + from,
+        .ALUASupport = 8U + from,
+        .SymmetricLUA = (uint8_t)(9U + from),
+        .TargetPortGroup_Preferred = (uint8_t)(10U + from),
+        .TargetPortGroup_Identifier = (uint16_t)(UINT16_MAX - from),
+        .TargetPort_Identifier = UINT32_MAX - from,
+        .Reserved32 = 11U + from,
+        .Reserved64 = 12U + from,
+    };
+}
+
+/* Sent as a method takes it, and read back as a property that holds it. */
+static void test_disk_policy_there_and_back(void **state)
+{
+    struct iscsiwmi_dsm_path_v2 paths[2];
+    struct iscsiwmi_dsm_lb_policy_v2 policy = {2, 6, ELEMENTSOF(paths), 5, paths};
+    _cleanup_message_ sd_bus_message *message = new_message();
+    _cleanup_result_ struct iscsiwmi_dsm_query_lb_policy *query =
+        class_new(&class_dsm_query_lb_policy);
+
+    memset(paths, 0, sizeof(paths));
+    fill(&paths[0], 0);
+    fill(&paths[1], 20);
+    assert_true(sd_bus_message_open_container(message, 'a', "{sv}") >= 0);
+    assert_true(sd_bus_message_open_container(message, 'e', "sv") >= 0);
+    assert_true(sd_bus_message_append(message, "s", "LoadBalancePolicy") >= 0);
+    assert_true(sd_bus_message_open_container(message, 'v', "(uuuua(ttuuuuuuuyyquut))") >= 0);
+    assert_true(class_append(message, &class_dsm_lb_policy_v2, &policy) >= 0);
+    for (int i = 0; i < 3; i++)
+        assert_true(sd_bus_message_close_container(message) >= 0);
+    seal(message);
+    assert_true(class_read_properties(message, &class_dsm_query_lb_policy, query, query) >= 0);
+    assert_string_equal(query->InstanceName, "");
+    assert_int_equal(query->LoadBalancePolicy.Version, 2);
+    assert_int_equal(query->LoadBalancePolicy.LoadBalancePolicy, 6);
+    assert_int_equal(query->LoadBalancePolicy.DSMPathCount, 2);
+    assert_int_equal(query->LoadBalancePolicy.Reserved, 5);
+    assert_memory_equal(query->LoadBalancePolicy.DSM_Paths, paths, sizeof(paths));
 }
 
 /* As a session comes: in any order, with what this version does not know, and with lies. */
@@ -283,6 +334,16 @@ static void test_long_array(void **state)
 
 /* ---- paths ---- */
 
+static void test_disk_paths(void **state)
+{
+    _cleanup_free_ char *path = disk_path("36001405.a-b"), *wwid = disk_wwid(path);
+
+    assert_string_equal(path, "/com/open_iscsi/WMI1/disk/_336001405_2ea_2db");
+    assert_string_equal(wwid, "36001405.a-b");
+    assert_null(disk_wwid(ROOT_PATH));
+    assert_null(disk_wwid(SESSION_PREFIX "0000000000000abc"));
+}
+
 static void test_object_paths(void **state)
 {
     char path[OBJECT_PATH_MAX];
@@ -307,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_windows_names_and_types),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_policies_there_and_back),
+        cmocka_unit_test(test_disk_policy_there_and_back),
         cmocka_unit_test(test_address_without_text),
         cmocka_unit_test(test_properties),
         cmocka_unit_test(test_changed_records),
@@ -314,6 +376,7 @@ int main(void)
         cmocka_unit_test(test_other_forms),
         cmocka_unit_test(test_long_array),
         cmocka_unit_test(test_object_paths),
+        cmocka_unit_test(test_disk_paths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

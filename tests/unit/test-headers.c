@@ -26,8 +26,15 @@ static function *const functions[] = {
     (function *)iscsiwmi_client_new,
     (function *)iscsiwmi_client_watch,
     (function *)iscsiwmi_describe_status,
+    (function *)iscsiwmi_dsm_policy_name,
+    (function *)iscsiwmi_dsm_policy_parse,
+    (function *)iscsiwmi_dsm_set_load_balance_policy,
+    (function *)iscsiwmi_dsm_set_load_balance_policy_alua,
     (function *)iscsiwmi_free,
     (function *)iscsiwmi_get_connection_statistics,
+    (function *)iscsiwmi_get_disk,
+    (function *)iscsiwmi_get_dsm_query_lb_policy,
+    (function *)iscsiwmi_get_dsm_query_supported_lb_policies,
     (function *)iscsiwmi_get_hba_information,
     (function *)iscsiwmi_get_hba_session_config,
     (function *)iscsiwmi_get_host,
@@ -42,6 +49,7 @@ static function *const functions[] = {
     (function *)iscsiwmi_lb_policy_parse,
     (function *)iscsiwmi_list_changed_records,
     (function *)iscsiwmi_ping_ip_address,
+    (function *)iscsiwmi_set_default_load_balance_policy,
     (function *)iscsiwmi_set_generational_guid,
     (function *)iscsiwmi_set_load_balance_policy,
     (function *)iscsiwmi_set_path_weight_order,
@@ -73,7 +81,10 @@ int main(void)
     if (strcmp(guid, "33221100-5544-7766-8899-aabbccddeeff") != 0 ||
         strcmp(iscsiwmi_status_symbol(status), "ISDSC_PATH_COUNT_MISMATCH") != 0 ||
         iscsiwmi_lb_policy_parse("weighted-paths", &policy) != 0 ||
-        policy != ISCSIWMI_LB_WEIGHTED_PATHS)
+        policy != ISCSIWMI_LB_WEIGHTED_PATHS ||
+        iscsiwmi_dsm_policy_parse("least-blocks", &policy) != 0 ||
+        policy != ISCSIWMI_DSM_LEAST_BLOCKS ||
+        strcmp(iscsiwmi_status_symbol(STATUS_NO_SUCH_DEVICE), "STATUS_NO_SUCH_DEVICE") != 0)
         return 1;
     if (iscsiwmi_client_new(&client) < 0)
         return 1;
