@@ -5,6 +5,7 @@
 #include <stdarg.h>
 
 #include "basic/printable.h"
+#include "cli/text.h"
 
 #define PREFIX "iscsi-wmi: "
 
@@ -77,6 +78,16 @@ int cli_fetch_manager(struct cli *cli, struct iscsiwmi_manager **ret_manager)
     return EXIT_OK;
 }
 
+int cli_parse_disk_policy(const char *text, uint32_t *ret_policy)
+{
+    if (iscsiwmi_dsm_policy_parse(text, ret_policy) >= 0 || text_parse_u32(text, ret_policy) >= 0)
+        return EXIT_OK;
+    return cli_usage("'%s' is no policy of a disk: 0 NONE, 1 FAILOVER, 2 ROUND_ROBIN, "
+                     "3 ROUND_ROBIN_WITH_SUBSET, 4 DYN_LEAST_QUEUE_DEPTH, 5 WEIGHTED_PATHS, "
+                     "6 LEAST_BLOCKS",
+                     text);
+}
+
 int cli_fail_name(char *message)
 {
     _cleanup_free_ char *text = message;
@@ -91,5 +102,5 @@ int cli_finish(uint32_t status)
     if (status == STATUS_SUCCESS)
         return EXIT_OK;
     return cli_fail("%s (0x%08" PRIX32 "): %s", symbol ? symbol : "UNKNOWN_STATUS", status,
-                    text ? text : "No Windows iSCSI status has this code.");
+                    text ? text : "No status of the service has this code.");
 }

@@ -19,9 +19,13 @@ enum {
     EXIT_USAGE = 2,
 };
 
-/* --primary CONN and --weight CONN=N, in the order in which they were given. */
+/* --primary CONN, --preferred CONN and --weight CONN=N, in the order in which they were given. */
 struct path_option {
-    bool is_weight;
+    enum path_option_kind {
+        PATH_PRIMARY,
+        PATH_PREFERRED,
+        PATH_WEIGHT,
+    } kind;
     const char *value;
 };
 
@@ -43,6 +47,11 @@ int run_sessions(struct cli *cli);
 int run_policy_get(struct cli *cli);
 int run_policy_set(struct cli *cli);
 int run_policy_clear(struct cli *cli);
+int run_policy_default(struct cli *cli);
+int run_disk_list(struct cli *cli);
+int run_disk_get(struct cli *cli);
+int run_disk_set(struct cli *cli);
+int run_disk_clear(struct cli *cli);
 int run_guid_get(struct cli *cli);
 int run_guid_set(struct cli *cli);
 int run_guid_new(struct cli *cli);
@@ -74,6 +83,10 @@ static inline void result_freep(void *pointer)
     iscsiwmi_free(*(void **)pointer);
 }
 #define _cleanup_result_ _cleanup_(result_freep)
+
+/* A disk's policy from its name or any number, for the service says which there are; 0 is "none".
+ */
+int cli_parse_disk_policy(const char *text, uint32_t *ret_policy);
 
 /* The exit status of a name that was not resolved (names.h); takes the message. */
 int cli_fail_name(char *message);

@@ -154,44 +154,82 @@ static void offer_options(const struct line *line, const struct command *command
     }
 }
 
-static void offer_policies(const struct line *line)
+/* In lower case and with '-', as people like to write them. */
+static void offer_policy(const struct line *line, const char *name)
 {
+    char text[48];
+
+    for (size_t i = 0; i <= strlen(name) && i < sizeof(text); i++)
+        text[i] = name[i] == '_'                     ? '-'
+                  : name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a')
+                                                     : name[i];
+    offer(line, text);
+}
+
+static void offer_policies(const struct line *line, enum word kind)
+{
+    /* Those that Manager.DefaultLoadBalancePolicy takes. */
+    static const uint32_t defaults[] = {
+        ISCSIWMI_DSM_NONE,         ISCSIWMI_DSM_FAILOVER,
+        ISCSIWMI_DSM_ROUND_ROBIN,  ISCSIWMI_DSM_DYN_LEAST_QUEUE_DEPTH,
+        ISCSIWMI_DSM_LEAST_BLOCKS,
+    };
     const char *name;
 
-    for (uint32_t policy = 1; (name = iscsiwmi_lb_policy_name(policy)); policy++) {
-        char text[48];
+    for (uint32_t policy = 1; kind == WORD_POLICY && (name = iscsiwmi_lb_policy_name(policy));
+         policy++)
+        offer_policy(line, name);
+    for (uint32_t policy = 1; kind == WORD_DISK_POLICY && policy < ISCSIWMI_DSM_VENDOR_SPECIFIC;
+         policy++)
+        offer_policy(line, iscsiwmi_dsm_policy_name(policy));
+    for (size_t i = 0; kind == WORD_DEFAULT_POLICY && i < ELEMENTSOF(defaults); i++)
+        offer_policy(line, iscsiwmi_dsm_policy_name(defaults[i]));
+}
 
-        for (size_t i = 0; i <= strlen(name) && i < sizeof(text); i++)
-            text[i] = name[i] == '_'                     ? '-'
-                      : name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] - 'A' + 'a')
-                                                         : name[i];
-        offer(line, text);
+static void offer_list(const struct line *line, const struct connection_list *connections,
+                       const char *suffix)
+{
+    for (size_t i = 0; i < connections->n; i++) {
+        _cleanup_free_ char *label = text_connection(connections, &connections->items[i]);
+        _cleanup_free_ char *text = NULL;
+
+        if (!label || asprintf(&text, "%s%s", label, suffix) < 0)
+            text = NULL;
+        else
+            offer(line, text);
     }
 }
 
-/* The connections of the session that the line names, else those of all. */
+/* The connections of the disk or the session that the line names, else those of all sessions. */
 static void offer_connections(const struct line *line, const struct host *host, const char *suffix)
 {
     const char *name = line->n_positionals > 2 ? line->positionals[2] : NULL;
-    const struct session *only = NULL;
+    bool is_disk = name && strcmp(line->positionals[0], "disk") == 0;
+    const struct session *session = NULL;
+    const struct disk *disk = NULL;
     char *message = NULL;
 
-    if (name)
-        (void)names_session(host, name, &only, &message);
+    if (is_disk)
+        (void)names_disk(host, name, &disk, &message);
+    else if (name)
+        (void)names_session(host, name, &session, &message);
     free(message);
-    for (size_t i = 0; i < host->n_sessions; i++) {
-        const struct session *session = &host->sessions[i];
+    if (disk)
+        offer_list(line, &disk->connections, suffix);
+    for (size_t i = 0; !disk && i < host->n_sessions; i++)
+        if (!session || session == &host->sessions[i])
+            offer_list(line, &host->sessions[i].connections, suffix);
+}
 
-        for (size_t k = 0; (!only || session == only) && k < session->connections.n; k++) {
-            _cleanup_free_ char *label = text_connection(session, &session->connections.items[k]);
-            _cleanup_free_ char *text = NULL;
+/* The short name; the WWID where there is none, or its beginning is written. */
+static void offer_disk(const struct line *line, const struct disk *disk)
+{
+    bool is_named = *disk->name && strcmp(disk->name, disk->wwid) != 0;
 
-            if (!label || asprintf(&text, "%s%s", label, suffix) < 0)
-                text = NULL;
-            else
-                offer(line, text);
-        }
-    }
+    if (is_named)
+        offer(line, disk->name);
+    if (!is_named || *line->current)
+        offer(line, disk->wwid);
 }
 
 static void offer_names(struct cli *cli, const struct line *line, enum word kind)
@@ -204,6 +242,8 @@ static void offer_names(struct cli *cli, const struct line *line, enum word kind
         offer_connections(line, host, kind == WORD_WEIGHT ? "=" : "");
     for (size_t i = 0; kind == WORD_SESSION && i < host->n_sessions; i++)
         offer(line, host->sessions[i].target);
+    for (size_t i = 0; kind == WORD_DISK && i < host->n_disks; i++)
+        offer_disk(line, &host->disks[i]);
     for (size_t i = 0; kind == WORD_ADAPTER && i < host->n_adapters; i++)
         offer(line, host->adapters[i].name);
 }
@@ -215,7 +255,9 @@ static void offer_words(struct cli *cli, const struct line *line, enum word kind
     case WORD_FREE:
         break;
     case WORD_POLICY:
-        offer_policies(line);
+    case WORD_DISK_POLICY:
+    case WORD_DEFAULT_POLICY:
+        offer_policies(line, kind);
         break;
     case WORD_SHELL:
         offer(line, "bash");

@@ -4,8 +4,9 @@
  * iscsi-wmi monitor --json: an object a line
  *
  *   {"time": "2025-03-01T12:00:00.123Z", "event": "added", "removed", "changed", "started" or
- *    "stopped", "object": "service", "adapter", "session", "connection" or "other", "id": ID or
- *    null, "path": TEXT, "class": TEXT or null, "changes": {PROPERTY: TEXT, or null: read it anew}}
+ *    "stopped", "object": "service", "adapter", "session", "connection", "disk" or "other",
+ *    "id": ID or null, "wwid": of a disk TEXT, else null, "path": TEXT, "class": TEXT or null,
+ *    "changes": {PROPERTY: TEXT, or null: read it anew}}
  *
  * class and changes say something only where something has "changed".
  */
@@ -44,7 +45,7 @@ static const char *object_word(uint32_t object)
     static const char *const words[] = {
         [ISCSIWMI_OBJECT_OTHER] = "other",           [ISCSIWMI_OBJECT_SERVICE] = "service",
         [ISCSIWMI_OBJECT_ADAPTER] = "adapter",       [ISCSIWMI_OBJECT_SESSION] = "session",
-        [ISCSIWMI_OBJECT_CONNECTION] = "connection",
+        [ISCSIWMI_OBJECT_CONNECTION] = "connection", [ISCSIWMI_OBJECT_DISK] = "disk",
     };
 
     return object < ELEMENTSOF(words) ? words[object] : "other";
@@ -90,6 +91,7 @@ static void print_json(const struct iscsiwmi_event *event)
     json_object_object_add(object, "event", new_text(event_word(event->Type)));
     json_object_object_add(object, "object", new_text(object_word(event->Object)));
     json_object_object_add(object, "id", new_text(has_id(event) ? id : NULL));
+    json_object_object_add(object, "wwid", new_text(event->WWID));
     json_object_object_add(object, "path", new_text(event->Path));
     json_object_object_add(object, "class", new_text(event->Class));
     json_object_object_add(object, "changes", changes);
@@ -111,6 +113,13 @@ static void print_change(const struct iscsiwmi_change *change)
     printf("=%s%s%s", quote, make_printable(value), quote);
 }
 
+static void print_disk(const char *when, const struct iscsiwmi_event *event)
+{
+    _cleanup_free_ char *wwid = strdup(event->WWID);
+
+    printf("%s disk %s %s", when, wwid ? make_printable(wwid) : "?", event_word(event->Type));
+}
+
 static void print_line(const struct iscsiwmi_event *event)
 {
     time_t now = time(NULL);
@@ -122,6 +131,8 @@ static void print_line(const struct iscsiwmi_event *event)
     text_id(event->Id, id);
     if (event->Object == ISCSIWMI_OBJECT_OTHER)
         printf("%s %s %s", when, event->Path, event_word(event->Type));
+    else if (event->WWID)
+        print_disk(when, event);
     else
         printf("%s %s %s%s%s", when, object_word(event->Object), has_id(event) ? id : "",
                has_id(event) ? " " : "", event_word(event->Type));

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "cli/cli.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "cli/json.h"
 #include "cli/names.h"
+#include "cli/path-options.h"
 #include "cli/show.h"
 #include "cli/text.h"
 
@@ -50,35 +48,6 @@ static int parse_policy(const char *text, uint32_t *ret_policy)
                      text);
 }
 
-/* CONN=N; the last '=' counts. */
-static int split_weight(const char *value, char **ret_name, uint32_t *ret_weight)
-{
-    const char *equals = strrchr(value, '=');
-    int r = equals ? text_parse_u32(equals + 1, ret_weight) : -EINVAL;
-
-    if (r < 0 || equals == value)
-        return cli_usage("--weight takes CONN=N with N from 0 to 4294967295, not '%s'", value);
-    *ret_name = strndup(value, (size_t)(equals - value));
-    return *ret_name ? EXIT_OK : cli_fail_memory();
-}
-
-/* What is wrong with the options by themselves comes out before the host is asked. */
-static int check_weights(const struct cli *cli)
-{
-    for (size_t i = 0; i < cli->n_paths; i++) {
-        _cleanup_free_ char *name = NULL;
-        uint32_t weight;
-        int status;
-
-        if (!cli->paths[i].is_weight)
-            continue;
-        status = split_weight(cli->paths[i].value, &name, &weight);
-        if (status != EXIT_OK)
-            return status;
-    }
-    return EXIT_OK;
-}
-
 /* The path of a connection, which joins the request behind the others where it is not in it yet. */
 static struct iscsiwmi_path *take_path(struct iscsiwmi_path *paths, size_t *n,
                                        uint64_t connection_id)
@@ -93,22 +62,15 @@ static struct iscsiwmi_path *take_path(struct iscsiwmi_path *paths, size_t *n,
 static int take_option(const struct session *session, const struct path_option *option,
                        struct iscsiwmi_path *paths, size_t *n)
 {
-    _cleanup_free_ char *name = NULL;
     const struct connection *connection;
     struct iscsiwmi_path *path;
-    char *message = NULL;
-    uint32_t weight = 0;
-    int status;
+    uint32_t weight;
+    int status = path_option_find(option, &session->connections, &connection, &weight);
 
-    if (option->is_weight) {
-        status = split_weight(option->value, &name, &weight);
-        if (status != EXIT_OK)
-            return status;
-    }
-    if (names_connection(session, name ? name : option->value, &connection, &message) < 0)
-        return cli_fail_name(message);
+    if (status != EXIT_OK)
+        return status;
     path = take_path(paths, n, connection->id);
-    if (option->is_weight)
+    if (option->kind == PATH_WEIGHT)
         path->PathWeight = weight;
     else
         path->PrimaryPath = 1;
@@ -130,7 +92,7 @@ static int fill_paths(const struct cli *cli, const struct session *session, uint
 
         if (status != EXIT_OK)
             return status;
-        any_primary = any_primary || !cli->paths[i].is_weight;
+        any_primary = any_primary || cli->paths[i].kind == PATH_PRIMARY;
     }
     for (size_t i = 0; i < session->connections.n; i++)
         take_path(paths, &n, session->connections.items[i].id);
@@ -177,7 +139,7 @@ int run_policy_set(struct cli *cli)
     int status;
 
     if ((status = parse_policy(cli->args[1], &policy)) != EXIT_OK ||
-        (status = check_weights(cli)) != EXIT_OK ||
+        (status = path_options_check(cli)) != EXIT_OK ||
         (status = cli_fetch_host(cli, &host)) != EXIT_OK)
         return status;
     if (names_session(host, cli->args[0], &session, &message) < 0)
@@ -197,4 +159,32 @@ int run_policy_clear(struct cli *cli)
     if (names_session(host, cli->args[0], &session, &message) < 0)
         return cli_fail_name(message);
     return set_policy(cli, host, session, ISCSIWMI_LB_VENDOR_SPECIFIC);
+}
+
+static int show_default(struct cli *cli)
+{
+    _cleanup_result_ struct iscsiwmi_manager *manager = NULL;
+    int status = cli_fetch_manager(cli, &manager);
+
+    if (status != EXIT_OK)
+        return status;
+    if (cli->json)
+        return json_print(json_default(manager));
+    show_default_policy(manager);
+    return EXIT_OK;
+}
+
+int run_policy_default(struct cli *cli)
+{
+    uint32_t policy;
+    int status;
+
+    if (cli->n_args == 0)
+        return show_default(cli);
+    if ((status = cli_parse_disk_policy(cli->args[0], &policy)) != EXIT_OK ||
+        (status = cli_connect(cli)) != EXIT_OK)
+        return status;
+    if (iscsiwmi_set_default_load_balance_policy(cli->client, policy) < 0)
+        return cli_fail_client(cli);
+    return EXIT_OK;
 }

@@ -33,7 +33,7 @@ static int show_sessions(const struct host *host, const struct adapter *adapter)
         if ((r = show_connections(session)) < 0)
             return r;
         putchar('\n');
-        if ((r = show_maps(session)) < 0)
+        if ((r = show_maps(host, session)) < 0)
             return r;
     }
     return 0;

@@ -4,6 +4,7 @@
 #define JSON OPTION_BIT(OPTION_JSON)
 #define ADAPTER OPTION_BIT(OPTION_ADAPTER)
 #define PATHS (OPTION_BIT(OPTION_PRIMARY) | OPTION_BIT(OPTION_WEIGHT))
+#define DISK_PATHS (PATHS | OPTION_BIT(OPTION_PREFERRED))
 #define STATISTICS OPTION_BIT(OPTION_STATISTICS)
 #define PING (OPTION_BIT(OPTION_COUNT) | OPTION_BIT(OPTION_SIZE) | OPTION_BIT(OPTION_TIMEOUT))
 
@@ -11,6 +12,7 @@ const struct option_info option_infos[N_OPTIONS] = {
     [OPTION_JSON] = {"json"},
     [OPTION_ADAPTER] = {"adapter", .value = WORD_ADAPTER},
     [OPTION_PRIMARY] = {"primary", .value = WORD_CONNECTION},
+    [OPTION_PREFERRED] = {"preferred", .value = WORD_CONNECTION},
     [OPTION_WEIGHT] = {"weight", .value = WORD_WEIGHT},
     [OPTION_STATISTICS] = {"statistics"},
     [OPTION_COUNT] = {"count", .value = WORD_FREE},
@@ -35,6 +37,20 @@ const struct command commands[] = {
     {"policy", "clear", 1, 1, 0, "policy clear SESSION",
      "give its maps back to the host's own configuration: policy 6", run_policy_clear,
      .words = {WORD_SESSION}},
+    {"policy", "default", 0, 1, JSON, "policy default [POLICY|none]",
+     "policy of maps that appear and have none otherwise: shows it, or sets it", run_policy_default,
+     .words = {WORD_DEFAULT_POLICY}},
+    {"disk", "list", 0, 0, JSON, "disk list", "multipath maps, and where their policies come from",
+     run_disk_list},
+    {"disk", "get", 1, 1, JSON, "disk get DISK", "policy of one disk, and all of its paths",
+     run_disk_get, .words = {WORD_DISK}},
+    {"disk", "set", 2, 2, DISK_PATHS,
+     "disk set DISK POLICY [--primary CONN]... [--preferred CONN] [--weight CONN=N]...",
+     "give it one of its own, which ranks above those of its sessions", run_disk_set,
+     .words = {WORD_DISK, WORD_DISK_POLICY}},
+    {"disk", "clear", 1, 1, 0, "disk clear DISK",
+     "take that back: its session's counts again, else the default, else the host's own",
+     run_disk_clear, .words = {WORD_DISK}},
     {"guid", "get", 0, 0, JSON | ADAPTER, "guid get [--adapter ADAPTER]",
      "generational GUID of the adapter", run_guid_get},
     {"guid", "set", 1, 1, ADAPTER, "guid set GUID [--adapter ADAPTER]",
@@ -69,10 +85,16 @@ static const char help_end[] =
     "  4 DYN_LEAST_QUEUE_DEPTH    the path with the shortest queue\n"
     "  5 WEIGHTED_PATHS           the paths with the lowest weight; 0 where none is given\n"
     "  6 VENDOR_SPECIFIC          back to the host's own multipath configuration\n"
+    "A disk's are MPIO's, of which two differ:\n"
+    "  1 FAILOVER                 the path that took over keeps the I/O; with --preferred, that "
+    "one\n"
+    "                             leads whenever it can\n"
+    "  6 LEAST_BLOCKS             the path with the fewest bytes outstanding\n"
     "\n"
     "Names:\n"
     "  ADAPTER  initiator name, or ID\n"
     "  SESSION  target name, portal of one of its connections, or ID\n"
+    "  DISK     WWID, name of its map (mpatha), or /dev/mapper/NAME\n"
     "  CONN     portal, as 10.0.0.1, 10.0.0.1:3260 or [fd00::1]:3260, with @IFACE behind it where\n"
     "           several connections share it; or ID\n"
     "  The first 4 or more hex digits of an ID do where no other ID has them.\n"

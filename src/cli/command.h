@@ -16,7 +16,10 @@ enum word {
     WORD_CONNECTION,
     WORD_WEIGHT, /* a connection, '=' and a number */
     WORD_ADAPTER,
+    WORD_DISK,
     WORD_POLICY,
+    WORD_DISK_POLICY,
+    WORD_DEFAULT_POLICY,
     WORD_SHELL,
 };
 
@@ -24,6 +27,7 @@ enum option_index {
     OPTION_JSON,
     OPTION_ADAPTER,
     OPTION_PRIMARY,
+    OPTION_PREFERRED,
     OPTION_WEIGHT,
     OPTION_STATISTICS,
     OPTION_COUNT,

@@ -64,6 +64,16 @@ static void clean_adapter(const struct iscsiwmi_adapter *adapter)
     clean_session_infos(adapter->InitiatorSessionInfo);
 }
 
+static void clean_disk(const struct iscsiwmi_disk *disk)
+{
+    make_printable(disk->WWID);
+    make_printable(disk->Name);
+    make_printable(disk->Provenance);
+    make_printable(disk->Agreement);
+    make_printable(disk->MultipathdAgreement);
+    make_printable(disk->Reason);
+}
+
 /* ---- sorted and linked ---- */
 
 static int compare_adapters(const void *a, const void *b)
@@ -88,6 +98,14 @@ static int compare_connections(const void *a, const void *b)
     return (left->id > right->id) - (left->id < right->id);
 }
 
+static int compare_disks(const void *a, const void *b)
+{
+    const struct disk *left = a, *right = b;
+    int order = strcmp(left->name, right->name);
+
+    return order ? order : strcmp(left->wwid, right->wwid);
+}
+
 static void sort(void *items, size_t n, size_t size, int (*compare)(const void *, const void *))
 {
     if (n > 1)
@@ -107,6 +125,14 @@ const struct adapter *host_find_adapter(const struct host *host, const struct se
     for (size_t i = 0; i < host->n_adapters; i++)
         if (host->adapters[i].id == session->adapter_id)
             return &host->adapters[i];
+    return NULL;
+}
+
+const struct disk *host_find_disk(const struct host *host, const char *wwid)
+{
+    for (size_t i = 0; i < host->n_disks; i++)
+        if (strcmp(host->disks[i].wwid, wwid) == 0)
+            return &host->disks[i];
     return NULL;
 }
 
@@ -187,21 +213,69 @@ static void add_adapter(struct host *host, const struct iscsiwmi_adapter *classe
     };
 }
 
+static const struct connection *host_find_connection(const struct host *host, uint64_t id)
+{
+    const struct connection *found = NULL;
+
+    for (size_t i = 0; i < host->n_sessions && !found; i++)
+        found = session_find_connection(&host->sessions[i], id);
+    return found;
+}
+
+static int add_disk(struct host *host, const struct iscsiwmi_disk_classes *classes)
+{
+    struct disk *disk = &host->disks[host->n_disks];
+    uint32_t n =
+        classes->QueryLBPolicy ? classes->QueryLBPolicy->LoadBalancePolicy.DSMPathCount : 0;
+
+    if (!classes->Disk)
+        return 0;
+    clean_disk(classes->Disk);
+    *disk = (struct disk){
+        .wwid = classes->Disk->WWID,
+        .key = classes->WWID,
+        .name = classes->Disk->Name,
+        .active = classes->QueryLBPolicy && classes->QueryLBPolicy->Active,
+        .info = classes->Disk,
+        .policy = classes->QueryLBPolicy ? &classes->QueryLBPolicy->LoadBalancePolicy : NULL,
+        .supported = classes->QuerySupportedLBPolicies,
+        .connections = {.items = calloc((size_t)n + 1, sizeof(struct connection)), .n = n},
+    };
+    if (!disk->connections.items)
+        return -1;
+    host->n_disks++;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t id = disk->policy->DSM_Paths[i].DsmPathId;
+        const struct connection *connection = host_find_connection(host, id);
+
+        disk->connections.items[i] =
+            connection
+                ? *connection
+                : (struct connection){.id = id, .iface = "", .address = "", .current_address = ""};
+    }
+    return 0;
+}
+
 static int fill(struct host *host)
 {
     const struct iscsiwmi_host *objects = host->objects;
 
     host->adapters = calloc((size_t)objects->AdapterCount + 1, sizeof(*host->adapters));
     host->sessions = calloc((size_t)objects->SessionCount + 1, sizeof(*host->sessions));
-    if (!host->adapters || !host->sessions)
+    host->disks = calloc((size_t)objects->DiskCount + 1, sizeof(*host->disks));
+    if (!host->adapters || !host->sessions || !host->disks)
         return -1;
     for (uint32_t i = 0; i < objects->AdapterCount; i++)
         add_adapter(host, objects->Adapters[i]);
     for (uint32_t i = 0; i < objects->SessionCount; i++)
         if (add_session(host, objects->Sessions[i]) < 0)
             return -1;
+    for (uint32_t i = 0; i < objects->DiskCount; i++)
+        if (add_disk(host, objects->Disks[i]) < 0)
+            return -1;
     sort(host->adapters, host->n_adapters, sizeof(*host->adapters), compare_adapters);
     sort(host->sessions, host->n_sessions, sizeof(*host->sessions), compare_sessions);
+    sort(host->disks, host->n_disks, sizeof(*host->disks), compare_disks);
     return 0;
 }
 
@@ -223,8 +297,11 @@ struct host *host_free(struct host *host)
         return NULL;
     for (size_t i = 0; i < host->n_sessions; i++)
         free(host->sessions[i].connections.items);
+    for (size_t i = 0; i < host->n_disks; i++)
+        free(host->disks[i].connections.items);
     free(host->adapters);
     free(host->sessions);
+    free(host->disks);
     iscsiwmi_free(host->objects);
     free(host);
     return NULL;

@@ -27,7 +27,7 @@ struct connection {
 };
 
 struct connection_list {
-    struct connection *items; /* by ascending ID */
+    struct connection *items; /* of a session: by ascending ID */
     size_t n;
 };
 
@@ -39,6 +39,19 @@ struct session {
     struct connection_list connections;
     const struct iscsiwmi_session *info;
     uint32_t policy; /* in force; 0: the adapter reports none */
+};
+
+struct disk {
+    const char *wwid;
+    const char *key;  /* the same without a replaced character: what calls name it by */
+    const char *name; /* of its map, or of the last one; empty: it has had none */
+    bool active;      /* it has a map now */
+    const struct iscsiwmi_disk *info;
+    const struct iscsiwmi_dsm_lb_policy_v2 *policy;                   /* in force; or NULL */
+    const struct iscsiwmi_dsm_query_supported_lb_policies *supported; /* or NULL */
+    /* One for each path of the policy, in its order. One that is no iSCSI path has its ID alone,
+     * and empty texts. */
+    struct connection_list connections;
 };
 
 struct adapter {
@@ -54,6 +67,8 @@ struct host {
     size_t n_adapters;
     struct session *sessions; /* by target, then initiator */
     size_t n_sessions;
+    struct disk *disks; /* by name, then WWID */
+    size_t n_disks;
     struct iscsiwmi_host *objects;
 };
 
@@ -68,6 +83,9 @@ struct connection *session_find_connection(const struct session *session, uint64
 
 /* The adapter of a session, NULL: it is gone. */
 const struct adapter *host_find_adapter(const struct host *host, const struct session *session);
+
+/* The disk with a WWID, NULL: there is none. */
+const struct disk *host_find_disk(const struct host *host, const char *wwid);
 
 /* The counters of connections, which are asked for one by one. */
 struct statistics {

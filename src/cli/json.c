@@ -4,7 +4,8 @@
  * iscsi-wmi status --json
  *
  *   {
- *     "service":  {"version": "0.1.0", "path_weight_order": "lowest-first", "conditions": [TEXT]},
+ *     "service":  {"version": "0.1.0", "path_weight_order": "lowest-first", "conditions": [TEXT],
+ *                  "default_policy": N, "default_policy_name": TEXT: as those of policy default},
  *     "adapters": [ADAPTER],
  *     "sessions": [SESSION]
  *   }
@@ -48,6 +49,7 @@
  *
  * MAP:
  *   "name": TEXT, "wwid": TEXT, "size_bytes": N,
+ *   "provenance": "disk", "session", "default" or "host": where its policy comes from; or null,
  *   "groups": [{"selector": TEXT, "state": TEXT, "active": BOOL,
  *               "connections": [ID, or null for a path that is not the session's]}], in table order
  *
@@ -79,40 +81,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/text.h"
-
-static void add(struct json_object *object, const char *key, struct json_object *value)
-{
-    json_object_object_add(object, key, value);
-}
-
-static void add_text(struct json_object *object, const char *key, const char *text)
-{
-    add(object, key, text ? json_object_new_string(text) : NULL);
-}
-
-static void add_number(struct json_object *object, const char *key, uint64_t number)
-{
-    add(object, key, json_object_new_uint64(number));
-}
-
-static void add_bool(struct json_object *object, const char *key, bool value)
-{
-    add(object, key, json_object_new_boolean(value));
-}
-
-static struct json_object *new_id(uint64_t id)
-{
-    char text[ID_TEXT_SIZE];
-
-    text_id(id, text);
-    return json_object_new_string(text);
-}
-
-static struct json_object *new_id_or_null(uint64_t id)
-{
-    return id ? new_id(id) : NULL;
-}
+#include "cli/json-add.h"
 
 static struct json_object *new_id_list(const uint64_t *items, size_t n)
 {
@@ -197,8 +166,9 @@ static struct json_object *new_group(const struct iscsiwmi_map_group *group)
     return object;
 }
 
-static struct json_object *new_map(const struct iscsiwmi_map *map)
+static struct json_object *new_map(const struct host *host, const struct iscsiwmi_map *map)
 {
+    const struct disk *disk = host_find_disk(host, map->Wwid);
     struct json_object *object = json_object_new_object();
     struct json_object *groups = json_object_new_array();
 
@@ -207,11 +177,12 @@ static struct json_object *new_map(const struct iscsiwmi_map *map)
     add_text(object, "name", map->Name);
     add_text(object, "wwid", map->Wwid);
     add_number(object, "size_bytes", map->Size);
+    add_text(object, "provenance", disk ? disk->info->Provenance : NULL);
     add(object, "groups", groups);
     return object;
 }
 
-static struct json_object *new_session(const struct session *session)
+static struct json_object *new_session(const struct host *host, const struct session *session)
 {
     struct json_object *object = json_object_new_object();
     struct json_object *connections = json_object_new_array();
@@ -221,7 +192,7 @@ static struct json_object *new_session(const struct session *session)
         json_object_array_add(connections,
                               new_connection(session->policy, &session->connections.items[i]));
     for (size_t i = 0; i < session->info->MapCount; i++)
-        json_object_array_add(maps, new_map(session->info->Maps[i]));
+        json_object_array_add(maps, new_map(host, session->info->Maps[i]));
     add(object, "session_id", new_id(session->id));
     add(object, "adapter_id", new_id(session->adapter_id));
     add_text(object, "initiator_name", session->initiator);
@@ -246,7 +217,7 @@ static struct json_object *new_session_array(const struct host *host, const stru
 
     for (size_t i = 0; i < host->n_sessions; i++)
         if (!only || only == &host->sessions[i])
-            json_object_array_add(array, new_session(&host->sessions[i]));
+            json_object_array_add(array, new_session(host, &host->sessions[i]));
     return array;
 }
 
@@ -361,6 +332,7 @@ struct json_object *json_host(const struct host *host, const struct iscsiwmi_man
     add_text(service, "version", manager->Version);
     add_text(service, "path_weight_order", manager->PathWeightOrder);
     add(service, "conditions", new_text_list(manager->Conditions, manager->ConditionCount));
+    json_add_default(service, manager);
     for (size_t i = 0; i < host->n_adapters; i++)
         json_object_array_add(adapters, json_adapter(&host->adapters[i]));
     add(object, "service", service);

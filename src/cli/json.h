@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* What scripts read. The shape is at the top of json.c; keys are only ever added. */
+/* What scripts read. The shape is at the top of json.c and of json-disk.c; keys are only ever
+ * added. */
 
 #include <json-c/json.h>
 
@@ -20,6 +21,13 @@ struct json_object *json_adapter(const struct adapter *adapter);
 
 struct json_object *json_changes(const struct adapter *adapter,
                                  const struct iscsiwmi_changed_records *changes);
+
+/* Every disk, or, where one is given, that one alone. */
+struct json_object *json_disks(const struct host *host, const struct disk *only);
+
+/* The policy of maps that appear: by itself, and into another object. */
+struct json_object *json_default(const struct iscsiwmi_manager *manager);
+void json_add_default(struct json_object *object, const struct iscsiwmi_manager *manager);
 
 /* Prints an object and drops it. Returns the exit status. */
 int json_print(struct json_object *object);

@@ -64,7 +64,12 @@ static int wrong_option(int option, char **argv)
     return cli_usage("no option %s", text);
 }
 
-/* paths in cli has room for as many as there are words. */
+/* There is room for as many as there are words. */
+static void add_path(struct cli *cli, enum path_option_kind kind)
+{
+    cli->paths[cli->n_paths++] = (struct path_option){.kind = kind, .value = optarg};
+}
+
 static void take_option(struct cli *cli, enum option_index index)
 {
     switch (index) {
@@ -75,9 +80,13 @@ static void take_option(struct cli *cli, enum option_index index)
         cli->adapter = optarg;
         break;
     case OPTION_PRIMARY:
+        add_path(cli, PATH_PRIMARY);
+        break;
+    case OPTION_PREFERRED:
+        add_path(cli, PATH_PREFERRED);
+        break;
     case OPTION_WEIGHT:
-        cli->paths[cli->n_paths++] =
-            (struct path_option){.is_weight = index == OPTION_WEIGHT, .value = optarg};
+        add_path(cli, PATH_WEIGHT);
         break;
     case OPTION_STATISTICS:
         cli->statistics = true;

@@ -7,13 +7,13 @@
 
 #include "cli/text.h"
 
-/* What a name is looked for among: an array of things that have an ID. */
+/* What a name is looked for among: an array of things. */
 struct space {
     const char *noun;
     const char *plural;
     const void *items;
     size_t n;
-    uint64_t (*id)(const void *items, size_t i);
+    uint64_t (*id)(const void *items, size_t i);                     /* NULL: they have no IDs */
     bool (*is_named)(const void *items, size_t i, const char *name); /* NULL: they have no names */
     bool (*is_at)(const void *items, size_t i, const struct portal *portal); /* NULL: nor portals */
     int (*describe)(const void *items, size_t i, FILE *out);
@@ -32,7 +32,7 @@ typedef bool rule_fn(const struct space *space, size_t i, const struct name *nam
 
 static bool fits_id(const struct space *space, size_t i, const struct name *name)
 {
-    return name->is_id && space->id(space->items, i) == name->id;
+    return name->is_id && space->id && space->id(space->items, i) == name->id;
 }
 
 static bool fits_name(const struct space *space, size_t i, const struct name *name)
@@ -49,7 +49,7 @@ static bool fits_prefix(const struct space *space, size_t i, const struct name *
 {
     char id[ID_TEXT_SIZE];
 
-    if (!text_is_id_prefix(name->text))
+    if (!space->id || !text_is_id_prefix(name->text))
         return false;
     text_id(space->id(space->items, i), id);
     return strncasecmp(id, name->text, strlen(name->text)) == 0;
@@ -63,8 +63,11 @@ static void list(const struct space *space, rule_fn *rule, const struct name *na
 
         if (rule && !rule(space, i, name))
             continue;
-        text_id(space->id(space->items, i), id);
-        fprintf(out, "\n  %s  ", id);
+        fputs("\n  ", out);
+        if (space->id) {
+            text_id(space->id(space->items, i), id);
+            fprintf(out, "%s  ", id);
+        }
         space->describe(space->items, i, out);
     }
 }
@@ -216,17 +219,19 @@ static int connection_describe(const void *items, size_t i, FILE *out)
     const struct connection *connection = &((const struct connection *)items)[i];
     _cleanup_free_ char *portal = text_portal(connection->address, connection->port);
 
+    if (!*connection->address)
+        return fputs("a path that is not iSCSI's", out);
     return fprintf(out, "%s@%s", portal ? portal : connection->address, connection->iface);
 }
 
-int names_connection(const struct session *session, const char *name,
+int names_connection(const struct connection_list *connections, const char *name,
                      const struct connection **ret_connection, char **message)
 {
     struct space space = {
         .noun = "connection",
         .plural = "connections",
-        .items = session->connections.items,
-        .n = session->connections.n,
+        .items = connections->items,
+        .n = connections->n,
         .id = connection_id,
         .is_at = connection_is_at,
         .describe = connection_describe,
@@ -236,7 +241,7 @@ int names_connection(const struct session *session, const char *name,
 
     if (r < 0)
         return r;
-    *ret_connection = &session->connections.items[index];
+    *ret_connection = &connections->items[index];
     return 0;
 }
 
@@ -286,5 +291,44 @@ int names_session(const struct host *host, const char *name, const struct sessio
     if (r < 0)
         return r;
     *ret_session = &host->sessions[index];
+    return 0;
+}
+
+static bool disk_is_named(const void *items, size_t i, const char *name)
+{
+    const struct disk *disk = &((const struct disk *)items)[i];
+
+    return strcmp(disk->wwid, name) == 0 || (*name && strcmp(disk->name, name) == 0);
+}
+
+static int disk_describe(const void *items, size_t i, FILE *out)
+{
+    const struct disk *disk = &((const struct disk *)items)[i];
+
+    return fprintf(out, "%s  %s", disk->wwid, disk->name);
+}
+
+#define MAPPER_DIRECTORY "/dev/mapper/"
+
+int names_disk(const struct host *host, const char *name, const struct disk **ret_disk,
+               char **message)
+{
+    struct space space = {
+        .noun = "disk",
+        .plural = "disks",
+        .items = host->disks,
+        .n = host->n_disks,
+        .is_named = disk_is_named,
+        .describe = disk_describe,
+    };
+    size_t index;
+    int r;
+
+    if (strncmp(name, MAPPER_DIRECTORY, strlen(MAPPER_DIRECTORY)) == 0)
+        name += strlen(MAPPER_DIRECTORY);
+    r = resolve(&space, name, &index, message);
+    if (r < 0)
+        return r;
+    *ret_disk = &host->disks[index];
     return 0;
 }

@@ -20,8 +20,12 @@ int names_adapter(const struct host *host, const char *name, const struct adapte
 int names_session(const struct host *host, const char *name, const struct session **ret_session,
                   char **message);
 
-int names_connection(const struct session *session, const char *name,
+int names_connection(const struct connection_list *connections, const char *name,
                      const struct connection **ret_connection, char **message);
+
+/* A disk has no number: its WWID, the name of its map, or that with /dev/mapper/ before it. */
+int names_disk(const struct host *host, const char *name, const struct disk **ret_disk,
+               char **message);
 
 /* The host's only adapter; with none or several, as above. */
 int names_only_adapter(const struct host *host, const struct adapter **ret_adapter, char **message);

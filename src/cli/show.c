@@ -20,16 +20,16 @@ static void policy_text(uint32_t policy, char ret_text[POLICY_TEXT_SIZE])
         snprintf(ret_text, POLICY_TEXT_SIZE, "%" PRIu32 " %s", policy, name ? name : "(unknown)");
 }
 
-static enum tone agreement_tone(const struct session *session)
+enum tone show_agreement_tone(const char *agreement)
 {
-    if (strcmp(session->info->Agreement, "Applied") == 0)
+    if (strcmp(agreement, "Applied") == 0)
         return TONE_GOOD;
-    return strcmp(session->info->Agreement, "Pending") == 0 ? TONE_DOUBTFUL : TONE_BAD;
+    return strcmp(agreement, "Pending") == 0 ? TONE_DOUBTFUL : TONE_BAD;
 }
 
-static enum tone multipathd_tone(const struct session *session)
+enum tone show_multipathd_tone(const char *agreement)
 {
-    return strcmp(session->info->MultipathdAgreement, "Agrees") == 0 ? TONE_GOOD : TONE_DOUBTFUL;
+    return strcmp(agreement, "Agrees") == 0 ? TONE_GOOD : TONE_DOUBTFUL;
 }
 
 static enum tone status_tone(uint32_t status)
@@ -83,9 +83,10 @@ int show_session(const struct session *session)
     text_id(session->id, id);
     output_heading("Session", session->target);
     output_field("ID", TONE_PLAIN, id);
-    output_field("Policy", agreement_tone(session), line);
+    output_field("Policy", show_agreement_tone(session->info->Agreement), line);
     if (session->info->LoadBalancePolicy)
-        output_field("multipathd", multipathd_tone(session), session->info->MultipathdAgreement);
+        output_field("multipathd", show_multipathd_tone(session->info->MultipathdAgreement),
+                     session->info->MultipathdAgreement);
     if (session->info->LoadBalancePolicy && session->info->LoadBalancePolicy != session->policy) {
         policy_text(session->info->LoadBalancePolicy, policy);
         output_field("Chosen", TONE_PLAIN, policy);
@@ -190,7 +191,8 @@ static char *group_paths(const struct session *session, const struct iscsiwmi_ma
         return NULL;
     for (size_t i = 0; i < group->PathCount; i++) {
         const struct connection *connection = session_find_connection(session, group->Paths[i]);
-        _cleanup_free_ char *name = connection ? text_connection(session, connection) : NULL;
+        _cleanup_free_ char *name =
+            connection ? text_connection(&session->connections, connection) : NULL;
 
         fprintf(out, "%s%s", i ? " " : "", connection ? (name ? name : "?") : "(other)");
     }
@@ -203,7 +205,7 @@ static char *group_paths(const struct session *session, const struct iscsiwmi_ma
 
 static void add_group(struct table *table, const struct session *session,
                       const struct iscsiwmi_map *map, const struct iscsiwmi_map_group *group,
-                      size_t i)
+                      size_t i, const char *provenance)
 {
     _cleanup_free_ char *paths = group_paths(session, group);
     bool active = strcmp(group->State, "active") == 0;
@@ -214,6 +216,7 @@ static void add_group(struct table *table, const struct session *session,
     snprintf(number, sizeof(number), "%zu%s", i + 1, active ? "*" : " ");
     table_add(table, TONE_PLAIN, i == 0 ? map->Name : "");
     table_add(table, TONE_PLAIN, i == 0 ? size : "");
+    table_add(table, TONE_PLAIN, i == 0 ? provenance : "");
     table_add(table, tone, number);
     table_add(table, tone, group->Selector);
     table_add(table, tone, group->State);
@@ -221,22 +224,23 @@ static void add_group(struct table *table, const struct session *session,
 }
 
 static void add_map(struct table *table, const struct session *session,
-                    const struct iscsiwmi_map *map)
+                    const struct iscsiwmi_map *map, const char *provenance)
 {
     static const struct iscsiwmi_map_group none = {.Selector = (char *)"",
                                                    .State = (char *)"no path"};
 
     if (map->GroupCount == 0)
-        add_group(table, session, map, &none, 0);
+        add_group(table, session, map, &none, 0, provenance);
     for (size_t i = 0; i < map->GroupCount; i++)
-        add_group(table, session, map, map->Groups[i], i);
+        add_group(table, session, map, map->Groups[i], i, provenance);
 }
 
-int show_maps(const struct session *session)
+int show_maps(const struct host *host, const struct session *session)
 {
     static const struct column columns[] = {
         {.title = "MAP", .rank = 3, .min_width = 8},
         {.title = "SIZE", .right = true},
+        {.title = "FROM"},
         {.title = "GROUP", .right = true},
         {.title = "SELECTOR", .rank = 2},
         {.title = "STATE"},
@@ -250,8 +254,12 @@ int show_maps(const struct session *session)
         puts("  No multipath map.");
         return 0;
     }
-    for (size_t i = 0; i < session->info->MapCount; i++)
-        add_map(table, session, session->info->Maps[i]);
+    for (size_t i = 0; i < session->info->MapCount; i++) {
+        const struct iscsiwmi_map *map = session->info->Maps[i];
+        const struct disk *disk = host_find_disk(host, map->Wwid);
+
+        add_map(table, session, map, disk ? disk->info->Provenance : "");
+    }
     return table_print(table);
 }
 
@@ -278,7 +286,7 @@ int show_policies(const struct host *host)
         table_add(table, TONE_PLAIN, session->target);
         table_add(table, TONE_PLAIN, policy);
         table_add(table, TONE_PLAIN, session->info->Provenance);
-        table_add(table, agreement_tone(session), session->info->Agreement);
+        table_add(table, show_agreement_tone(session->info->Agreement), session->info->Agreement);
     }
     return table_print(table);
 }

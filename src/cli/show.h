@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* Adapters and sessions for a person. -ENOMEM, or 0. */
+/* Adapters, sessions and disks for a person. -ENOMEM, or 0. */
 
 #include "cli/host.h"
+#include "cli/table.h"
 
 int show_adapter(const struct adapter *adapter);
 
@@ -11,10 +12,24 @@ int show_adapter(const struct adapter *adapter);
 int show_session(const struct session *session);
 
 int show_connections(const struct session *session);
-int show_maps(const struct session *session);
+
+/* With where the policy of each map comes from. */
+int show_maps(const struct host *host, const struct session *session);
 
 /* One row for each session. */
 int show_policies(const struct host *host);
+
+/* One row for each disk; and all of one disk. */
+int show_disks(const struct host *host);
+int show_disk(const struct disk *disk);
+int show_disk_paths(const struct disk *disk);
+
+/* The policy of maps that appear, a line. */
+void show_default_policy(const struct iscsiwmi_manager *manager);
+
+/* Of Agreement and of MultipathdAgreement. */
+enum tone show_agreement_tone(const char *agreement);
+enum tone show_multipathd_tone(const char *agreement);
 
 /* Those of the adapter's records that have changed; nothing where none has. */
 int show_changes(const struct adapter *adapter, const struct iscsiwmi_changed_records *changes);

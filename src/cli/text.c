@@ -202,7 +202,8 @@ static bool same_portal(const struct connection *a, const struct connection *b)
     return a->port == b->port && text_same_address(a->address, b->address);
 }
 
-char *text_connection(const struct session *session, const struct connection *connection)
+char *text_connection(const struct connection_list *connections,
+                      const struct connection *connection)
 {
     _cleanup_free_ char *portal = text_portal(connection->address, connection->port);
     size_t n_portal = 0, n_iface = 0;
@@ -210,21 +211,63 @@ char *text_connection(const struct session *session, const struct connection *co
 
     if (!portal)
         return NULL;
-    for (size_t i = 0; i < session->connections.n; i++) {
-        const struct connection *other = &session->connections.items[i];
+    for (size_t i = 0; i < connections->n; i++) {
+        const struct connection *other = &connections->items[i];
 
         if (!same_portal(other, connection))
             continue;
         n_portal++;
         n_iface += strcmp(other->iface, connection->iface) == 0;
     }
-    if (n_portal <= 1)
+    if (n_portal <= 1 && *connection->address)
         return TAKE_PTR(portal);
-    if (n_iface > 1) {
+    if (n_iface > 1 || !*connection->address) {
         text = malloc(ID_TEXT_SIZE);
         if (text)
             text_id(connection->id, text);
         return text;
     }
     return asprintf(&text, "%s@%s", portal, connection->iface) < 0 ? NULL : text;
+}
+
+const char *text_access_state(uint32_t state)
+{
+    switch (state) {
+    case ISCSIWMI_DSM_ACTIVE_OPTIMIZED:
+        return "optimized";
+    case ISCSIWMI_DSM_ACTIVE_UNOPTIMIZED:
+        return "unoptimized";
+    case ISCSIWMI_DSM_STANDBY:
+        return "standby";
+    case ISCSIWMI_DSM_UNAVAILABLE:
+        return "unavailable";
+    case ISCSIWMI_DSM_STATE_NOT_USED:
+        return "-";
+    default:
+        return "unknown";
+    }
+}
+
+const char *text_path_state(const struct iscsiwmi_dsm_path_v2 *path)
+{
+    if (path->PrimaryPath)
+        return path->OptimizedPath ? "optimized" : "unoptimized";
+    return path->OptimizedPath ? "standby" : "unavailable";
+}
+
+void text_path_role(uint32_t policy, const struct iscsiwmi_dsm_path_v2 *path,
+                    char ret_text[ROLE_TEXT_SIZE])
+{
+    if (policy == ISCSIWMI_DSM_WEIGHTED_PATHS)
+        snprintf(ret_text, ROLE_TEXT_SIZE, "weight %" PRIu32, path->PathWeight);
+    else
+        snprintf(ret_text, ROLE_TEXT_SIZE, "%s%s", text_path_state(path),
+                 path->PreferredPath ? ", preferred" : "");
+}
+
+const char *text_alua(uint32_t support)
+{
+    static const char *const words[] = {"none", "implicit", "explicit", "both"};
+
+    return support < ELEMENTSOF(words) ? words[support] : "unknown";
 }

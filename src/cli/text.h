@@ -56,7 +56,21 @@ const char *text_connection_status(uint32_t status);
 void text_role(uint32_t policy, const struct connection *connection, char ret_text[ROLE_TEXT_SIZE]);
 
 /*
- * The shortest name that means only this connection of its session, to be freed: the portal,
- * else PORTAL@IFACE, else the ID. NULL: out of memory.
+ * The shortest name that means only this one of the connections, to be freed: the portal, else
+ * PORTAL@IFACE, else the ID. NULL: out of memory.
  */
-char *text_connection(const struct session *session, const struct connection *connection);
+char *text_connection(const struct connection_list *connections,
+                      const struct connection *connection);
+
+/* What a path of a disk is, or is to be: "optimized", "unoptimized", "standby", "unavailable". */
+const char *text_path_state(const struct iscsiwmi_dsm_path_v2 *path);
+
+/* "weight 3" under policy 5; else the above, with ", preferred" behind it where it is that. */
+void text_path_role(uint32_t policy, const struct iscsiwmi_dsm_path_v2 *path,
+                    char ret_text[ROLE_TEXT_SIZE]);
+
+/* The access state of a path's target port group, in the same words; "-": it has none. */
+const char *text_access_state(uint32_t state);
+
+/* "none", "implicit", "explicit", "both". */
+const char *text_alua(uint32_t support);

@@ -76,6 +76,53 @@ static void test_readers(void **state)
     assert_run(*state, 0, "$I help", "policy clear SESSION");
 }
 
+/* The disk that the state knows has no map. */
+static void test_disks(void **state)
+{
+    assert_run(*state, 0, "$I disk list",
+               "  -     " DISK_WWID "  no map  6 LEAST_BLOCKS  disk  Pending");
+    assert_run(*state, 0, "$I disk list --json", "\"wwid\": \"" DISK_WWID "\"");
+    assert_run(*state, 0, "$I disk get " DISK_WWID, "Disk " DISK_WWID "\n");
+    assert_non_null(strstr(output, "  Policy     6 LEAST_BLOCKS, from disk, Pending\n"));
+    assert_non_null(strstr(output, "  No path.\n"));
+    assert_run(*state, 0, "$I disk get /dev/mapper/" DISK_WWID " --json",
+               "\"provenance\": \"disk\"");
+    assert_non_null(strstr(output, "\"policy\": 6"));
+    assert_non_null(strstr(output, "\"paths\": ["));
+    assert_run(*state, 1, "$I disk get mpatha", "no disk 'mpatha' among these:\n  " DISK_WWID);
+    assert_run(*state, 1, "$I disk set " DISK_WWID " least-blocks",
+               "STATUS_NO_SUCH_DEVICE (0xC000000E): There is no multipath map");
+    assert_string_equal(output, "");
+    assert_run(*state, 1, "$I disk set " DISK_WWID " 1 --primary 10.0.0.1",
+               "no connection '10.0.0.1': there is none at all");
+    assert_run(*state, 2, "$I disk set " DISK_WWID " 2 --preferred 10.0.0.1", "--preferred goes");
+    assert_run(*state, 2, "$I disk set " DISK_WWID " fastest", "no policy of a disk");
+    assert_run(*state, 2, "$I disk set " DISK_WWID " 5 --weight 10.0.0.1", "CONN=N");
+    assert_run(*state, 2, "$I policy set " TARGET " 1 --preferred 10.0.0.1", "does not go with");
+}
+
+static void test_default(void **state)
+{
+    assert_run(*state, 0, "$I policy default", "none\n");
+    assert_run(*state, 0, "$I policy default dyn-least-queue-depth", "");
+    assert_string_equal(output, "");
+    assert_run(*state, 0, "$I policy default", "4 DYN_LEAST_QUEUE_DEPTH\n");
+    assert_run(*state, 0, "$I policy default --json",
+               "\"default_policy_name\": \"DYN_LEAST_QUEUE_DEPTH\"");
+    assert_run(*state, 0, "$I status --json", "\"default_policy\": 4");
+    assert_run(*state, 1, "$I policy default 5", "DefaultLoadBalancePolicy is 0 (none)");
+    assert_run(*state, 2, "$I policy default fastest", "no policy of a disk");
+    assert_run(*state, 0, "$I policy default none", "");
+    assert_run(*state, 0, "$I policy default", "none\n");
+}
+
+static void test_explain_a_disks_status(void **state)
+{
+    assert_run(*state, 0, "$I explain 0xC000000D", "STATUS_INVALID_PARAMETER (0xC000000D)\n");
+    assert_run(*state, 0, "$I explain status_io_device_error --json", "\"hex\": \"0xC0000185\"");
+    assert_run(*state, 1, "$I explain 0xC000000C", "no Windows status");
+}
+
 static void test_usage(void **state)
 {
     assert_run(*state, 2, "$I", "no command");
@@ -159,7 +206,7 @@ static void test_completion(void **state)
     assert_completes(*state, "st", "status ");
     assert_completes(*state, "s", "status sessions ");
     assert_completes(*state, "com", "completion ");
-    assert_completes(*state, "policy ''", "get set clear ");
+    assert_completes(*state, "policy ''", "get set clear default ");
     assert_completes(*state, "policy c", "clear ");
     assert_completes(*state, "policy clear ''", TARGET " ");
     assert_completes(*state, "policy clear " TARGET " ''", "");
@@ -167,6 +214,17 @@ static void test_completion(void **state)
     assert_completes(*state, "policy set " TARGET " round", "round-robin round-robin-with-subset ");
     assert_completes(*state, "policy set " TARGET " 2 --p", "--primary ");
     assert_completes(*state, "policy set " TARGET " 2 --primary ''", "");
+    assert_completes(*state, "policy default l", "least-blocks ");
+    assert_completes(*state, "policy default ''",
+                     "none failover round-robin dyn-least-queue-depth least-blocks ");
+    assert_completes(*state, "disk ''", "list get set clear ");
+    assert_completes(*state, "disk get ''", DISK_WWID " ");
+    assert_completes(*state, "disk clear 3", DISK_WWID " ");
+    assert_completes(*state, "disk clear x", "");
+    assert_completes(*state, "disk set " DISK_WWID " l", "least-blocks ");
+    assert_completes(*state, "disk set " DISK_WWID " 1 --p", "--primary --preferred ");
+    assert_completes(*state, "disk set " DISK_WWID " 1 --preferred ''", "");
+    assert_completes(*state, "-H user@host disk get ''", "");
     assert_completes(*state, "guid get --adapter iqn.2025", INITIATOR " ");
     assert_completes(*state, "guid check iqn.2025", INITIATOR " ");
     assert_completes(*state, "--json st", "status ");
@@ -176,7 +234,7 @@ static void test_completion(void **state)
     assert_completes(*state, "completion ''", "bash zsh ");
     assert_completes(*state, "nonsense --", "--host --help --version ");
     assert_completes(*state, "",
-                     "status sessions policy guid ping monitor explain completion help ");
+                     "status sessions policy disk guid ping monitor explain completion help ");
 }
 
 /* The script in a bash of its own, which is told what stands behind the command. */
@@ -198,7 +256,8 @@ static void test_bash(void **state)
     if (system("command -v bash >/dev/null") != 0)
         skip();
     assert_bash_completes(*state, " pol", "policy\n");
-    assert_bash_completes(*state, " policy ", "get set clear\n");
+    assert_bash_completes(*state, " policy ", "get set clear default\n");
+    assert_bash_completes(*state, " disk get 3", DISK_WWID "\n");
     assert_bash_completes(*state, " policy clear iqn", TARGET "\n");
     assert_bash_completes(*state, " policy clear iqn.2025-01.com.example:t", "target\n");
     assert_bash_completes(*state, " nothing at all", "\n");
@@ -246,30 +305,57 @@ static void read_until(struct harness *harness, int fd, const char *words, const
     assert_int_equal(text[n - 1], '\n');
 }
 
-static void assert_monitor(struct harness *harness, const char *option, const char *words)
+static void assert_monitor(struct harness *harness, const char *option, const char *line,
+                           const char *words)
 {
     int fd, status;
     pid_t pid = start_monitor(option, &fd);
 
-    read_until(harness, fd, words, "$I guid new --adapter " INITIATOR);
+    read_until(harness, fd, words, line);
     assert_int_equal(kill(pid, SIGINT), 0);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
     close(fd);
 }
 
+#define NEW_GUID "$I guid new --adapter " INITIATOR
+
 static void test_monitor(void **state)
 {
-    assert_monitor(*state, NULL, " changed MSiSCSI_HBAInformation: GenerationalGuid=");
+    assert_monitor(*state, NULL, NEW_GUID, " changed MSiSCSI_HBAInformation: GenerationalGuid=");
 }
 
 static void test_monitor_json(void **state)
 {
-    assert_monitor(*state, "--json",
+    assert_monitor(*state, "--json", NEW_GUID,
                    "\"class\":\"MSiSCSI_HBAInformation\",\"changes\":{\"GenerationalGuid\":\"");
 }
 
-/* ---- the last, for it takes the session away ---- */
+/* A default that changes is one's own to have: each clear is an event. */
+static void test_monitor_disk(void **state)
+{
+    static const char line[] =
+        "for p in 4 6; do $I policy default $p; $I disk clear " DISK_WWID "; done";
+
+    if (run(*state, "$I disk list --json | tr -d ' \\n' | grep -q '\\[1,2,3,4,5,6\\]'") != 0)
+        skip(); /* a kernel without the selectors has no default to give */
+    assert_monitor(*state, NULL, line, " disk " DISK_WWID " changed Disk: ");
+    assert_monitor(*state, "--json", line,
+                   "\"object\":\"disk\",\"id\":null,\"wwid\":\"" DISK_WWID "\"");
+    assert_run(*state, 0, "$I disk list", "  default  ");
+    assert_run(*state, 0, "$I policy default none", "");
+}
+
+/* ---- the last, for they take the disk and the session away ---- */
+
+static void test_disk_clear(void **state)
+{
+    assert_run(*state, 0, "$I disk clear " DISK_WWID, "");
+    assert_string_equal(output, "");
+    assert_run(*state, 1, "$I disk clear " DISK_WWID, "there is none at all");
+    assert_run(*state, 0, "$I disk list", "No disk on this host");
+    assert_run(*state, 0, "$I disk list --json", "\"disks\": [");
+}
 
 static void test_policy_clear(void **state)
 {
@@ -291,6 +377,9 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readers),
+        cmocka_unit_test(test_disks),
+        cmocka_unit_test(test_default),
+        cmocka_unit_test(test_explain_a_disks_status),
         cmocka_unit_test(test_usage),
         cmocka_unit_test(test_no_colour_in_a_pipe),
         cmocka_unit_test(test_ping),
@@ -299,6 +388,8 @@ int main(void)
         cmocka_unit_test(test_bash),
         cmocka_unit_test(test_monitor),
         cmocka_unit_test(test_monitor_json),
+        cmocka_unit_test(test_monitor_disk),
+        cmocka_unit_test(test_disk_clear),
         cmocka_unit_test(test_policy_clear),
         cmocka_unit_test(test_no_service),
         cmocka_unit_test(harness_test_clean_end),

@@ -230,9 +230,9 @@ static void test_roles(void **state)
 
 static void test_connection_labels(void **state)
 {
-    _cleanup_free_ char *plain = text_connection(&sessions[0], &connections_one[1]);
-    _cleanup_free_ char *iface = text_connection(&sessions[1], &connections_two[0]);
-    _cleanup_free_ char *id = text_connection(&sessions[1], &connections_two[1]);
+    _cleanup_free_ char *plain = text_connection(&sessions[0].connections, &connections_one[1]);
+    _cleanup_free_ char *iface = text_connection(&sessions[1].connections, &connections_two[0]);
+    _cleanup_free_ char *id = text_connection(&sessions[1].connections, &connections_two[1]);
 
     assert_string_equal(plain, "10.0.0.2:3260");
     assert_string_equal(iface, "10.0.0.2:3260@eth0");
@@ -243,7 +243,7 @@ static void test_connection_labels(void **state)
 static int find_one(const char *name, char **message)
 {
     const struct connection *found = NULL;
-    int r = names_connection(&sessions[0], name, &found, message);
+    int r = names_connection(&sessions[0].connections, name, &found, message);
 
     assert_true(r < 0 ? found == NULL && *message : found != NULL && !*message);
     return r < 0 ? r : (int)(found - connections_one);
