@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The command iscsi-wmi on the real service."""
 
+import collections
+import contextlib
 import json
 import select
 import signal
@@ -8,6 +10,7 @@ import subprocess
 import unittest
 
 import lab
+import test_disks
 import wmi
 
 
@@ -18,15 +21,33 @@ def command(*words):
     return done.returncode, done.stdout, done.stderr
 
 
-class Command(unittest.TestCase):
-    def setUp(self):
-        self.portals = lab.portals()
-        self.addCleanup(wmi.set_policy, wmi.VENDOR)
+class Calls:
+    """What tests of the command share."""
 
     def ok(self, *words):
         status, output, errors = command(*words)
         self.assertEqual((status, errors), (0, ""))
         return output
+
+    @contextlib.contextmanager
+    def monitor(self):
+        """iscsi-wmi monitor --json, which listens."""
+        with subprocess.Popen(["iscsi-wmi", "monitor", "--json"], stdout=subprocess.PIPE,
+                              text=True) as monitor:
+            try:
+                for _ in range(60):
+                    self.ok("guid", "new")
+                    if select.select([monitor.stdout], [], [], 0.5)[0]:
+                        break
+                yield monitor
+            finally:
+                monitor.kill()
+
+
+class Command(Calls, unittest.TestCase):
+    def setUp(self):
+        self.portals = lab.portals()
+        self.addCleanup(wmi.set_policy, wmi.VENDOR)
 
     def test_policy_set_by_portal(self):
         a, b, c, d = self.portals
@@ -74,13 +95,7 @@ class Command(unittest.TestCase):
                          f"{self.portals[0]}: 2 of 2 answered\n")
 
     def test_monitor(self):
-        with subprocess.Popen(["iscsi-wmi", "monitor", "--json"], stdout=subprocess.PIPE,
-                              text=True) as monitor:
-            self.addCleanup(monitor.kill)
-            for _ in range(60):  # until it listens
-                self.ok("guid", "new")
-                if select.select([monitor.stdout], [], [], 0.5)[0]:
-                    break
+        with self.monitor() as monitor:
             event = next(each for each in map(json.loads, monitor.stdout)
                          if each["class"] == "MSiSCSI_HBAInformation")
             self.assertEqual((event["event"], event["object"]), ("changed", "adapter"))
@@ -109,3 +124,112 @@ class Command(unittest.TestCase):
 
     def test_explain(self):
         self.assertIn("ISDSC_PATH_COUNT_MISMATCH", self.ok("explain", "0xEFFF0058"))
+        self.assertIn("STATUS_NO_SUCH_DEVICE", self.ok("explain", "0xC000000E"))
+
+
+RR, QL, ST = test_disks.RR, test_disks.QL, test_disks.ST
+
+
+class Disks(Calls, test_disks.DiskTest):
+    """disk list, get, set and clear, and policy default. The tables are the witness."""
+
+    def by_id(self, *portals):
+        """The order of paths that no option names."""
+        return sorted(portals, key=wmi.connection_id)
+
+    def read_disk(self):
+        (disk,) = json.loads(self.ok("disk", "get", self.WWID, "--json"))["disks"]
+        return disk
+
+    def test_set(self):
+        a, b, c, d = self.portals
+        self.ok("disk", "set", self.WWID, "failover", "--primary", c)
+        self.assert_alone(c, *self.by_id(a, b, d))
+        self.ok("disk", "set", f"/dev/mapper/{self.WWID}", "1", "--preferred", d,
+                "--primary", f"{c}:{lab.PORT}")
+        self.assert_alone(d, c, *self.by_id(a, b))
+        self.ok("disk", "set", self.WWID, "round-robin-with-subset", "--primary", b,
+                "--primary", f"{wmi.connection_id(d):016x}")
+        self.assert_groups((RR, [b, d]), (RR, [a, c]))
+        self.ok("disk", "set", self.WWID, "weighted-paths", "--weight", f"{a}=20",
+                "--weight", f"{b}=5", "--weight", f"{d}=5")
+        self.assert_groups((RR, [c]), (RR, [b, d]), (RR, [a]))
+        self.ok("disk", "set", self.WWID, "6")
+        self.assert_groups((ST, self.portals))
+        self.assert_provenance(wmi.LEAST_BLOCKS, "disk")
+
+    def test_get_and_list(self):
+        a, b, c, d = self.portals
+        self.set(wmi.SUBSET, [b, d])
+        wmi.wait_for_disk(self.WWID)
+        listed = self.ok("disk", "list")
+        for name in lab.maps():
+            self.assertIn(name, listed)
+        (row,) = [line.split() for line in listed.splitlines() if self.WWID in line]
+        self.assertEqual(row[-3:], ["ROUND_ROBIN_WITH_SUBSET", "disk", "Applied"])
+        found = self.read_disk()
+        self.assertEqual([found[key] for key in ("wwid", "active", "policy", "chosen_policy",
+                                                 "provenance", "agreement", "multipathd",
+                                                 "supported_policies")],
+                         [self.WWID, True, wmi.SUBSET, wmi.SUBSET, "disk", "Applied", "Agrees",
+                          list(range(1, 7))])
+        self.assertEqual({each["portal"]: (each["state"], each["failed"], each["access_state"])
+                          for each in found["paths"]},
+                         {f"{portal}:{lab.PORT}":
+                          ("optimized" if portal in (b, d) else "standby", False, 0)
+                          for portal in self.portals})
+        shown = self.ok("disk", "get", self.WWID)
+        for word in (self.WWID, "3 ROUND_ROBIN_WITH_SUBSET, from disk, Applied", "standby",
+                     *self.portals):
+            self.assertIn(word, shown)
+        # The same of the map, where its session is shown.
+        (session,) = json.loads(self.ok("status", "--json"))["sessions"]
+        self.assertEqual([each["wwid"] for each in session["maps"]
+                          if each["provenance"] == "disk"], [self.WWID])
+
+    def test_completion(self):
+        self.assertEqual(set(self.ok("complete", "--", "disk", "get", "").split()),
+                         set(lab.maps()))
+        self.assertEqual(set(self.ok("complete", "--", "disk", "set", self.WWID, "1",
+                                     "--primary", "").split()),
+                         {f"{portal}:{lab.PORT}" for portal in self.portals})
+
+    def test_clear(self):
+        self.set(wmi.LEAST_BLOCKS)
+        self.ok("disk", "clear", self.WWID)
+        self.assertEqual(collections.Counter(self.shape()),
+                         collections.Counter(self.own[self.WWID]))
+        self.assert_provenance(wmi.NONE, "host")
+
+    def test_default(self):
+        self.addCleanup(self.give_back)
+        self.addCleanup(wmi.set_default, wmi.NONE)
+        self.set(wmi.QUEUE_DEPTH)
+        self.ok("policy", "default", "least-blocks")
+        self.assertEqual(self.ok("policy", "default"), "6 LEAST_BLOCKS\n")
+        self.assert_groups((QL, self.portals))
+        self.ok("disk", "clear", self.WWID)
+        self.assert_groups((ST, self.portals))
+        self.assert_provenance(wmi.LEAST_BLOCKS, "default")
+        self.ok("policy", "default", "none")
+        self.assertEqual(json.loads(self.ok("policy", "default", "--json"))["default_policy"],
+                         wmi.NONE)
+
+    def test_refused_requests(self):
+        self.set(wmi.QUEUE_DEPTH)
+        status, output, errors = command("disk", "set", self.WWID, "failover")
+        self.assertEqual((status, output), (1, ""))
+        self.assertIn("STATUS_INVALID_PARAMETER (0xC000000D)", errors)
+        status, output, errors = command("policy", "default", "weighted-paths")
+        self.assertEqual((status, output), (1, ""))
+        self.assertIn("DefaultLoadBalancePolicy", errors)
+        self.assert_groups((QL, self.portals))
+
+    def test_monitor(self):
+        self.set(wmi.QUEUE_DEPTH)
+        with self.monitor() as monitor:
+            self.ok("disk", "set", self.WWID, "least-blocks")
+            event = next(each for each in map(json.loads, monitor.stdout)
+                         if each["changes"].get("LoadBalancePolicy") == str(wmi.LEAST_BLOCKS))
+        self.assertEqual([event[key] for key in ("event", "object", "wwid", "class")],
+                         ["changed", "disk", self.WWID, "Disk"])
