@@ -41,7 +41,7 @@ void object_path(const char *prefix, uint64_t id, char ret_path[OBJECT_PATH_MAX]
 /* The ID in a path that begins with the prefix. -EINVAL: it is another path. */
 int object_id(const char *path, const char *prefix, uint64_t *ret_id);
 
-/* The same two for a disk: what they give is to be freed. NULL: it is another path, or no memory. */
+/* The same two for a disk; what they give is to be freed. NULL: another path, or no memory. */
 char *disk_path(const char *wwid);
 char *disk_wwid(const char *path);
 

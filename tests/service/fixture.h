@@ -17,7 +17,8 @@
 #define INITIATOR "iqn.2025-01.com.example:host"
 #define TARGET "iqn.2025-01.com.example:target"
 
-/* A WWID with what object paths have to escape, and its object, by the rules of sd_bus_path_encode. */
+/* A WWID with what object paths have to escape, and its object, by the rules of sd_bus_path_encode.
+ */
 #define DISK_WWID "36001405.a-b"
 #define DISKS_PATH ROOT_PATH "/disk"
 #define DISK_PATH DISKS_PATH "/_336001405_2ea_2db"
