@@ -14,6 +14,7 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "bus/authorize.h"
 #include "bus/bus.h"
 #include "multipath/dm.h"
 #include "service/drift.h"
@@ -132,6 +133,7 @@ static int run(void)
     _cleanup_(host_freep) struct host *host = NULL;
     _cleanup_(events_freep) struct events *events = NULL;
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
 
     int r = open_store(&store);
     if (r < 0)
@@ -160,7 +162,7 @@ static int run(void)
     if (r >= 0)
         r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
     if (r >= 0)
-        r = bus_start(bus, host);
+        r = bus_start(bus, host, &authorizer);
     if (r < 0)
         return failed(r, "The name " BUS_NAME " cannot be had on the system bus");
 

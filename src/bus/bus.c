@@ -7,6 +7,7 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "bus/authorize.h"
 #include "bus/bus.h"
 #include "service/requester.h"
 
@@ -66,16 +67,21 @@ bool connection_id_of_path(const char *path, uint64_t *ret_id)
            id_of_path(path, CONNECTION_PREFIX, ret_id);
 }
 
-static int find_adapter(sd_bus *bus, const char *path, const char *interface, void *userdata,
-                        void **ret_found, sd_bus_error *error)
+struct adapter *adapter_of_path(struct host *host, const char *path)
 {
-    struct host *host = userdata;
     uint64_t id;
 
     host_refresh_unidentified(host);
-    if (!id_of_path(path, ADAPTER_PREFIX, &id))
-        return 0;
-    *ret_found = host_adapter(host, id);
+    if (strncmp(path, ADAPTER_PREFIX "/", strlen(ADAPTER_PREFIX "/")) != 0 ||
+        !id_of_path(path, ADAPTER_PREFIX, &id))
+        return NULL;
+    return host_adapter(host, id);
+}
+
+static int find_adapter(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                        void **ret_found, sd_bus_error *error)
+{
+    *ret_found = adapter_of_path(userdata, path);
     return *ret_found != NULL;
 }
 
@@ -366,7 +372,7 @@ static int register_connections(sd_bus *bus, struct host *host)
     return r;
 }
 
-int bus_start(sd_bus *bus, struct host *host)
+static int register_objects(sd_bus *bus, struct host *host)
 {
     int r = sd_bus_add_object_manager(bus, NULL, BUS_PATH);
     if (r >= 0)
@@ -381,8 +387,16 @@ int bus_start(sd_bus *bus, struct host *host)
                                        session_vtable, find_session, host);
     if (r >= 0)
         r = register_connections(bus, host);
+    return r < 0 ? r : disks_register(bus, host);
+}
+
+int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret)
+{
+    _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
+
+    int r = authorizer_new(bus, host, &authorizer);
     if (r >= 0)
-        r = disks_register(bus, host);
+        r = register_objects(bus, host);
     if (r < 0)
         return r;
 
@@ -398,5 +412,9 @@ int bus_start(sd_bus *bus, struct host *host)
         .userdata = bus,
     };
     disks_observe(&host->observer);
-    return sd_bus_request_name(bus, BUS_NAME, 0);
+    r = sd_bus_request_name(bus, BUS_NAME, 0);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(authorizer);
+    return 0;
 }

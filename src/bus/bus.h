@@ -17,8 +17,12 @@
 /* Longest path of an object of ours, with its NUL. */
 #define OBJECT_PATH_MAX 64U
 
-/* Registers all objects and has the model report what comes and goes. The name is requested. */
-int bus_start(sd_bus *bus, struct host *host);
+/*
+ * Registers all objects and has the model report what comes and goes. The name is requested. To be
+ * ended before the bus is closed: by authorizer_free().
+ */
+struct authorizer;
+int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret);
 
 void adapter_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
 void session_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
@@ -26,6 +30,12 @@ void connection_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
 
 /* Whether a path, any, may be a connection's, and of which. */
 bool connection_id_of_path(const char *path, uint64_t *ret_id);
+
+/* The object that a path, any, is of; NULL: none. */
+struct adapter *adapter_of_path(struct host *host, const char *path);
+
+/* The same for a disk. Returns > 0: there is one, or a negative errno. */
+int disk_of_path(struct host *host, const char *path, struct host_map **ret);
 
 /* Who sent a message, for the journal. */
 struct requester;

@@ -30,8 +30,7 @@ static char *disk_path(const char *wwid)
     return sd_bus_path_encode(DISK_PREFIX, wwid, &path) < 0 ? NULL : path;
 }
 
-static int find_disk(sd_bus *bus, const char *path, const char *interface, void *userdata,
-                     void **ret_found, sd_bus_error *error)
+int disk_of_path(struct host *host, const char *path, struct host_map **ret)
 {
     _cleanup_free_ char *wwid = NULL, *only = NULL;
     struct host_map *map;
@@ -43,11 +42,22 @@ static int find_disk(sd_bus *bus, const char *path, const char *interface, void 
     only = disk_path(wwid);
     if (!only)
         return -ENOMEM;
-    map = strcmp(only, path) == 0 ? maps_find_wwid(userdata, wwid) : NULL;
+    map = strcmp(only, path) == 0 ? maps_find_wwid(host, wwid) : NULL;
     if (!map || !map_is_visible(map))
         return 0;
-    *ret_found = map;
+    *ret = map;
     return 1;
+}
+
+static int find_disk(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                     void **ret_found, sd_bus_error *error)
+{
+    struct host_map *map;
+
+    int r = disk_of_path(userdata, path, &map);
+    if (r > 0)
+        *ret_found = map;
+    return r;
 }
 
 /* The paths of all disks so far. */

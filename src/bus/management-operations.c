@@ -49,7 +49,7 @@ const sd_bus_vtable management_operations_vtable[] = {
                              SD_BUS_PARAM(RequestCount) SD_BUS_PARAM(RequestSize)
                                  SD_BUS_PARAM(Timeout) SD_BUS_PARAM(Address),
                              "uu", SD_BUS_PARAM(Status) SD_BUS_PARAM(ResponsesReceived),
-                             method_ping_ip_address, 0),
+                             method_ping_ip_address, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_VTABLE_END,

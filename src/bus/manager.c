@@ -6,6 +6,7 @@
 #include "basic/macros.h"
 #include "bus/bus.h"
 #include "service/conditions.h"
+#include "service/requester.h"
 #include "service/settings.h"
 #include "wmi/dsm.h"
 #include "wmi/status.h"
@@ -39,6 +40,7 @@ static int set_weight_order(sd_bus *bus, const char *path, const char *interface
                             const char *property, sd_bus_message *value, void *userdata,
                             sd_bus_error *error)
 {
+    struct requester who;
     const char *order;
 
     int r = sd_bus_message_read(value, "s", &order);
@@ -50,7 +52,9 @@ static int set_weight_order(sd_bus *bus, const char *path, const char *interface
                                 "PathWeightOrder is \"lowest-first\" or \"highest-first\".");
     if (r < 0)
         return bus_failure(error, r, "PathWeightOrder cannot be saved");
-    log_notice("PathWeightOrder is %s now.", order);
+    bus_requester(value, &who);
+    log_notice("PathWeightOrder is %s now, asked by %s (uid %u, pid %d).", order, who.name,
+               (unsigned)who.uid, (int)who.pid);
     return sd_bus_emit_properties_changed(bus, path, interface, property, NULL);
 }
 
@@ -66,6 +70,7 @@ static int set_default_policy(sd_bus *bus, const char *path, const char *interfa
                               const char *property, sd_bus_message *value, void *userdata,
                               sd_bus_error *error)
 {
+    struct requester who;
     uint32_t policy;
 
     int r = sd_bus_message_read(value, "u", &policy);
@@ -78,8 +83,10 @@ static int set_default_policy(sd_bus *bus, const char *path, const char *interfa
                                 "robin), 4 (least queue depth) or 6 (least blocks).");
     if (r < 0)
         return bus_failure(error, r, "DefaultLoadBalancePolicy cannot be saved");
-    log_notice("The default policy of maps that appear is %u (%s) now.", (unsigned)policy,
-               dsm_policy_name(policy));
+    bus_requester(value, &who);
+    log_notice(
+        "The default policy of maps that appear is %u (%s) now, asked by %s (uid %u, pid %d).",
+        (unsigned)policy, dsm_policy_name(policy), who.name, (unsigned)who.uid, (int)who.pid);
     return sd_bus_emit_properties_changed(bus, path, interface, property, NULL);
 }
 
@@ -98,9 +105,10 @@ const sd_bus_vtable manager_vtable[] = {
                              SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_WRITABLE_PROPERTY("PathWeightOrder", "s", get_weight_order, set_weight_order, 0,
-                             SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                             SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_WRITABLE_PROPERTY("DefaultLoadBalancePolicy", "u", get_default_policy,
-                             set_default_policy, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+                             set_default_policy, 0,
+                             SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE | SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_PROPERTY("Conditions", "as", get_conditions, 0, 0),
     SD_BUS_VTABLE_END,
 };

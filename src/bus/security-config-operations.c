@@ -36,9 +36,11 @@ static int method_set_generational_guid(sd_bus_message *message, void *userdata,
 
 const sd_bus_vtable security_config_operations_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_METHOD_WITH_NAMES("ClearCache", "", , "u", SD_BUS_PARAM(Status), method_clear_cache, 0),
+    SD_BUS_METHOD_WITH_NAMES("ClearCache", "", , "u", SD_BUS_PARAM(Status), method_clear_cache,
+                             SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD_WITH_NAMES("SetGenerationalGuid", "ay", SD_BUS_PARAM(GenerationalGuid), "u",
-                             SD_BUS_PARAM(Status), method_set_generational_guid, 0),
+                             SD_BUS_PARAM(Status), method_set_generational_guid,
+                             SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_VTABLE_END,

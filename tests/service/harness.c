@@ -132,13 +132,16 @@ static void open_notify_socket(struct harness *harness)
     assert_int_equal(bind(harness->notify_fd, (struct sockaddr *)&address, sizeof(address)), 0);
 }
 
-static void connect_to_bus(struct harness *harness)
+sd_bus *harness_connect(const struct harness *harness)
 {
-    assert_true(sd_bus_new(&harness->bus) >= 0);
-    assert_true(sd_bus_set_address(harness->bus, harness->address) >= 0);
-    assert_true(sd_bus_set_bus_client(harness->bus, 1) >= 0);
-    assert_true(sd_bus_set_method_call_timeout(harness->bus, PATIENCE_MS * 1000ULL) >= 0);
-    assert_true(sd_bus_start(harness->bus) >= 0);
+    sd_bus *bus = NULL;
+
+    assert_true(sd_bus_new(&bus) >= 0);
+    assert_true(sd_bus_set_address(bus, harness->address) >= 0);
+    assert_true(sd_bus_set_bus_client(bus, 1) >= 0);
+    assert_true(sd_bus_set_method_call_timeout(bus, PATIENCE_MS * 1000ULL) >= 0);
+    assert_true(sd_bus_start(bus) >= 0);
+    return bus;
 }
 
 struct harness *harness_new(void)
@@ -160,7 +163,7 @@ struct harness *harness_new(void)
 
     open_notify_socket(harness);
     start_bus(harness);
-    connect_to_bus(harness);
+    harness->bus = harness_connect(harness);
     return harness;
 }
 
@@ -393,6 +396,23 @@ int harness_result(int failed)
     }
     free(TAKE_PTR(log_text));
     return 0;
+}
+
+sd_bus_message *next_message(sd_bus *bus, bool (*wanted)(sd_bus_message *message))
+{
+    int64_t deadline = now_ms() + PATIENCE_MS;
+
+    while (now_ms() < deadline) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+        int r = sd_bus_process(bus, &message);
+        assert_true(r >= 0);
+        if (message && wanted(message))
+            return TAKE_PTR(message);
+        if (r == 0)
+            assert_true(sd_bus_wait(bus, PATIENCE_MS * 1000ULL) >= 0);
+    }
+    fail_msg("no message within %d s", PATIENCE_MS / 1000);
+    return NULL;
 }
 
 static sd_bus_message *call_ap(struct harness *harness, const char *path, const char *interface,

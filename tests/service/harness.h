@@ -82,6 +82,12 @@ void harness_test_clean_end(void **state);
 /* The last thing of a main(): shows the log where tests have failed. */
 int harness_result(int failed);
 
+/* One more connection to the bus. */
+sd_bus *harness_connect(const struct harness *harness);
+
+/* Waits for a message that nobody else handles, and passes over what is not wanted. */
+sd_bus_message *next_message(sd_bus *bus, bool (*wanted)(sd_bus_message *message));
+
 /* Calls a method of the service. NULL: it failed, with error->name. */
 sd_bus_message *call(struct harness *harness, const char *path, const char *interface,
                      const char *member, sd_bus_error *error, const char *types, ...);
