@@ -13,7 +13,8 @@
  *
  *   -ENOTCONN   the bus cannot be reached, or has closed the connection
  *   -ENXIO      the service does not run, and cannot be started
- *   -EACCES     only root may do this
+ *   -EACCES     not permitted: neither root, nor allowed by polkit
+ *   -EBUSY      too many calls of this user's wait for polkit
  *   -ENOENT     there is no such adapter, session, connection or disk
  *   -ETIMEDOUT  no answer came in time
  *   -EINVAL     a value that the service refuses
@@ -103,7 +104,11 @@ int iscsiwmi_get_dsm_query_supported_lb_policies(
 /* The service itself. */
 int iscsiwmi_get_manager(struct iscsiwmi_client *client, struct iscsiwmi_manager **ret_manager);
 
-/* ---- methods; but for the first two, only root may call them ---- */
+/*
+ * ---- methods ----
+ *
+ * All but the first two ask polkit, unless root calls, and let it ask the user.
+ */
 
 /* Manager.DescribeStatus. status.h has the same without a service. */
 int iscsiwmi_describe_status(struct iscsiwmi_client *client, uint32_t status,

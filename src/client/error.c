@@ -62,7 +62,12 @@ int fail_reading(struct iscsiwmi_client *client, int r)
 
 #define ADVICE_ABSENT                                                                              \
     "the service iscsi-wmid is not running: start it with 'systemctl start iscsi-wmid'"
-#define ADVICE_ROOT "not permitted: only root may do this"
+#define ADVICE_ROOT "not permitted: only root may do this, and whom a rule of polkit's allows it"
+#define ADVICE_AGENT                                                                               \
+    "not permitted without authentication, and nobody could be asked: do it as root, or in a "     \
+    "session with a polkit agent"
+#define ADVICE_BUSY                                                                                \
+    "too many calls of yours wait for polkit: answer what it asks, or try again later"
 #define ADVICE_SILENT                                                                              \
     "iscsi-wmid gave no answer: look at 'iscsi-wmi status' and 'journalctl -u iscsi-wmid'"
 #define ADVICE_GONE                                                                                \
@@ -79,7 +84,8 @@ static const struct advice {
     {SD_BUS_ERROR_NAME_HAS_NO_OWNER, -ENXIO, ADVICE_ABSENT},
     {SD_BUS_ERROR_ACCESS_DENIED, -EACCES, ADVICE_ROOT},
     {SD_BUS_ERROR_AUTH_FAILED, -EACCES, ADVICE_ROOT},
-    {SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, -EACCES, ADVICE_ROOT},
+    {SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, -EACCES, ADVICE_AGENT},
+    {SD_BUS_ERROR_LIMITS_EXCEEDED, -EBUSY, ADVICE_BUSY},
     {SD_BUS_ERROR_NO_REPLY, -ETIMEDOUT, ADVICE_SILENT},
     {SD_BUS_ERROR_TIMEOUT, -ETIMEDOUT, ADVICE_SILENT},
     {"org.freedesktop.DBus.Error.TimedOut", -ETIMEDOUT, ADVICE_SILENT},

@@ -12,11 +12,14 @@
 
 #include "bus/authorize.h"
 #include "bus/rules.h"
+#include "iscsi-wmi/client.h"
 #include "wmi/status.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define MANAGER INTERFACE("Manager")
@@ -395,6 +398,22 @@ static void test_each_change_is_tested(void **state)
         assert_non_null(find_rule(changes[i].interface, changes[i].member, changes[i].is_property));
 }
 
+/* sd-bus, left to itself, refuses to all but root what has no SD_BUS_VTABLE_UNPRIVILEGED. */
+static void test_all_is_left_to_polkit(void **state)
+{
+    char adapter[FIXTURE_PATH_MAX];
+
+    for (size_t i = 0; i < ELEMENTSOF(changes); i++) {
+        const char *xml;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply =
+            call_well(*state, object_of(&changes[i], adapter),
+                      "org.freedesktop.DBus.Introspectable", "Introspect", "");
+        assert_true(sd_bus_message_read(reply, "s", &xml) > 0);
+        assert_non_null(strstr(xml, changes[i].member));
+        assert_null(strstr(xml, "org.freedesktop.systemd1.Privileged"));
+    }
+}
+
 static void test_unlisted(void **state)
 {
     struct harness *harness = *state;
@@ -640,6 +659,46 @@ static void test_too_many(void **state)
     polkit_stop(polkit);
 }
 
+/* What the library makes of an answer; in a process of its own, whose exit status says it. */
+static int call_by_library(const struct harness *harness, int wanted, const char *text)
+{
+    struct iscsiwmi_client *client = NULL;
+
+    setenv("DBUS_SYSTEM_BUS_ADDRESS", harness->address, 1);
+    if (iscsiwmi_client_new(&client) < 0 || iscsiwmi_client_connect(client, NULL) < 0)
+        return 10;
+    if (iscsiwmi_set_path_weight_order(client, "lowest-first") != wanted)
+        return 11;
+    return strstr(iscsiwmi_client_error(client), text) ? 0 : 12;
+}
+
+static void assert_library(struct harness *harness, bool authorized, bool challenge, int wanted,
+                           const char *text)
+{
+    struct question question;
+    int status;
+    sd_bus *polkit = polkit_start(harness);
+
+    fflush(NULL);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(call_by_library(harness, wanted, text));
+    polkit_take(polkit, &question);
+    assert_int_equal(question.flags, 1);
+    polkit_answer(&question, authorized, challenge);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    polkit_stop(polkit);
+}
+
+static void test_library(void **state)
+{
+    assert_library(*state, true, false, 0, "");
+    assert_library(*state, false, false, -EACCES, "only root");
+    assert_library(*state, false, true, -EACCES, "agent");
+}
+
 static void test_allowed(void **state)
 {
     struct harness *harness = *state;
@@ -707,6 +766,7 @@ int main(void)
         cmocka_unit_test(test_the_bus_has_the_same_list),
         cmocka_unit_test(test_polkit_has_each_action),
         cmocka_unit_test(test_each_change_is_tested),
+        cmocka_unit_test(test_all_is_left_to_polkit),
         cmocka_unit_test(test_unlisted),
         cmocka_unit_test(test_no_polkit),
         cmocka_unit_test(test_refused),
@@ -718,6 +778,7 @@ int main(void)
         cmocka_unit_test(test_the_caller_goes),
         cmocka_unit_test(test_two_at_once),
         cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_library),
         cmocka_unit_test(test_allowed),
         cmocka_unit_test(test_the_object_goes),
         cmocka_unit_test(test_end_while_asking),
