@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Who may change what, by the real polkit, for a real user who is not root."""
+
+import contextlib
+import pathlib
+import time
+import unittest
+
+import lab
+import wmi
+
+POLKIT = "polkit.service"
+RULE = pathlib.Path("/etc/polkit-1/rules.d/10-iscsi-wmi-lab.rules")
+ACTIONS = "com.open-iscsi.wmi1."
+GUEST = "guest"
+DENIED = "(?i)access denied|not permitted"
+
+
+def set_property(name, signature, value):
+    lab.call(lab.BUS_PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
+             f"{lab.BUS_NAME}.Manager", name, signature, value, user=GUEST)
+
+
+def set_policy(policy):
+    return wmi.set_policy_raw(policy, [wmi.path(portal) for portal in lab.portals()], user=GUEST)
+
+
+def security(member, *words):
+    return lab.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations", member, *words,
+                    user=GUEST)
+
+
+# A change by that user for each action.
+CHANGES = {
+    "set-load-balance-policy": lambda: set_policy(wmi.QUEUE_DEPTH),
+    "set-disk-policy": lambda: wmi.set_disk_raw(lab.wwid(0), wmi.NONE, user=GUEST),
+    "set-default-policy": lambda: set_property("DefaultLoadBalancePolicy", "u", 4),
+    "set-path-weight-order": lambda: set_property("PathWeightOrder", "s", "highest-first"),
+    "set-generational-guid": lambda: security("SetGenerationalGuid", "ay", 16, *range(16)),
+    "clear-cache": lambda: security("ClearCache"),
+    "ping": lambda: wmi.ping(lab.portals()[0], user=GUEST),
+}
+
+
+def values():
+    """What the changes would change."""
+    return (wmi.shapes(), wmi.stored_policy(), wmi.stored_disk_policy(lab.wwid(0)),
+            wmi.get(lab.BUS_PATH, "Manager", "DefaultLoadBalancePolicy"),
+            wmi.get(lab.BUS_PATH, "Manager", "PathWeightOrder"),
+            wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation", "GenerationalGuid"))
+
+
+@contextlib.contextmanager
+def rule(condition):
+    """A rule of polkit's that allows what the condition, JavaScript, is true for."""
+    RULE.parent.mkdir(parents=True, exist_ok=True)
+    RULE.write_text("polkit.addRule(function(action, subject) {\n"
+                    f"    if ({condition})\n"
+                    "        return polkit.Result.YES;\n"
+                    "});\n")
+    RULE.chmod(0o644)
+    try:
+        # It would find the file by itself, but nobody says when.
+        lab.run("systemctl", "restart", POLKIT)
+        yield
+    finally:
+        RULE.unlink()
+        lab.run("systemctl", "restart", POLKIT)
+
+
+@contextlib.contextmanager
+def no_polkit():
+    """A host on which polkit cannot be started, inside a `with`."""
+    lab.run("systemctl", "mask", "--runtime", "--now", POLKIT)
+    try:
+        yield
+    finally:
+        lab.run("systemctl", "unmask", "--runtime", POLKIT)
+
+
+class Authorization(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        lab.run("systemctl", "start", POLKIT)
+
+    def assert_denied(self, actions):
+        since = time.time() - 1
+        for action in actions:
+            with self.subTest(action=action), self.assertRaisesRegex(RuntimeError, DENIED):
+                CHANGES[action]()
+        refused = [line for line in wmi.journal(since) if line.startswith("Refused ")]
+        for action in actions:
+            self.assertTrue(any(f"{ACTIONS}{action} to " in line and "(uid 1000, " in line
+                                for line in refused), (action, refused))
+
+    def test_each_change_is_refused(self):
+        before = values()
+        self.assert_denied(CHANGES)
+        self.assertEqual(values(), before)
+
+    def test_a_rule_allows_one_change(self):
+        self.addCleanup(wmi.set_policy, wmi.VENDOR)
+        since = time.time() - 1
+        with rule(f'action.id == "{ACTIONS}set-load-balance-policy" && '
+                  f'subject.user == "{GUEST}" && action.lookup("target") == "{lab.TARGET}" && '
+                  'action.lookup("policy") == "DYN_LEAST_QUEUE_DEPTH"'):
+            self.assertEqual(set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
+            wanted = [("queue-length", frozenset(lab.portals()))]
+            found = wmi.shapes_in(3, lambda shapes: all(each == wanted for each in shapes.values()))
+            self.assertEqual(found, dict.fromkeys(found, wanted))
+            self.assertEqual(wmi.stored_policy(), wmi.QUEUE_DEPTH)
+            self.assertRegex("\n".join(wmi.journal(since)),
+                             r"Policy 4 .*busctl \(uid 1000, .*STATUS_SUCCESS")
+
+            # Another policy and another action are not what the rule is about.
+            with self.assertRaisesRegex(RuntimeError, DENIED):
+                set_policy(wmi.ROUND_ROBIN)
+            self.assert_denied(["set-disk-policy", "set-path-weight-order"])
+            self.assertEqual(wmi.stored_policy(), wmi.QUEUE_DEPTH)
+            self.assertEqual(wmi.shapes(), found)
+
+    def test_without_polkit_only_root_may(self):
+        self.addCleanup(wmi.set_policy, wmi.VENDOR)
+        before = values()
+        with no_polkit():
+            self.assert_denied(["set-load-balance-policy", "set-path-weight-order"])
+            self.assertEqual(values(), before)
+            self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
+            self.assertEqual({selector for groups in wmi.shapes().values()
+                              for selector, _ in groups}, {"queue-length"})
