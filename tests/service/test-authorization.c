@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define PROPERTIES "org.freedesktop.DBus.Properties"
@@ -494,6 +495,8 @@ static void test_a_refusal_is_one_line(void **state)
     sd_bus *polkit = polkit_start(harness);
     char uid[32];
 
+    /* Whatever the caller calls itself. */
+    assert_int_equal(prctl(PR_SET_NAME, "evil\n<0>\033[2J"), 0);
     harness_forget_log(harness);
     uint64_t cookie = begin(harness->bus, SET_ORDER, false);
     take_question(polkit, harness->bus, SET_ORDER, false, &question);
@@ -506,6 +509,7 @@ static void test_a_refusal_is_one_line(void **state)
     assert_non_null(strstr(log, "<5>Refused com.open-iscsi.wmi1.set-path-weight-order to "));
     assert_non_null(strstr(log, uid));
     assert_ptr_equal(strchr(log, '\n'), strrchr(log, '\n'));
+    assert_null(strchr(log, '\033'));
 }
 
 static void test_reading_asks_nobody(void **state)
