@@ -211,9 +211,9 @@ static const struct change {
     {ADAPTER_OBJECT, INTERFACE("MSiSCSI_ManagementOperations"), "PingIPAddress", false, "",
      ISDSC_DNS_NAME_UNRESOLVED},
     {DISK_OBJECT, INTERFACE("DSM_LB_Operations"), "DsmSetLoadBalancePolicy", false,
-     "disk=" WWID "\npolicy=unknown\n", 0xC000000E},
+     "disk=" DISK_WWID "\npolicy=unknown\n", 0xC000000E},
     {DISK_OBJECT, INTERFACE("DSM_LB_Operations"), "DsmSetLoadBalancePolicyALUA", false,
-     "disk=" WWID "\npolicy=NONE\n", STATUS_SUCCESS},
+     "disk=" DISK_WWID "\npolicy=NONE\n", STATUS_SUCCESS},
     {MANAGER_OBJECT, MANAGER, "DefaultLoadBalancePolicy", true, "policy=LEAST_BLOCKS\n", 0},
     {MANAGER_OBJECT, MANAGER, "PathWeightOrder", true, "order=highest-first\n", 0},
     /* Last, for its session, and with it the adapter, is there for its policy only. */
