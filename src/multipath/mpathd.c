@@ -161,20 +161,24 @@ int mpathd_command(const char *command, int timeout_ms, char **ret_reply)
     }
 }
 
-int mpathd_version(int timeout_ms, unsigned *ret)
+int mpathd_parse_version(const char *reply, unsigned *ret)
 {
-    _cleanup_free_ char *reply = NULL;
     unsigned major, minor, patch;
 
-    /* What it does not know it answers with its name, release and a list of commands. */
-    int r = mpathd_command("help", timeout_ms, &reply);
-    if (r < 0)
-        return r;
     const char *name = strstr(reply, "multipath-tools v");
     if (!name || sscanf(name, "multipath-tools v%u.%u.%u", &major, &minor, &patch) != 3)
         return -EPROTO;
     *ret = 10000 * major + 100 * minor + patch;
     return 0;
+}
+
+int mpathd_version(int timeout_ms, unsigned *ret)
+{
+    _cleanup_free_ char *reply = NULL;
+
+    /* What it does not know it answers with its name, release and a list of commands. */
+    int r = mpathd_command("help", timeout_ms, &reply);
+    return r < 0 ? r : mpathd_parse_version(reply, ret);
 }
 
 static bool is_idle(const char *state)

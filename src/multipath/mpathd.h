@@ -24,6 +24,9 @@ bool mpathd_listens(void);
 /* The release that answers, as 10000 * major + 100 * minor + patch. Errors as above. */
 int mpathd_version(int timeout_ms, unsigned *ret);
 
+/* The same from its answer. Pure. */
+int mpathd_parse_version(const char *reply, unsigned *ret);
+
 /*
  * Has multipathd read its configuration again and waits until it has done so. -EBUSY: it will not
  * now. Other errors as above.
