@@ -29,7 +29,10 @@ static size_t find_path(const struct classify_path *paths, size_t n_paths, dev_t
     return i;
 }
 
-/* Adds a group to the shape; the weight of its paths becomes its rank in their access state. */
+/*
+ * Adds a group to the shape; the weight of its paths becomes its rank in their access state. Of a path
+ * in several groups, which the kernel does not forbid, the first counts.
+ */
 static void add_group(struct shape *shape, const struct mp_group *group,
                       const struct classify_path *paths, size_t n_paths,
                       struct classify_role *roles)
@@ -46,7 +49,8 @@ static void add_group(struct shape *shape, const struct mp_group *group,
             shape->first_connection = paths[own].connection_id;
         n_own++;
         holds[paths[own].access] = true;
-        roles[own].weight = (uint32_t)shape->n_tiers[paths[own].access];
+        if (roles[own].weight == UINT32_MAX)
+            roles[own].weight = (uint32_t)shape->n_tiers[paths[own].access];
     }
     if (n_own == 0)
         return;
