@@ -3,12 +3,15 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <regex.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "basic/macros.h"
+
+#define LINE_MAX_LENGTH 1023U
 
 /* The sections that multipathd knows, and where each may stand. */
 enum section {
@@ -258,6 +261,33 @@ static int wins(const struct scan *scan, size_t keyword, const char *value)
     }
 }
 
+/*
+ * Whether a regex would take more time and memory than one can be worth, for glibc's compiler copies
+ * what is repeated, and calls itself for each bracket: it is longer than multipathd's lines, or its
+ * counts multiply to more than one of them may be.
+ */
+static bool is_excessive(const char *regex)
+{
+    unsigned long product = 1;
+
+    if (strlen(regex) > LINE_MAX_LENGTH)
+        return true;
+    for (; *regex; regex++) {
+        unsigned long number = 0;
+
+        if (*regex == '\\' && regex[1])
+            regex++;
+        else if (*regex == '{' || *regex == ',')
+            number = strtoul(regex + 1, NULL, 10);
+        if (number > RE_DUP_MAX)
+            return true;
+        product *= number > 0 ? number : 1;
+        if (product > RE_DUP_MAX)
+            return true;
+    }
+    return false;
+}
+
 /* Whether multipathd finds the regex in a vendor or product, which it reads without the padding. */
 static int matches(const char *regex, const char *text)
 {
@@ -276,7 +306,7 @@ static int matches(const char *regex, const char *text)
         return -ENOMEM;
 
     /* multipathd passes over a section with a broken regex as well */
-    if (regcomp(&compiled, regex, REG_EXTENDED | REG_NOSUB) != 0)
+    if (is_excessive(regex) || regcomp(&compiled, regex, REG_EXTENDED | REG_NOSUB) != 0)
         return false;
     r = regexec(&compiled, stripped, 0, NULL, 0);
     regfree(&compiled);
