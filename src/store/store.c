@@ -211,6 +211,23 @@ static bool is_empty(const char *path)
     return stat(path, &st) == 0 && st.st_size == 0;
 }
 
+/*
+ * Whether there is nothing but tables: a view in the place of one would be a query of somebody else's.
+ * The statements count, for it is them that sqlite runs; an index of ours has none.
+ */
+static int check_schema(struct store *store)
+{
+    int64_t n;
+    int r = read_number(store,
+                        "SELECT count(*) FROM sqlite_master"
+                        " WHERE sql IS NOT NULL AND sql NOT LIKE 'CREATE TABLE %'",
+                        &n);
+
+    if (r < 0)
+        return r;
+    return n == 0 ? 0 : -EUCLEAN;
+}
+
 /* Whether a file that was there already is a store of ours. *ret_version is for the message. */
 static int inspect(struct store *store, int64_t *ret_version)
 {
@@ -227,7 +244,8 @@ static int inspect(struct store *store, int64_t *ret_version)
         return -EUCLEAN;
     if (version > SCHEMA_VERSION)
         return -EPROTONOSUPPORT;
-    return check_integrity(store);
+    r = check_schema(store);
+    return r < 0 ? r : check_integrity(store);
 }
 
 /* From a version, 0 for an empty file, to ours. */
@@ -370,6 +388,8 @@ static int load_policy(struct store *store, sqlite3_stmt *statement, struct stor
     policy->highest_first = sqlite3_column_int(statement, 4);
     if (!policy->initiator || !policy->target)
         return -ENOMEM;
+    if (policy->policy < LB_FAILOVER || policy->policy > LB_WEIGHTED_PATHS)
+        return -EUCLEAN; /* the file has a schema without our checks */
 
     int r = load_paths(store, policy);
     if (r < 0)
@@ -534,6 +554,8 @@ static int load_disk_policy(struct store *store, sqlite3_stmt *statement,
     policy->by_default = sqlite3_column_int(statement, 2);
     if (!policy->wwid)
         return -ENOMEM;
+    if (policy->policy < DSM_FAILOVER || policy->policy > DSM_LEAST_BLOCKS)
+        return -EUCLEAN;
 
     int r = load_disk_paths(store, policy);
     if (r < 0)
