@@ -46,7 +46,7 @@ static void check_lines(const uint8_t *data, size_t size)
     while (fgets(line, sizeof(line), file)) {
         if (!config_line_split(line, &key, &value))
             continue;
-        CHECK(key[0] && key[0] != '#' && !strpbrk(key, " \t\n\v\f\r="));
+        CHECK(key[0] != '#' && !strpbrk(key, " \t\n\v\f\r="));
         CHECK(value[0] && !strchr(" \t\n\v\f\r", value[0]));
         CHECK(!strchr(" \t\n\v\f\r", value[strlen(value) - 1]));
     }
