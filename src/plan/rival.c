@@ -273,15 +273,19 @@ static bool is_excessive(const char *regex)
     if (strlen(regex) > LINE_MAX_LENGTH)
         return true;
     for (; *regex; regex++) {
-        unsigned long number = 0;
+        unsigned long copies = 1;
 
-        if (*regex == '\\' && regex[1])
+        if (*regex == '\\' && regex[1]) {
             regex++;
-        else if (*regex == '{' || *regex == ',')
-            number = strtoul(regex + 1, NULL, 10);
-        if (number > RE_DUP_MAX)
+            continue;
+        }
+        if (*regex == '{' || *regex == ',')
+            copies = strtoul(regex + 1, NULL, 10);
+        if ((*regex == '{' && copies < 2) || *regex == '+')
+            copies = 2; /* of what is repeated, one to be there and one for the others */
+        if (copies > RE_DUP_MAX)
             return true;
-        product *= number > 0 ? number : 1;
+        product *= copies > 0 ? copies : 1;
         if (product > RE_DUP_MAX)
             return true;
     }
