@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "basic/macros.h"
+#include "basic/utf8.h"
 #include "bus/bus.h"
 #include "iscsi/record-name.h"
 #include "service/drift.h"
@@ -15,7 +16,7 @@ static int append_change(sd_bus_message *reply, const struct adapter *adapter, s
 
     int r = sd_bus_message_open_container(reply, 'r', "sstsas");
     if (r >= 0)
-        r = sd_bus_message_append(reply, "ssts", record_kind_name(change->kind), name,
+        r = sd_bus_message_append(reply, "ssts", record_kind_name(change->kind), make_utf8(name),
                                   adapter->changed_ids[index],
                                   record_difference_name(change->difference));
     if (r >= 0)

@@ -8,6 +8,7 @@
 
 #include "basic/fileio.h"
 #include "basic/macros.h"
+#include "basic/utf8.h"
 #include "iscsi/kernel-session.h"
 #include "iscsi/netdev.h"
 #include "iscsi/openiscsi.h"
@@ -59,6 +60,9 @@ static int copy_identity(struct iscsi_session *se, struct kernel_session *to)
 
     if (!value_is_set(initiator) || !value_is_set(target) || !value_is_set(address) || port <= 0)
         return -EAGAIN;
+    if (!text_is_utf8(initiator) || !text_is_utf8(target) || !text_is_utf8(address) ||
+        (iface_name && !text_is_utf8(iface_name)))
+        return -EILSEQ;
 
     to->initiator = strdup(initiator);
     to->target = strdup(target);

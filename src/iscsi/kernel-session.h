@@ -27,8 +27,9 @@ struct kernel_session {
 
 /*
  * Reads one session. -ENOENT: it is gone. -EAGAIN: its login has not come far enough to say who
- * it is, ask again later. Other errors as errno. Must run with CAP_SYS_ADMIN, for the kernel
- * hides the CHAP attributes from others and the library then drops the session.
+ * it is, ask again later. -EILSEQ: a name of it is not UTF-8, as iSCSI's have to be. Other errors as
+ * errno. Must run with CAP_SYS_ADMIN, for the kernel hides the CHAP attributes from others and the
+ * library then drops the session.
  */
 int kernel_session_read(struct iscsi_context *context, uint32_t sid, struct kernel_session **ret);
 void kernel_session_free(struct kernel_session *session);

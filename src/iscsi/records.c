@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
+#include "basic/utf8.h"
 #include "iscsi/openiscsi.h"
 #include "iscsi/records.h"
 
@@ -97,6 +98,8 @@ static int parse_iface(struct iscsi_records *records, char **p, const char *end)
     const char *name = next_word(p, end), *initiator = next_word(p, end);
     if (!initiator)
         return -EINVAL;
+    if (!text_is_utf8(initiator))
+        return 0; /* no name that a session could have here */
 
     struct iface_record *more =
         reallocarray(records->ifaces, records->n_ifaces + 1, sizeof(*more));
@@ -178,6 +181,10 @@ int initiator_name_read(char **ret)
     while (getline(&line, &size, file) >= 0) {
         char *name = NULL;
         if (sscanf(line, " InitiatorName = %ms", &name) == 1) {
+            if (!text_is_utf8(name)) {
+                free(name);
+                return -EILSEQ;
+            }
             *ret = name;
             return 0;
         }

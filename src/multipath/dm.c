@@ -12,6 +12,7 @@
 #include "basic/fileio.h"
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "basic/utf8.h"
 #include "multipath/dm.h"
 
 DEFINE_CLEANUP(struct dm_task *, dm_task_destroy);
@@ -113,7 +114,10 @@ static int copy_identity(struct dm_task *task, struct dm_map *map)
         return -EMEDIUMTYPE;
     map->name = strdup(name);
     map->uuid = strdup(uuid);
-    return map->name && map->uuid ? 0 : -ENOMEM;
+    if (!map->name || !map->uuid)
+        return -ENOMEM;
+    make_utf8(map->name);
+    return text_is_utf8(uuid) ? 0 : -EMEDIUMTYPE;
 }
 
 /* The table first: a path that the status alone has, or lacks, is then no path of the map's. */

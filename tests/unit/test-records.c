@@ -63,6 +63,17 @@ static void test_none(void **state)
     assert_int_equal(records->n_nodes, 0);
 }
 
+/* Such an iface would be an adapter that no D-Bus message can name. */
+static void test_not_utf8(void **state)
+{
+    static const char data[] = "iface\0default\0\0iface\0eth1\0iqn.\xff\0end";
+    _cleanup_(records_freep) struct iscsi_records *records = NULL;
+
+    assert_int_equal(parse(data, sizeof(data), &records), 0);
+    assert_int_equal(records->n_ifaces, 1);
+    assert_string_equal(records->ifaces[0].name, "default");
+}
+
 /* What a child that died has written: never taken for the whole. */
 static void test_cut(void **state)
 {
@@ -175,6 +186,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_none),
+        cmocka_unit_test(test_not_utf8),
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_nothing_written),
         cmocka_unit_test(test_hostile),
