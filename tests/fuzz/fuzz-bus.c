@@ -67,7 +67,7 @@ static void check_dsm(const struct dsm_request *request)
                                                        : DSM_STATE_NOT_USED,
         };
     status = dsm_check(request, &disk);
-    CHECK(status == STATUS_SUCCESS || dsm_status_find(status));
+    CHECK(status == STATUS_SUCCESS || status_find(status));
     if (status != STATUS_SUCCESS)
         return;
     CHECK(dsm_policy_name(request->policy));
