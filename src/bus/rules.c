@@ -225,14 +225,14 @@ int rules_find(sd_bus_message *message, const struct rule **ret, sd_bus_error *e
 {
     const char *interface = sd_bus_message_get_interface(message);
     const char *member = sd_bus_message_get_member(message);
-    const struct rule *rule;
+    const struct rule *rule = NULL;
 
     if (sd_bus_message_is_method_call(message, PROPERTIES, "Set")) {
         int r = find_property(message, &rule, error);
         if (r < 0)
             return r;
-    } else
-        rule = interface && member ? find(interface, member, false) : NULL;
+    } else if (interface && member)
+        rule = find(interface, member, false);
     if (!rule)
         return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_METHOD,
                                  "There is no method %s of interface %s.", member ?: "without name",

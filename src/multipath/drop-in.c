@@ -16,8 +16,6 @@
 
 #define FILE_MAX (16U * 1024U * 1024U)
 
-DEFINE_CLEANUP(glob_t *, globfree);
-
 const char *drop_in_directory(void)
 {
     const char *directory = getenv("CONFIGURATION_DIRECTORY");
@@ -101,8 +99,7 @@ static int replace(const char *path, const char *text)
 static void remove_leftovers(void)
 {
     char pattern[PATH_MAX];
-    glob_t found = {0};
-    _cleanup_(globfreep) glob_t *cleanup = &found;
+    _cleanup_(globfree) glob_t found = {0};
 
     if (parent_directory(pattern) < 0 || strlen(pattern) + 32 > sizeof(pattern))
         return;
@@ -165,8 +162,7 @@ int drop_in_each_other(int (*func)(const char *path, bool later, const char *tex
                        void *userdata)
 {
     char pattern[PATH_MAX];
-    glob_t found = {0};
-    _cleanup_(globfreep) glob_t *cleanup = &found;
+    _cleanup_(globfree) glob_t found = {0};
 
     int r = drop_in_main_file(pattern);
     if (r < 0)
