@@ -98,6 +98,7 @@ def down(policies=tuple(HOLDS)):
     for target in targets:
         if target in there:
             lab.logout(target)
+    lab.wait_for_paths()
     # All at once, for multipathd reads its configuration once for them.
     with concurrent.futures.ThreadPoolExecutor(len(targets)) as pool:
         statuses = pool.map(lambda target: wmi.set_policy(wmi.VENDOR, target=target), targets)
@@ -105,7 +106,6 @@ def down(policies=tuple(HOLDS)):
         assert status == wmi.SUCCESS, f"policy 6 for {target}: {status:#010x}"
         lab.forget(target)
         lab.target_remove(target)
-    lab.wait_for_paths()
     lab.wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10,
                  f"no file for multipathd (it had {sorted(wmi.entries())})")
 

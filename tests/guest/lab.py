@@ -710,6 +710,13 @@ def wait_for_disks(count):
     settle(count)
 
 
+def maps_without_paths():
+    """Names of the maps whose paths have all left. multipathd removes such a map once: if udev has it
+    open just then, it stays until somebody flushes it."""
+    return [each.name for each in maps().values()
+            if not any(pathlib.Path(f"/sys/block/{path}").exists() for path in each.paths)]
+
+
 def wait_for_paths(count=None, seconds=None):
     """Wait until multipathd knows `count` paths and all are in maps; where the LUNs are asymmetric,
     the kernel then knows the paths' access states (multipathd follows with its next check)."""
@@ -721,6 +728,10 @@ def wait_for_paths(count=None, seconds=None):
 
     # The first word is the heading.
     wait_for(lambda: known() == count + 1, seconds, f"{count} paths in multipathd")
+    with contextlib.suppress(TimeoutError):
+        wait_for(lambda: not maps_without_paths(), 5, "maps to go")
+    for name in maps_without_paths():
+        run("multipath", "-f", name)
     wait_for(lambda: sum(len(each.paths) for each in maps().values()) == count, seconds,
              f"{count} paths in maps")
     if asymmetric():

@@ -7,7 +7,7 @@ import contextlib
 import unittest
 
 import lab
-import test_signals
+import signals
 import wmi
 
 READS = 400
@@ -211,7 +211,7 @@ class Policies(DiskTest):
     def test_signals(self):
         self.set(wmi.QUEUE_DEPTH)
         path = wmi.disk_path(self.WWID)
-        with test_signals.Monitor() as monitor:
+        with signals.Monitor() as monitor:
             self.set(wmi.LEAST_BLOCKS)
             lab.wait_for(lambda: monitor.values("LoadBalancePolicy", "Disk", path), 10, "a signal")
             wmi.wait_for_disk(self.WWID)
@@ -270,108 +270,6 @@ class Ranks(DiskTest):
         self.assert_provenance(wmi.NONE, "host")
 
 
-class Failover(DiskTest):
-    """A path is lost and returns."""
-
-    def kernel_path(self, portal):
-        """The path's number, as the kernel's messages want it."""
-        for path in lab.maps()[self.WWID].paths:
-            if lab.portal_of(path) == portal:
-                return path, lab.read(f"/sys/block/{path}/dev")
-        raise KeyError(portal)
-
-    def test_without_a_preferred_path_it_stays(self):
-        a, b, c, d = self.portals
-        self.set(wmi.FAILOVER, [a])
-        wmi.wait_for_disk(self.WWID)
-        self.assertEqual(wmi.entries()[self.WWID]["failback"], "manual")
-        path, number = self.kernel_path(a)
-        lab.run("dmsetup", "message", self.WWID, "0", f"fail_path {number}")
-        self.assertGreaterEqual(self.reads()[b], READS / 2)
-        policy, paths = wmi.query_disk(self.WWID)
-        self.assertEqual({each.id for each in paths if each.primary}, {wmi.connection_id(b)})
-        lab.run("dmsetup", "message", self.WWID, "0", f"reinstate_path {number}")
-        self.assert_alone(b, a, c, d, seconds=20)
-        self.assert_reads([b])
-
-        # What was queried while it had failed can be set, each path with its name.
-        self.assertEqual(len({each.id for each in paths}), len(self.portals))
-        self.assertEqual(wmi.set_disk_raw(self.WWID, policy, paths), wmi.SUCCESS)
-        self.assertEqual(self.shape()[0], (RR, frozenset([b])))
-
-        # multipathd thinks so too, and a service that starts anew finds it so.
-        wmi.wait_for_disk(self.WWID)
-        lab.reconfigure()
-        wmi.restart()
-        wmi.wait_for_disk(self.WWID)
-        self.assertEqual(self.shape()[0], (RR, frozenset([b])))
-        self.assertEqual(wmi.noise(), {})
-        self.assert_reads([b])
-
-    def test_with_a_preferred_path_it_goes_back(self):
-        a, b, c, d = self.portals
-        self.set(wmi.FAILOVER, [c], preferred=a)
-        self.assert_alone(a, c, b, d)
-        wmi.wait_for_disk(self.WWID)
-        self.assertEqual(wmi.entries()[self.WWID]["failback"], "immediate")
-        try:
-            lab.logout(address=a)
-            lab.wait_for(lambda: self.shape() == [(RR, frozenset([portal]))
-                                                  for portal in (c, b, d)], 20, "c leads")
-            self.assertGreaterEqual(self.reads()[c], READS)
-        finally:
-            lab.login_missing()
-            lab.wait_until_whole()
-        self.assert_alone(a, c, b, d, seconds=10)
-        self.assert_reads([a])
-
-    def test_a_path_that_logs_in_again_does_not_lead(self):
-        a, b, c, d = self.portals
-        self.set(wmi.FAILOVER, [a])
-        wmi.wait_for_disk(self.WWID)
-        try:
-            lab.logout(address=a)
-            lab.wait_for(lambda: self.shape() == [(RR, frozenset([portal]))
-                                                  for portal in (b, c, d)], 20, "b leads")
-            self.assertGreaterEqual(self.reads()[b], READS)
-        finally:
-            lab.login_missing()
-            lab.wait_until_whole()
-        self.assert_alone(b, a, c, d, seconds=10)
-        self.assert_reads([b])
-
-
-class Holding(DiskTest):
-    def test_a_policy_survives(self):
-        a, b, c, d = self.portals
-        weights = {a: 30, b: 10, c: 20, d: 40}
-        tiers = (RR, [b]), (RR, [c]), (RR, [a]), (RR, [d])
-        self.set(wmi.WEIGHTED, weights=weights)
-        self.assert_groups(*tiers)
-        self.assertEqual(wmi.stored_disk_policy(self.WWID), wmi.WEIGHTED)
-        wmi.wait_for_disk(self.WWID)
-
-        before = wmi.tables()
-        wmi.restart()
-        lab.reconfigure()
-        wmi.wait_for_disk(self.WWID)
-        self.assertEqual(wmi.tables(), before)
-        self.assert_provenance(wmi.WEIGHTED, "disk")
-        self.assertEqual(wmi.disk("Reapplications", self.WWID), 0)
-
-        # By hand, and by a path that leaves and comes.
-        lab.load_groups(self.WWID, [[a, b, c, d]], RR)
-        self.assert_groups(*tiers, seconds=10)
-        try:
-            lab.logout(address=c)
-        finally:
-            lab.login_missing()
-            lab.wait_until_whole()
-        self.assert_groups(*tiers, seconds=10)
-        wmi.wait_for_disk(self.WWID)
-        self.assertEqual(wmi.noise(), {})
-
-
 class Default(DiskTest):
     """The policy of maps that appear: those of a second target, with a LUN of its own."""
 
@@ -392,13 +290,12 @@ class Default(DiskTest):
         wmi.set_default(wmi.NONE)
         if any(each.target == cls.OTHER for each in lab.sessions()):
             lab.logout(cls.OTHER)
+        lab.wait_for_paths()
         wmi.set_policy(wmi.VENDOR, target=cls.OTHER)
         with contextlib.suppress(RuntimeError):  # no such object: it has none any more
             wmi.set_disk_raw(cls.NEW, wmi.NONE)
         lab.forget(cls.OTHER)
         lab.target_remove(cls.OTHER)
-        lab.wait_for(lambda: cls.NEW not in lab.maps(), 30, "the map to go")
-        lab.wait_for_paths()
 
     def assert_new(self, selector, policy, provenance):
         wanted = [(selector, frozenset(self.ADDRESSES))]
@@ -410,7 +307,7 @@ class Default(DiskTest):
     def test_maps_that_appear(self):
         before = wmi.shapes()
         wmi.set_default(wmi.QUEUE_DEPTH)
-        with test_signals.Monitor() as monitor:
+        with signals.Monitor() as monitor:
             lab.login(self.OTHER)
             lab.wait_for_paths(lab.expected_paths() + len(self.ADDRESSES))
             self.assert_new(QL, wmi.QUEUE_DEPTH, "default")

@@ -10,7 +10,7 @@ import time
 import unittest
 
 import lab
-import test_signals
+import signals
 import wmi
 
 GUID = bytes.fromhex("00112233445566778899aabbccddeeff")
@@ -177,7 +177,7 @@ class CacheValid(unittest.TestCase):
     @contextlib.contextmanager
     def told(self, value):
         """What is done in the `with` makes CacheValid `value`, told once, in time."""
-        with test_signals.Monitor() as monitor:
+        with signals.Monitor() as monitor:
             yield
             lab.wait_for(lambda: self.news(monitor), NEWS, f"CacheValid {value}", interval=0.05)
             self.assertEqual(is_valid(), value)
@@ -188,7 +188,7 @@ class CacheValid(unittest.TestCase):
     def untold(self):
         """What is done in the `with` leaves CacheValid as it is."""
         before = is_valid()
-        with test_signals.Monitor() as monitor:
+        with signals.Monitor() as monitor:
             yield
             time.sleep(NEWS)
             self.assertEqual(self.news(monitor), [])

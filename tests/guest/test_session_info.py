@@ -8,7 +8,7 @@ import re
 import unittest
 
 import lab
-import test_signals
+import signals
 import wmi
 
 TARGET = "iqn.2024-01.org.example:secure"
@@ -116,7 +116,7 @@ class SecureSession(unittest.TestCase):
         cls.addClassCleanup(lab.forget, TARGET)
         cls.set_records()
         cls.addClassCleanup(cls.log_out)
-        with test_signals.Monitor() as monitor:
+        with signals.Monitor() as monitor:
             lab.login(TARGET)
             lab.wait_for(is_up, 20, "the session on the bus")
             cls.seen = cls.announced(monitor)

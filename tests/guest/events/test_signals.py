@@ -1,67 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Signals: on the right interface, once, after the fact is true."""
 
-import contextlib
-import json
-import subprocess
 import threading
 import time
 
 import lab
+import signals
 import test_policies
 import wmi
-
-PROPERTIES = "org.freedesktop.DBus.Properties"
-
-
-class Monitor:
-    """All messages from and to the service while a `with` runs."""
-
-    def __enter__(self):
-        self.messages = []
-        self._process = subprocess.Popen(["busctl", "--json=short", "monitor", lab.BUS_NAME],
-                                         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                         text=True)
-        threading.Thread(target=self._collect, daemon=True).start()
-        # It listens from the first message on that it shows.
-        lab.wait_for(self._hears, 20, "busctl's monitor")
-        self.messages.clear()
-        return self
-
-    def __exit__(self, *exception):
-        self._process.terminate()
-        self._process.wait(10)
-
-    def _collect(self):
-        for line in self._process.stdout:
-            with contextlib.suppress(ValueError):
-                self.messages.append(json.loads(line))
-
-    def _hears(self):
-        wmi.session("TargetName")
-        return self.messages
-
-    def signals(self, member, path):
-        """What the signals of this name carried, in order."""
-        return [message["payload"]["data"] for message in list(self.messages)
-                if message["type"] == "signal" and message.get("member") == member
-                and message.get("path") == path]
-
-    def values(self, name, interface="Session", path=None):
-        """The values that a property was announced with, None for one without a value."""
-        found = []
-        for changed, values, invalidated in self.signals("PropertiesChanged",
-                                                         path or wmi.session_path()):
-            if changed == f"{wmi.INTERFACE}.{interface}":
-                found += [values[name]["data"]] if name in values else []
-                found += [None] if name in invalidated else []
-        return found
-
-    def objects(self, member, kind="session"):
-        """{path: interfaces} of InterfacesAdded or InterfacesRemoved, in order, as pairs: those of
-        sessions, or of another kind of objects."""
-        return [(path, set(interfaces)) for path, interfaces in self.signals(member, lab.BUS_PATH)
-                if path.startswith(f"{lab.BUS_PATH}/{kind}/")]
 
 
 class Signals(test_policies.PolicyTest):
@@ -73,7 +19,7 @@ class Signals(test_policies.PolicyTest):
         return {each[0]: each[1] for each in wmi.session("Connections")}
 
     def test_a_policy_is_set_and_given_back(self):
-        with Monitor() as monitor:
+        with signals.Monitor() as monitor:
             self.set(wmi.FAILOVER, self.portals[:1])
             self.wait(lambda: monitor.values("LoadBalancePolicy"), "the policy")
             wmi.wait_for_agreement()
@@ -107,7 +53,7 @@ class Signals(test_policies.PolicyTest):
                     return
                 time.sleep(0.02)
 
-        with Monitor() as monitor:
+        with signals.Monitor() as monitor:
             reader = threading.Thread(target=read_at_once, args=[monitor])
             reader.start()
             self.set(wmi.QUEUE_DEPTH)
@@ -119,7 +65,7 @@ class Signals(test_policies.PolicyTest):
 
     def test_sessions_come_and_go(self):
         path, address = wmi.session_path(), self.portals[0]
-        with Monitor() as monitor:
+        with signals.Monitor() as monitor:
             # A path. The kernel says nothing of a session's state, but of its coming and going.
             lab.logout(address=address)
             self.wait(lambda: None in monitor.values("Connections")
@@ -173,7 +119,7 @@ class Signals(test_policies.PolicyTest):
         lab.logout(address=address)
         lab.login(address=address)
         lab.wait_until_whole()
-        with Monitor() as monitor:
+        with signals.Monitor() as monitor:
             with lab.portal_blocked(address):
                 self.wait(lambda: None in monitor.values("Connections"), "the loss", 30)
                 status = self.connections()
