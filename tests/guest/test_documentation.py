@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every command line that the README and the man pages give, run as it stands. The guest is the host
+that they tell of: its initiator and target have the names that are used there, and get the portals
+10.0.0.1 to 10.0.0.4 as well.
+
+In the README these are the blocks that begin with ```sh, in the man pages the blocks of EXAMPLES. A
+block of C is built by the line that follows it.
+"""
+
+import gzip
+import pathlib
+import re
+import subprocess
+import tempfile
+import unittest
+
+import lab
+import wmi
+
+README = lab.HOME / "README.md"
+MAN = pathlib.Path("/usr/share/man")
+PORTALS = [f"10.0.0.{i}" for i in range(1, 5)]
+
+# Lines that are not run: how they begin, and why.
+LEFT_OUT = {
+    "./lab ": "the lab runs this test",
+    "apt ": "the guest has no package source",
+    "dpkg-buildpackage ": "the guest has no sources",
+    "meson ": "the guest has no sources; the lab has built and installed the project",
+    "iscsi-wmi -H ": "there is no other host",
+}
+
+# Lines that go on until somebody interrupts them: after so many seconds.
+INTERRUPTED = {"iscsi-wmi monitor": 15}
+
+# An exit status other than 0 that the documentation tells of. None so far.
+STATUSES = {}
+
+
+def plain(roff):
+    """A line of roff as it is shown."""
+    for escape, character in (("\\-", "-"), ("\\(aq", "'"), ("\\&", ""), ("\\e", "\\")):
+        roff = roff.replace(escape, character)
+    return roff
+
+
+def man_page(name):
+    """As it is installed: packages have it compressed."""
+    file = MAN / f"man{name[-1]}" / name
+    return file.read_text() if file.exists() else gzip.open(f"{file}.gz", "rt").read()
+
+
+def man_blocks(name):
+    """The blocks of a man page's EXAMPLES."""
+    text = man_page(name)
+    examples = re.search(r"^\.SH EXAMPLES\n(.*?)(?=^\.SH |\Z)", text, re.M | re.S)[1]
+    return [plain(block) for block in re.findall(r"^\.EX\n(.*?)^\.EE$", examples, re.M | re.S)]
+
+
+def readme_blocks():
+    return re.findall(r"^```sh\n(.*?)^```$", README.read_text(), re.M | re.S)
+
+
+def command_lines(block):
+    """A block's command lines, those that go on in the next line made one; without comments."""
+    lines = re.sub(r"\\\n\s*", "", block).splitlines()
+    lines = [re.sub(r"(^|\s+)#\s.*", "", line).strip() for line in lines]
+    return [line for line in lines if line]
+
+
+def left_out(line):
+    return any(line.startswith(start) for start in LEFT_OUT)
+
+
+class Documentation(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if lab.run("systemctl", "is-enabled", wmi.SERVICE, check=False) != "enabled":
+            cls.addClassCleanup(lab.run, "systemctl", "disable", wmi.SERVICE)
+        cls.addClassCleanup(cls.remove_portals)
+        for address in PORTALS:
+            lab.portal_add(address)
+        lab.discover(PORTALS[0], new_only=True)
+        for address in PORTALS:
+            lab.login(address=address)
+        paths = lab.expected_paths() + int(lab.setting("LAB_LUNS", 4)) * len(PORTALS)
+        lab.wait_until_whole(paths, lab.patience(paths))
+
+    @classmethod
+    def remove_portals(cls):
+        """However far setUpClass() came."""
+        there = {each.address for each in lab.sessions()}
+        known = lab.run("iscsiadm", "-m", "node", check=False)
+        served = {path.name for path in (lab.tpg() / "np").iterdir()}
+        for address in PORTALS:
+            if address in there:
+                lab.logout(address=address)
+            if f"{address}:{lab.PORT}," in known:
+                lab.forget(address=address)
+            if f"{address}:{lab.PORT}" in served:
+                lab.portal_remove(address)
+            lab.run("ip", "addr", "del", f"{address}/32", "dev", "lo", check=False)
+        lab.wait_for_paths()
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        self.addCleanup(self.give_back)
+
+    def give_back(self):
+        """What the lines may have left."""
+        wmi.set_default(wmi.NONE)
+        self.assertEqual(wmi.set_disk_raw(lab.wwid(0), wmi.NONE), wmi.SUCCESS)
+        self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
+
+    def assert_runs(self, line):
+        """As root types it into a shell."""
+        command = line
+        for start, seconds in INTERRUPTED.items():
+            if line.startswith(start):
+                command = f"timeout --signal=INT --preserve-status {seconds} {line}"
+        done = subprocess.run(["bash", "-c", command], cwd=self.directory, check=False, timeout=600,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, errors="replace")
+        self.assertEqual(done.returncode, STATUSES.get(line, 0), f"{line}\n{done.stdout}")
+
+    def assert_all_run(self, blocks):
+        n_run = 0
+        for block in blocks:
+            source = re.match(r"/\* (\w+\.c) \*/\n", block)
+            if source:
+                (self.directory / source[1]).write_text(block)
+                continue
+            for line in command_lines(block):
+                if left_out(line):
+                    continue
+                n_run += 1
+                with self.subTest(line=line):
+                    self.assert_runs(line)
+        self.assertGreater(n_run, 1)
+
+    def test_readme(self):
+        self.assert_all_run(readme_blocks())
+
+    def test_command(self):
+        self.assert_all_run(man_blocks("iscsi-wmi.1"))
+
+    def test_library(self):
+        self.assert_all_run(man_blocks("libiscsiwmi.3"))
+
+    def test_interfaces(self):
+        self.assert_all_run(man_blocks("com.open_iscsi.WMI1.5"))
+
+    def test_statuses(self):
+        self.assert_all_run(man_blocks("iscsi-wmi-status.7"))
+
+    def test_service(self):
+        self.assert_all_run(man_blocks("iscsi-wmid.8"))
