@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/fileio.h"
 #include "basic/macros.h"
 
 #define INTROSPECTABLE "org.freedesktop.DBus.Introspectable"
@@ -74,4 +75,60 @@ xmlDoc *introspect_file(const char *interface)
     xmlDoc *doc = xmlReadFile(path, NULL, XML_PARSE_NONET);
     assert_non_null(doc);
     return doc;
+}
+
+/* What roff is told of a character that would not stand for itself. */
+static void unescape(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from;) {
+        if (strncmp(from, "\\-", 2) == 0) {
+            *to++ = '-';
+            from += 2;
+        } else if (strncmp(from, "\\(aq", 4) == 0) {
+            *to++ = '\'';
+            from += 4;
+        } else
+            *to++ = *from++;
+    }
+    *to = '\0';
+}
+
+/* The text behind `head`, up to `end` if that is there, in place. NULL: no such head. */
+static char *cut(char *text, const char *head, const char *end)
+{
+    char *from = strstr(text, head);
+
+    if (!from)
+        return NULL;
+    from += strlen(head);
+    char *to = strstr(from, end);
+    if (to)
+        *to = '\0';
+    return from;
+}
+
+char *documented_security(const char *interface, const char *member)
+{
+    _cleanup_free_ char *page = NULL;
+    char path[4096], head[256];
+
+    snprintf(path, sizeof(path), "%s/" NAME ".5", required_env("MAN_DIR"));
+    assert_int_equal(read_text(path, 1024 * 1024, &page), 0);
+    snprintf(head, sizeof(head), "\n.SS \"%s\"\n", interface);
+    char *section = cut(page, head, "\n.SS ");
+    if (!section)
+        fail_msg("%s does not have %s", path, interface);
+    snprintf(head, sizeof(head), "\n.TP\n\\fB%s\\fR", member);
+    char *entry = cut(section, head, "\n.TP\n");
+    if (!entry)
+        fail_msg("%s does not have %s.%s", path, interface, member);
+    char *security = cut(entry, "\nSecurity: ", "\n");
+    if (!security)
+        fail_msg("%s does not have the security of %s.%s", path, interface, member);
+    unescape(security);
+    security = strdup(security);
+    assert_non_null(security);
+    return security;
 }

@@ -34,3 +34,9 @@ bool has_attribute(xmlNode *node, const char *name, const char *wanted);
 
 /* An attribute, printed with a blank in front; `otherwise` where it is absent. */
 void print_attribute(FILE *out, xmlNode *node, const char *name, const char *otherwise);
+
+/*
+ * What com.open_iscsi.WMI1(5) says of a member's security, to be freed; fails where the page does
+ * not have the member in the section of its interface. Both names are whole.
+ */
+char *documented_security(const char *interface, const char *member);

@@ -192,6 +192,49 @@ static void test_polkit_has_each_action(void **state)
     }
 }
 
+/* Of a member that only reads, too: "anyone may". */
+static size_t assert_documented(xmlNode *interface, const char *name)
+{
+    size_t n = 0;
+
+    for (xmlNode *member = interface->children; member; member = member->next) {
+        if (!is_element(member, "method") && !is_element(member, "property"))
+            continue;
+        xmlChar *member_name = xmlGetProp(member, (const xmlChar *)"name");
+        const struct rule *rule =
+            find_rule(name, (const char *)member_name, is_element(member, "property"));
+        _cleanup_free_ char *security = documented_security(name, (const char *)member_name);
+        _cleanup_free_ char *action = NULL;
+        assert_true(asprintf(&action, "polkit's %s.", rule && rule->action ? rule->action : "") > 0);
+        if ((strstr(security, action) != NULL) != (rule && rule->action))
+            fail_msg("the man page says of %s.%s: %s", name, (const char *)member_name, security);
+        if (!rule || !rule->action || rule->is_property)
+            assert_true(strncmp(security, "anyone may ", strlen("anyone may ")) == 0);
+        xmlFree(member_name);
+        n++;
+    }
+    return n;
+}
+
+static void test_the_man_page_has_the_same(void **state)
+{
+    static const char prefix[] = NAME ".", suffix[] = ".xml";
+    DIR *directory = opendir(required_env("INTERFACES_DIR"));
+    size_t n = 0;
+
+    assert_non_null(directory);
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char *end = strstr(entry->d_name, suffix);
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 || !end)
+            continue;
+        *end = '\0';
+        _cleanup_(xmlFreeDocp) xmlDoc *doc = introspect_file(entry->d_name + strlen(prefix));
+        n += assert_documented(find_interface(doc, entry->d_name), entry->d_name);
+    }
+    closedir(directory);
+    assert_true(n > 0);
+}
+
 /* ---- the changes ---- */
 
 enum object { MANAGER_OBJECT, ADAPTER_OBJECT, DISK_OBJECT };
@@ -769,6 +812,7 @@ int main(void)
         cmocka_unit_test(test_everything_is_listed),
         cmocka_unit_test(test_the_bus_has_the_same_list),
         cmocka_unit_test(test_polkit_has_each_action),
+        cmocka_unit_test(test_the_man_page_has_the_same),
         cmocka_unit_test(test_each_change_is_tested),
         cmocka_unit_test(test_all_is_left_to_polkit),
         cmocka_unit_test(test_unlisted),

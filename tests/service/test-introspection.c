@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* What the running service says of itself, against dbus-interfaces/. */
+/* What the running service says of itself, against dbus-interfaces/ and the man page. */
 
 #include "fixture.h"
 #include "introspect.h"
@@ -70,6 +70,17 @@ static char *describe(xmlNode *interface)
     return text.data;
 }
 
+static void assert_documented(xmlNode *interface, const char *name)
+{
+    for (xmlNode *member = interface->children; member; member = member->next) {
+        if (!is_element(member, "method") && !is_element(member, "property"))
+            continue;
+        xmlChar *member_name = xmlGetProp(member, (const xmlChar *)"name");
+        free(documented_security(name, (const char *)member_name));
+        xmlFree(member_name);
+    }
+}
+
 static size_t count_own_interfaces(xmlDoc *doc)
 {
     size_t n = 0;
@@ -97,6 +108,7 @@ static void assert_same_interface(xmlDoc *live, const char *interface)
     _cleanup_free_ char *wanted_text = describe(wanted), *found_text = describe(found);
     assert_true(strlen(wanted_text) > 0);
     assert_string_equal(found_text, wanted_text);
+    assert_documented(found, name);
 }
 
 static void assert_object(struct harness *harness, const char *path,

@@ -1,0 +1,158 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the man pages and the README say, against what they are about: the interfaces, the command,
+the library, the statuses. (The running service, and who may call what, are compared with
+com.open_iscsi.WMI1(5) by the service tests.)"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+import xml.etree.ElementTree as tree
+
+SOURCE = pathlib.Path(os.environ["SOURCE_DIR"])
+MAN = pathlib.Path(os.environ["MAN_DIR"])
+COMMAND = os.environ["ISCSI_WMI"]
+PAGES = ("iscsi-wmi.1", "libiscsiwmi.3", "com.open_iscsi.WMI1.5", "iscsi-wmi-status.7",
+         "iscsi-wmid.8")
+
+
+def plain(roff):
+    """Roff as the words that are shown, macros left in."""
+    roff = re.sub(r"\\f[BIR]", "", roff)
+    for escape, character in (("\\-", "-"), ("\\(aq", "'"), ("\\(dq", '"'), ("\\(ga", "`"),
+                              ("\\(ha", "^"), ("\\(ti", "~"), ("\\&", ""), ("\\e", "\\")):
+        roff = roff.replace(escape, character)
+    return roff
+
+
+def page(name):
+    return plain((MAN / name).read_text())
+
+
+def section(text, heading, macro="SH"):
+    """The lines between a heading and the next one of its level or above."""
+    found = re.search(rf'^\.{macro} "?{re.escape(heading)}"?\n(.*?)(?=^\.SH |'
+                      rf'{"^.SS " if macro == "SS" else "^.SH "}|\Z)', text, re.M | re.S)
+    return found[1]
+
+
+def words(text):
+    """A text whatever its lines."""
+    return " ".join(text.split())
+
+
+def run(*command):
+    return subprocess.run([COMMAND, *command], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def codes():
+    """{symbol: code} of the public header."""
+    header = (SOURCE / "include/iscsi-wmi/status.h").read_text()
+    return {symbol: int(code, 16) for symbol, code in
+            re.findall(r"#define (\w+) UINT32_C\((0x\w{8})\)", header)}
+
+
+class Pages(unittest.TestCase):
+    def test_all_are_there(self):
+        for name in PAGES:
+            self.assertNotIn("@", re.sub(r"@IFACE|USER@HOST(:PORT)?|root@storage1", "", page(name)))
+
+    def test_interfaces(self):
+        text = page("com.open_iscsi.WMI1.5")
+        files = list((SOURCE / "dbus-interfaces").glob("*.xml"))
+        self.assertGreater(len(files), 0)
+        self.assertEqual(set(re.findall(r'^\.SS "(.*)"', text, re.M)),
+                         {file.name.removesuffix(".xml") for file in files})
+        for file in files:
+            (interface,) = tree.parse(file).getroot().findall("interface")
+            part = section(text, interface.get("name"), "SS")
+            members = [node.get("name") for kind in ("method", "property")
+                       for node in interface.findall(kind)]
+            self.assertEqual(re.findall(r"^\.TP\n(\w+)", part, re.M), members)
+            self.assertEqual(len(re.findall(r"^Security: ", part, re.M)), len(members))
+
+    def test_commands(self):
+        synopses = re.findall(r"^  iscsi-wmi (?!--)(.*)", run("--help"), re.M)
+        self.assertGreater(len(synopses), 10)
+        part = section(page("iscsi-wmi.1"), "COMMANDS")
+        self.assertEqual(re.findall(r"^\.TP\n\.B (.*)", part, re.M), synopses)
+
+    def test_options(self):
+        """Those of the commands, and those that go with all."""
+        table = (SOURCE / "src/cli/command.c").read_text()
+        options = re.findall(r"^    \[OPTION_\w+\] = \{\"(\w+)\"", table, re.M)
+        self.assertGreater(len(options), 10)
+        part = section(page("iscsi-wmi.1"), "OPTIONS")
+        self.assertEqual(sorted(re.findall(r"^\.BI? .*?--(\w+)", part, re.M)), sorted(options))
+
+    def test_functions(self):
+        names = re.findall(r"^    (\w+);", (SOURCE / "src/client/libiscsiwmi.map").read_text(), re.M)
+        self.assertGreater(len(names), 10)
+        part = section(page("libiscsiwmi.3"), "FUNCTIONS")
+        self.assertEqual(sorted(re.findall(r"^\.T[PQ]\n[^(]*?(\w+)\(", part, re.M)), sorted(names))
+
+    def test_actions(self):
+        text = (SOURCE / "data/com.open-iscsi.wmi1.policy").read_text()
+        actions = re.findall(r'<action id="(.*?)"', text)
+        part = section(page("iscsi-wmid.8"), "AUTHORIZATION")
+        self.assertEqual(re.findall(r"^\.TP\n\.B (com\..*)", part, re.M), actions)
+
+
+class Statuses(unittest.TestCase):
+    def test_all_are_there(self):
+        text = page("iscsi-wmi-status.7")
+        found = re.findall(r"^\.TP\n0x([0-9A-F]{8}) (\w+)$", text, re.M)
+        self.assertEqual({symbol: int(code, 16) for code, symbol in found}, codes())
+        self.assertEqual(len(found), len(codes()))
+
+    def test_they_have_their_text(self):
+        text = words(page("iscsi-wmi-status.7"))
+        for symbol in codes():
+            self.assertIn(f"{symbol} {words(run('explain', symbol).split(chr(10), 1)[1])}", text)
+
+    def test_those_that_are_given_have_advice(self):
+        """By what the sources name, apart from the table itself."""
+        given = {symbol for folder in ("bus", "service", "wmi")
+                 for file in (SOURCE / "src" / folder).glob("*.c") if file.name != "status.c"
+                 for symbol in re.findall(r"\b(?:ISDSC|STATUS)_\w+", file.read_text())}
+        text = page("iscsi-wmi-status.7")
+        part = section(text, "STATUSES THAT THE SERVICE GIVES")
+        self.assertEqual(set(re.findall(r"^\.TP\n0x\w{8} (\w+)$", part, re.M)),
+                         given & set(codes()))
+
+
+class Form(unittest.TestCase):
+    def assert_silent(self, *command):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              check=False, env={**os.environ, "LC_ALL": "C.UTF-8"})
+        return done.stdout, done.stderr
+
+    @unittest.skipUnless(shutil.which("mandoc"), "no mandoc")
+    def test_mandoc(self):
+        for name in PAGES:
+            with self.subTest(page=name):
+                output, _ = self.assert_silent("mandoc", "-T", "lint", "-W", "warning",
+                                               str(MAN / name))
+                self.assertEqual(output, "")
+
+    @unittest.skipUnless(shutil.which("man") and shutil.which("groff"), "no man, or no groff")
+    def test_groff(self):
+        for name in PAGES:
+            with self.subTest(page=name):
+                _, errors = self.assert_silent("man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8",
+                                               "-Z", str(MAN / name))
+                self.assertEqual(errors, "")
+
+    def test_links_of_the_readme(self):
+        for name in ("README.md", "CONTRIBUTING.md", "docs/design.md"):
+            file = SOURCE / name
+            for link in re.findall(r"\]\((?!https?:)([^)#]+)", file.read_text()):
+                with self.subTest(file=name, link=link):
+                    self.assertTrue((file.parent / link).exists())
+
+
+if __name__ == "__main__":
+    unittest.main()
