@@ -205,10 +205,11 @@ static size_t assert_documented(xmlNode *interface, const char *name)
             find_rule(name, (const char *)member_name, is_element(member, "property"));
         _cleanup_free_ char *security = documented_security(name, (const char *)member_name);
         _cleanup_free_ char *action = NULL;
-        assert_true(asprintf(&action, "polkit's %s.", rule && rule->action ? rule->action : "") > 0);
-        if ((strstr(security, action) != NULL) != (rule && rule->action))
+        const char *wanted = rule ? rule->action : NULL;
+        assert_true(asprintf(&action, "polkit's %s.", wanted ?: "") > 0);
+        if ((strstr(security, action) != NULL) != (wanted != NULL))
             fail_msg("the man page says of %s.%s: %s", name, (const char *)member_name, security);
-        if (!rule || !rule->action || rule->is_property)
+        if (!wanted || is_element(member, "property"))
             assert_true(strncmp(security, "anyone may ", strlen("anyone may ")) == 0);
         xmlFree(member_name);
         n++;
