@@ -7,6 +7,7 @@ com.open_iscsi.WMI1(5) by the service tests.)"""
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import unittest
@@ -123,6 +124,72 @@ class Statuses(unittest.TestCase):
         part = section(text, "STATUSES THAT THE SERVICE GIVES")
         self.assertEqual(set(re.findall(r"^\.TP\n0x\w{8} (\w+)$", part, re.M)),
                          given & set(codes()))
+
+
+def command_lines():
+    """Those that the guest test test_documentation runs: of sh blocks and of EXAMPLES."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (SOURCE / "README.md").read_text(), re.M | re.S)
+    for name in PAGES:
+        blocks += re.findall(r"^\.EX\n(.*?)^\.EE$", section(page(name), "EXAMPLES"), re.M | re.S)
+    for block in blocks:
+        for line in re.sub(r"\\\n\s*", "", block).splitlines():
+            yield line
+
+
+def interface_of(name):
+    return tree.parse(SOURCE / "dbus-interfaces" / f"{name}.xml").getroot().find("interface")
+
+
+class CommandLines(unittest.TestCase):
+    """What can be told of them without a host."""
+
+    def test_usage(self):
+        """No wrong usage, which is looked for before the bus is."""
+        environment = {**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent"}
+        n = 0
+        for line in command_lines():
+            words = shlex.split(line, comments=True)
+            if words[:1] != ["iscsi-wmi"] or "-H" in words:
+                continue
+            with self.subTest(line=line):
+                done = subprocess.run([COMMAND, *words[1:]], stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.PIPE, text=True, check=False,
+                                      env=environment)
+                self.assertIn(done.returncode, (0, 1), done.stderr)
+                if done.returncode == 1:
+                    self.assertIn("bus", done.stderr)
+            n += 1
+        self.assertGreater(n, 20)
+
+    def assert_call(self, interface, method, signature="", *_):
+        node = interface_of(interface).find(f"method[@name='{method}']")
+        self.assertIsNotNone(node)
+        wanted = [arg.get("type") for arg in node.iter("arg") if arg.get("direction") == "in"]
+        self.assertEqual(signature, "".join(wanted))
+
+    def assert_properties(self, interface, *names):
+        for name in names:
+            self.assertIsNotNone(interface_of(interface).find(f"property[@name='{name}']"), name)
+
+    def test_busctl(self):
+        """Members and signatures are those of the interfaces."""
+        n = 0
+        for line in command_lines():
+            words = [word for word in shlex.split(line, comments=True)
+                     if not word.startswith("--")]
+            if words[:1] != ["busctl"] or words[1] in ("tree", "introspect"):
+                continue
+            with self.subTest(line=line):
+                interface, *rest = words[4:]
+                if words[1] == "call":
+                    self.assert_call(interface, *rest)
+                elif words[1] == "get-property":
+                    self.assert_properties(interface, *rest)
+                else:
+                    self.assertEqual(words[1], "set-property")
+                    self.assert_properties(interface, rest[0])
+            n += 1
+        self.assertGreater(n, 5)
 
 
 class Form(unittest.TestCase):
