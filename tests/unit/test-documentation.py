@@ -127,7 +127,7 @@ class Statuses(unittest.TestCase):
 
 
 def command_lines():
-    """Those that the guest test test_documentation runs: of sh blocks and of EXAMPLES."""
+    """Those that the guest test suite documentation runs: of sh blocks and of EXAMPLES."""
     blocks = re.findall(r"^```sh\n(.*?)^```$", (SOURCE / "README.md").read_text(), re.M | re.S)
     for name in PAGES:
         blocks += re.findall(r"^\.EX\n(.*?)^\.EE$", section(page(name), "EXAMPLES"), re.M | re.S)
