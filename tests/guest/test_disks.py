@@ -43,13 +43,13 @@ class DiskTest(unittest.TestCase):
         self.assertEqual(wmi.set_disk(self.WWID, *args, **kwargs), wmi.SUCCESS)
         self.assertEqual(wmi.suspended(), [])
 
-    def assert_groups(self, *groups, seconds=3):
+    def assert_groups(self, *groups, seconds=10):
         """The map has these groups of portals, in this order. The others have their own: which of
         them is first may change when a path comes anew."""
         self.assert_shape(*groups, seconds=seconds)
         self.assertEqual(self.others(wmi.shapes()), self.others(self.own))
 
-    def assert_shape(self, *groups, seconds=3):
+    def assert_shape(self, *groups, seconds=10):
         """The map has these groups, at once or in a moment: multipathd may be reading what an
         earlier test has asked for."""
         wanted = [(selector, frozenset(portals)) for selector, portals in groups]
@@ -57,7 +57,7 @@ class DiskTest(unittest.TestCase):
             lab.wait_for(lambda: self.shape() == wanted, seconds, "")
         self.assertEqual(self.shape(), wanted)
 
-    def assert_alone(self, *portals, seconds=3):
+    def assert_alone(self, *portals, seconds=10):
         """Failover's groups."""
         self.assert_groups(*((RR, [portal]) for portal in portals), seconds=seconds)
 

@@ -38,7 +38,7 @@ class Query(unittest.TestCase):
                 self.assertEqual(wmi.set_policy(policy, primaries, weights), wmi.SUCCESS)
                 # Or in a moment: multipathd may be reading what was set before.
                 with contextlib.suppress(TimeoutError):
-                    lab.wait_for(lambda: self.roles() == (policy, expected), 3, "")
+                    lab.wait_for(lambda: self.roles() == (policy, expected), 10, "")
                 self.assertEqual(self.roles(), (policy, expected))
                 self.assertEqual(wmi.session("Agreement"), "Applied")
 

@@ -51,7 +51,7 @@ class Persistence(test_policies.PolicyTest):
         lab.login(address=b)
         lab.wait_until_whole()
         lab.wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10, "no file for multipathd")
-        lab.wait_for(lambda: wmi.shapes() == before, 10, "the host's own tables")
+        self.assertEqual(wmi.shapes_in(10, lambda shapes: shapes == before), before)
         self.assertEqual(wmi.session("Provenance"), "host")
 
     def test_paths_that_come_while_the_service_is_away(self):
