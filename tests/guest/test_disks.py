@@ -53,9 +53,7 @@ class DiskTest(unittest.TestCase):
         """The map has these groups, at once or in a moment: multipathd may be reading what an
         earlier test has asked for."""
         wanted = [(selector, frozenset(portals)) for selector, portals in groups]
-        with contextlib.suppress(TimeoutError):
-            lab.wait_for(lambda: self.shape() == wanted, seconds, "")
-        self.assertEqual(self.shape(), wanted)
+        self.assertEqual(wmi.look_in(seconds, self.shape, wanted.__eq__), wanted)
 
     def assert_alone(self, *portals, seconds=10):
         """Failover's groups."""

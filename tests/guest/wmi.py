@@ -303,14 +303,19 @@ def shapes():
             for each in lab.maps().values()}
 
 
-def shapes_in(seconds, right):
-    """shapes() as soon as they are right, and at the latest after so many seconds."""
+def look_in(seconds, look, right):
+    """What look() finds as soon as it is right, and at the latest after so many seconds."""
     end = time.monotonic() + seconds
     while True:
-        found = shapes()
+        found = look()
         if right(found) or time.monotonic() >= end:
             return found
         time.sleep(0.1)
+
+
+def shapes_in(seconds, right):
+    """Likewise shapes()."""
+    return look_in(seconds, shapes, right)
 
 
 def same_meaning(found, wanted, unusable=()):
