@@ -711,10 +711,17 @@ def wait_for_disks(count):
 
 
 def maps_without_paths():
-    """Names of the maps whose paths have all left. multipathd removes such a map once: if udev has it
-    open just then, it stays until somebody flushes it."""
+    """Names of the maps whose paths have all left."""
     return [each.name for each in maps().values()
             if not any(pathlib.Path(f"/sys/block/{path}").exists() for path in each.paths)]
+
+
+def flush(name):
+    """Remove a map that multipathd has given up: it tries once, and if udev just reads the map, which
+    then waits for a path for ever, the map is in use."""
+    run("dmsetup", "message", name, "0", "fail_if_no_path", check=False)
+    wait_for(lambda: name not in maps() or not run("multipath", "-f", name, check=False)
+             and name not in maps(), 20, f"the end of {name}")
 
 
 def wait_for_paths(count=None, seconds=None):
@@ -731,7 +738,7 @@ def wait_for_paths(count=None, seconds=None):
     with contextlib.suppress(TimeoutError):
         wait_for(lambda: not maps_without_paths(), 5, "maps to go")
     for name in maps_without_paths():
-        run("multipath", "-f", name)
+        flush(name)
     wait_for(lambda: sum(len(each.paths) for each in maps().values()) == count, seconds,
              f"{count} paths in maps")
     if asymmetric():
