@@ -15,6 +15,7 @@ class Asymmetric(test_policies.PolicyTest):
 
     @classmethod
     def setUpClass(cls):
+        super().setUpClass()
         lab.target_asymmetric(cls.SLOW)
         cls.addClassCleanup(cls.remove_slow)
         lab.discover(cls.SLOW[0])

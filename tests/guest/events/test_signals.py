@@ -45,6 +45,7 @@ class Signals(test_policies.PolicyTest):
         """The property is read as soon as the signal is there, in one process."""
         seen = []
         self.set(wmi.ROUND_ROBIN, self.portals)
+        wmi.wait_for_agreement()  # or multipathd might just read this one
 
         def read_at_once(monitor):
             for _ in range(300):
