@@ -9,8 +9,8 @@ import signal
 import subprocess
 import unittest
 
+import disks
 import lab
-import test_disks
 import wmi
 
 
@@ -127,10 +127,10 @@ class Command(Calls, unittest.TestCase):
         self.assertIn("STATUS_NO_SUCH_DEVICE", self.ok("explain", "0xC000000E"))
 
 
-RR, QL, ST = test_disks.RR, test_disks.QL, test_disks.ST
+RR, QL, ST = disks.RR, disks.QL, disks.ST
 
 
-class Disks(Calls, test_disks.DiskTest):
+class Disks(Calls, disks.DiskTest):
     """disk list, get, set and clear, and policy default. The tables are the witness."""
 
     def by_id(self, *portals):

@@ -2,83 +2,17 @@
 """MPIO's policies, of one disk each: tables, I/O, what they rank above, and what they survive. The
 kernel is the witness."""
 
-import collections
 import contextlib
-import unittest
 
+import disks
 import lab
 import signals
 import wmi
 
-READS = 400
-RR, QL, ST = "round-robin", "queue-length", "service-time"
+READS, NEARLY_ALL, RR, QL, ST = disks.READS, disks.NEARLY_ALL, disks.RR, disks.QL, disks.ST
 
 
-class DiskTest(unittest.TestCase):
-    """One map of the default session's; the others are to stay as they are. A test leaves its policy
-    to the next one."""
-
-    WWID = lab.wwid(0)
-
-    @classmethod
-    def setUpClass(cls):
-        cls.addClassCleanup(cls.give_back)
-        cls.own = wmi.shapes()
-
-    @classmethod
-    def give_back(cls):
-        assert wmi.set_disk_raw(cls.WWID, wmi.NONE) == wmi.SUCCESS
-
-    def setUp(self):
-        self.portals = lab.portals()
-
-    def shape(self):
-        return wmi.shapes().get(self.WWID)
-
-    def others(self, shapes):
-        return {name: collections.Counter(shape) for name, shape in shapes.items()
-                if name != self.WWID}
-
-    def set(self, *args, **kwargs):
-        self.assertEqual(wmi.set_disk(self.WWID, *args, **kwargs), wmi.SUCCESS)
-        self.assertEqual(wmi.suspended(), [])
-
-    def assert_groups(self, *groups, seconds=10):
-        """The map has these groups of portals, in this order. The others have their own: which of
-        them is first may change when a path comes anew."""
-        self.assert_shape(*groups, seconds=seconds)
-        self.assertEqual(self.others(wmi.shapes()), self.others(self.own))
-
-    def assert_shape(self, *groups, seconds=10):
-        """The map has these groups, at once or in a moment: multipathd may be reading what an
-        earlier test has asked for."""
-        wanted = [(selector, frozenset(portals)) for selector, portals in groups]
-        self.assertEqual(wmi.look_in(seconds, self.shape, wanted.__eq__), wanted)
-
-    def assert_alone(self, *portals, seconds=10):
-        """Failover's groups."""
-        self.assert_groups(*((RR, [portal]) for portal in portals), seconds=seconds)
-
-    def reads(self):
-        """Reads on the map: {portal: I/Os that its path completed}."""
-        with lab.counting_ios(lab.maps()[self.WWID].paths) as counted:
-            lab.read_map(self.WWID, count=READS)
-        return {lab.portal_of(path): ios for path, ios in counted.items()}
-
-    def assert_reads(self, portals):
-        """All reads go to these paths, each of which has some. (A checker's read is no news.)"""
-        counts = self.reads()
-        idle = {portal: count for portal, count in counts.items() if portal not in portals}
-        self.assertLess(sum(idle.values()), READS / 20, counts)
-        for portal in portals:
-            self.assertGreaterEqual(counts[portal], READS / len(portals) / 4, counts)
-
-    def assert_provenance(self, policy, provenance):
-        self.assertEqual((wmi.disk("LoadBalancePolicy", self.WWID),
-                          wmi.disk("Provenance", self.WWID)), (policy, provenance))
-
-
-class Policies(DiskTest):
+class Policies(disks.DiskTest):
     def test_failover(self):
         a, b, c, d = self.portals
         self.set(wmi.FAILOVER, [c])
@@ -220,7 +154,7 @@ class Policies(DiskTest):
             self.assertEqual(monitor.objects("InterfacesAdded", "disk"), [])
 
 
-class Ranks(DiskTest):
+class Ranks(disks.DiskTest):
     """The disk's policy, the session's, and the host's own."""
 
     @classmethod
@@ -268,7 +202,109 @@ class Ranks(DiskTest):
         self.assert_provenance(wmi.NONE, "host")
 
 
-class Default(DiskTest):
+class Failover(disks.DiskTest):
+    """A path is lost and returns."""
+
+    def kernel_path(self, portal):
+        """The path's number, as the kernel's messages want it."""
+        for path in lab.maps()[self.WWID].paths:
+            if lab.portal_of(path) == portal:
+                return path, lab.read(f"/sys/block/{path}/dev")
+        raise KeyError(portal)
+
+    def test_without_a_preferred_path_it_stays(self):
+        a, b, c, d = self.portals
+        self.set(wmi.FAILOVER, [a])
+        wmi.wait_for_disk(self.WWID)
+        self.assertEqual(wmi.entries()[self.WWID]["failback"], "manual")
+        path, number = self.kernel_path(a)
+        lab.run("dmsetup", "message", self.WWID, "0", f"fail_path {number}")
+        self.assertGreaterEqual(self.reads()[b], READS / 2)
+        policy, paths = wmi.query_disk(self.WWID)
+        self.assertEqual({each.id for each in paths if each.primary}, {wmi.connection_id(b)})
+        lab.run("dmsetup", "message", self.WWID, "0", f"reinstate_path {number}")
+        self.assert_alone(b, a, c, d, seconds=20)
+        self.assert_reads([b])
+
+        # What was queried while it had failed can be set, each path with its name.
+        self.assertEqual(len({each.id for each in paths}), len(self.portals))
+        self.assertEqual(wmi.set_disk_raw(self.WWID, policy, paths), wmi.SUCCESS)
+        self.assertEqual(self.shape()[0], (RR, frozenset([b])))
+
+        # multipathd thinks so too, and a service that starts anew finds it so.
+        wmi.wait_for_disk(self.WWID)
+        lab.reconfigure()
+        wmi.restart()
+        wmi.wait_for_disk(self.WWID)
+        self.assertEqual(self.shape()[0], (RR, frozenset([b])))
+        self.assertEqual(wmi.noise(), {})
+        self.assert_reads([b])
+
+    def test_with_a_preferred_path_it_goes_back(self):
+        a, b, c, d = self.portals
+        self.set(wmi.FAILOVER, [c], preferred=a)
+        self.assert_alone(a, c, b, d)
+        wmi.wait_for_disk(self.WWID)
+        self.assertEqual(wmi.entries()[self.WWID]["failback"], "immediate")
+        try:
+            lab.logout(address=a)
+            lab.wait_for(lambda: self.shape() == [(RR, frozenset([portal]))
+                                                  for portal in (c, b, d)], 20, "c leads")
+            self.assertGreaterEqual(self.reads()[c], NEARLY_ALL)
+        finally:
+            lab.login_missing()
+            lab.wait_until_whole()
+        self.assert_alone(a, c, b, d, seconds=10)
+        self.assert_reads([a])
+
+    def test_a_path_that_logs_in_again_does_not_lead(self):
+        a, b, c, d = self.portals
+        self.set(wmi.FAILOVER, [a])
+        wmi.wait_for_disk(self.WWID)
+        try:
+            lab.logout(address=a)
+            lab.wait_for(lambda: self.shape() == [(RR, frozenset([portal]))
+                                                  for portal in (b, c, d)], 20, "b leads")
+            self.assertGreaterEqual(self.reads()[b], NEARLY_ALL)
+        finally:
+            lab.login_missing()
+            lab.wait_until_whole()
+        self.assert_alone(b, a, c, d, seconds=10)
+        self.assert_reads([b])
+
+
+class Holding(disks.DiskTest):
+    def test_a_policy_survives(self):
+        a, b, c, d = self.portals
+        weights = {a: 30, b: 10, c: 20, d: 40}
+        tiers = (RR, [b]), (RR, [c]), (RR, [a]), (RR, [d])
+        self.set(wmi.WEIGHTED, weights=weights)
+        self.assert_groups(*tiers)
+        self.assertEqual(wmi.stored_disk_policy(self.WWID), wmi.WEIGHTED)
+        wmi.wait_for_disk(self.WWID)
+
+        before = wmi.tables()
+        wmi.restart()
+        lab.reconfigure()
+        wmi.wait_for_disk(self.WWID)
+        self.assertEqual(wmi.tables(), before)
+        self.assert_provenance(wmi.WEIGHTED, "disk")
+        self.assertEqual(wmi.disk("Reapplications", self.WWID), 0)
+
+        # By hand, and by a path that leaves and comes.
+        lab.load_groups(self.WWID, [[a, b, c, d]], RR)
+        self.assert_groups(*tiers, seconds=10)
+        try:
+            lab.logout(address=c)
+        finally:
+            lab.login_missing()
+            lab.wait_until_whole()
+        self.assert_groups(*tiers, seconds=10)
+        wmi.wait_for_disk(self.WWID)
+        self.assertEqual(wmi.noise(), {})
+
+
+class Default(disks.DiskTest):
     """The policy of maps that appear: those of a second target, with a LUN of its own."""
 
     OTHER = "iqn.2024-01.org.example:appears"
