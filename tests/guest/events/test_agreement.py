@@ -9,6 +9,7 @@ import test_policies
 import wmi
 
 RR = "round-robin"
+HOSTS = pathlib.Path("/sys/class/iscsi_host")
 RIVAL = pathlib.Path("/etc/multipath/conf.d/95-admin.conf")
 RIVAL_TEXT = """multipaths {
     multipath {
@@ -100,6 +101,7 @@ class File(AgreementTest):
         order = sorted(lab.sessions(), key=lambda session: int(
             lab.hbtl(session.paths[0]).split(":")[0]))
         lab.logout()
+        lab.wait_for(lambda: not list(HOSTS.glob("host*")), 10, "the end of the old hosts")
         for session in reversed(order):
             lab.login(address=session.address)
         lab.wait_until_whole()
