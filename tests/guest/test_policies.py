@@ -206,11 +206,10 @@ class UnderLoad(PolicyTest):
     def test_no_path_is_ever_lost_to_a_swap(self):
         """multipathd adds and removes paths while tables are swapped."""
         address = self.portals[3]
-        for _ in range(2):
-            lab.logout(address=address)
-            wmi.set_policy(wmi.QUEUE_DEPTH, addresses=self.portals[:3])
-            lab.login(address=address)
-            wmi.set_policy(wmi.ROUND_ROBIN, self.portals)
+        lab.logout(address=address)
+        wmi.set_policy(wmi.QUEUE_DEPTH, addresses=self.portals[:3])
+        lab.login(address=address)
+        wmi.set_policy(wmi.ROUND_ROBIN, self.portals)
         lab.wait_for_paths()
 
 

@@ -80,7 +80,7 @@ class Policies(disks.DiskTest):
 
     def test_what_is_queried_can_be_set(self):
         a, b, c, d = self.portals
-        for args in ((wmi.SUBSET, [b, d]), (wmi.FAILOVER, [c]), (wmi.LEAST_BLOCKS,)):
+        for args in ((wmi.SUBSET, [b, d]), (wmi.FAILOVER, [c])):
             self.set(*args)
             wmi.wait_for_disk(self.WWID)  # multipathd may be reading what was set before
             before = self.shape()
