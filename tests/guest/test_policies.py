@@ -35,16 +35,18 @@ class PolicyTest(unittest.TestCase):
         found = wmi.shapes_in(10, lambda shapes: all(each == shape for each in shapes.values()))
         self.assertEqual(len(found), int(lab.setting("LAB_LUNS", 4)))
         self.assertEqual(found, dict.fromkeys(found, shape))
+        self.tables = found
 
     def reads_by_portal(self):
-        """Reads on one map: {portal: I/Os that its path completed}, with one table throughout:
-        multipathd may still be reading what an earlier test has asked for."""
+        """Reads on one map: {portal: I/Os that its path completed}, with the tables that were last
+        asserted throughout: multipathd may still be reading what an earlier test has asked for."""
         name, each = next(iter(lab.maps().items()))
         for _ in range(3):
-            before = wmi.shapes(), wmi.session("Reapplications")
+            wmi.shapes_in(10, self.tables.__eq__)
+            before = wmi.session("Reapplications")
             with lab.counting_ios(each.paths) as counted:
                 lab.read_map(name, count=READS)
-            if (wmi.shapes(), wmi.session("Reapplications")) == before:
+            if wmi.shapes() == self.tables and wmi.session("Reapplications") == before:
                 break
         return {lab.portal_of(path): ios for path, ios in counted.items()}
 
