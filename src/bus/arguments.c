@@ -6,29 +6,31 @@
 
 #include "basic/macros.h"
 
-/* --- ISCSI_Supported_LB_Policies -------------------------------------------------------------- */
+/* Reads one path of an array into its element; > 0: there was one. */
+typedef int (*read_path_t)(sd_bus_message *message, void *ret);
 
-/* As many paths as came, here and below. */
-static int read_lb_paths(sd_bus_message *message, struct lb_path **ret, size_t *ret_n)
+/* An array of structures of that type, as many as came. */
+static int read_paths(sd_bus_message *message, const char *type, read_path_t read_path, size_t size,
+                      void **ret, size_t *ret_n)
 {
-    _cleanup_free_ struct lb_path *paths = NULL;
+    _cleanup_free_ char *paths = NULL;
     size_t n = 0, allocated = 0;
-    struct lb_path path;
 
-    int r = sd_bus_message_enter_container(message, 'a', "(ttuuuu)");
+    int r = sd_bus_message_enter_container(message, 'a', type);
     if (r < 0)
         return r;
-    while ((r = sd_bus_message_read(message, "(ttuuuu)", &path.connection_id, &path.link_speed,
-                                    &path.weight, &path.primary, &path.status, &path.offload)) >
-           0) {
+    for (;;) {
         if (n == allocated) {
             allocated = allocated ? 2 * allocated : 16;
-            struct lb_path *more = reallocarray(paths, allocated, sizeof(*paths));
+            char *more = reallocarray(paths, allocated, size);
             if (!more)
                 return -ENOMEM;
             paths = more;
         }
-        paths[n++] = path;
+        r = read_path(message, paths + n * size);
+        if (r <= 0)
+            break;
+        n++;
     }
     if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
         return r;
@@ -37,9 +39,19 @@ static int read_lb_paths(sd_bus_message *message, struct lb_path **ret, size_t *
     return 0;
 }
 
+/* --- ISCSI_Supported_LB_Policies -------------------------------------------------------------- */
+
+static int read_lb_path(sd_bus_message *message, void *ret)
+{
+    struct lb_path *path = ret;
+    return sd_bus_message_read(message, "(ttuuuu)", &path->connection_id, &path->link_speed,
+                               &path->weight, &path->primary, &path->status, &path->offload);
+}
+
 int lb_request_read(sd_bus_message *message, struct lb_request *ret, struct lb_path **ret_paths)
 {
     struct lb_request request;
+    void *paths = NULL;
 
     int r = sd_bus_message_enter_container(message, 'r', "tuua(ttuuuu)");
     if (r < 0)
@@ -47,63 +59,37 @@ int lb_request_read(sd_bus_message *message, struct lb_request *ret, struct lb_p
     r = sd_bus_message_read(message, "tuu", &request.session_id, &request.policy,
                             &request.path_count);
     if (r >= 0)
-        r = read_lb_paths(message, ret_paths, &request.n_paths);
+        r = read_paths(message, "(ttuuuu)", read_lb_path, sizeof(struct lb_path), &paths,
+                       &request.n_paths);
     if (r < 0)
         return r;
-    request.paths = *ret_paths;
+    request.paths = *ret_paths = paths;
     *ret = request;
     return 0;
 }
 
-/* --- DSM_Load_Balance_Policy and its V2 --------------------------------------------------------
- */
-
-/* Reads one path of an array; > 0: there was one. */
-typedef int (*read_path_t)(sd_bus_message *message, struct dsm_path *ret);
+/* --- DSM_Load_Balance_Policy and its V2 ------------------------------------------------------- */
 
 /* MPIO_DSM_Path: a primary is active/optimized, another path standby. */
-static int read_path_v1(sd_bus_message *message, struct dsm_path *ret)
+static int read_path_v1(sd_bus_message *message, void *ret)
 {
-    *ret = (struct dsm_path){.optimized = 1};
-    return sd_bus_message_read(message, "(ttuu)", &ret->id, &ret->reserved, &ret->weight,
-                               &ret->primary);
+    struct dsm_path *path = ret;
+
+    *path = (struct dsm_path){.optimized = 1};
+    return sd_bus_message_read(message, "(ttuu)", &path->id, &path->reserved, &path->weight,
+                               &path->primary);
 }
 
-static int read_path_v2(sd_bus_message *message, struct dsm_path *ret)
+static int read_path_v2(sd_bus_message *message, void *ret)
 {
-    *ret = (struct dsm_path){0};
-    return sd_bus_message_read(message, "(ttuuuuuuuyyquut)", &ret->id, &ret->reserved, &ret->weight,
-                               &ret->primary, &ret->optimized, &ret->preferred, &ret->failed,
-                               &ret->group_state, &ret->alua_support, &ret->symmetric,
-                               &ret->group_preferred, &ret->group_id, &ret->port_id,
-                               &ret->reserved32, &ret->reserved64);
-}
+    struct dsm_path *path = ret;
 
-static int read_dsm_paths(sd_bus_message *message, const char *type, read_path_t read_path,
-                          struct dsm_path **ret, size_t *ret_n)
-{
-    _cleanup_free_ struct dsm_path *paths = NULL;
-    size_t n = 0, allocated = 0;
-    struct dsm_path path;
-
-    int r = sd_bus_message_enter_container(message, 'a', type);
-    if (r < 0)
-        return r;
-    while ((r = read_path(message, &path)) > 0) {
-        if (n == allocated) {
-            allocated = allocated ? 2 * allocated : 16;
-            struct dsm_path *more = reallocarray(paths, allocated, sizeof(*paths));
-            if (!more)
-                return -ENOMEM;
-            paths = more;
-        }
-        paths[n++] = path;
-    }
-    if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
-        return r;
-    *ret = TAKE_PTR(paths);
-    *ret_n = n;
-    return 0;
+    *path = (struct dsm_path){0};
+    return sd_bus_message_read(message, "(ttuuuuuuuyyquut)", &path->id, &path->reserved,
+                               &path->weight, &path->primary, &path->optimized, &path->preferred,
+                               &path->failed, &path->group_state, &path->alua_support,
+                               &path->symmetric, &path->group_preferred, &path->group_id,
+                               &path->port_id, &path->reserved32, &path->reserved64);
 }
 
 static int read_dsm_request(sd_bus_message *message, const char *contents, const char *path_type,
@@ -112,6 +98,7 @@ static int read_dsm_request(sd_bus_message *message, const char *contents, const
 {
     struct dsm_request request;
     uint32_t reserved;
+    void *paths = NULL;
 
     int r = sd_bus_message_enter_container(message, 'r', contents);
     if (r < 0)
@@ -119,10 +106,11 @@ static int read_dsm_request(sd_bus_message *message, const char *contents, const
     r = sd_bus_message_read(message, "uuuu", &request.version, &request.policy, &request.path_count,
                             &reserved);
     if (r >= 0)
-        r = read_dsm_paths(message, path_type, read_path, ret_paths, &request.n_paths);
+        r = read_paths(message, path_type, read_path, sizeof(struct dsm_path), &paths,
+                       &request.n_paths);
     if (r < 0)
         return r;
-    request.paths = *ret_paths;
+    request.paths = *ret_paths = paths;
     *ret = request;
     return 0;
 }
