@@ -459,10 +459,7 @@ static void map_is_gone(struct host *host, dev_t dev)
     _cleanup_free_ uint64_t *ids = calloc(n + 1, sizeof(*ids));
     if (ids)
         memcpy(ids, map->session_ids, n * sizeof(*ids));
-    if (map->entry && !has_policy(map)) {
-        free(TAKE_PTR(map->entry));
-        publish(host);
-    }
+    reconcile_map_entry(map);
     maps_lose(host, dev);
     if (ids)
         announce(host, ids, n, CHANGED_MAPS);
@@ -751,20 +748,11 @@ void reconcile_access(struct host *host, const struct session *session)
     reconcile_session(host, session);
 }
 
-/* That of a map that no policy is left for, be the map in transit, or gone. */
-static void drop_entry(struct host_map *map)
-{
-    if (!map->entry || has_policy(map))
-        return;
-    free(TAKE_PTR(map->entry));
-    publish(map->host);
-}
-
 static void drop_entries(struct host *host, struct session *session)
 {
     for (size_t i = session->n_maps; i > 0; i--) {
         struct host_map *map = session->maps[i - 1];
-        drop_entry(map);
+        reconcile_map_entry(map);
         maps_drop_if_idle(host, map);
     }
 }
@@ -788,7 +776,10 @@ void reconcile_entries(struct host *host, struct session *session)
 
 void reconcile_map_entry(struct host_map *map)
 {
-    drop_entry(map);
+    if (!map->entry || has_policy(map))
+        return;
+    free(TAKE_PTR(map->entry));
+    publish(map->host);
 }
 
 void reconcile_map_changed(struct host_map *map)
@@ -799,7 +790,7 @@ void reconcile_map_changed(struct host_map *map)
     map->failures = 0;
     disk_views_announce(map, DISK_TABLE);
     announce(host, map->session_ids, map->n_sessions, 0);
-    drop_entry(map);
+    reconcile_map_entry(map);
     if (map->dev)
         look(host, map->dev); /* after which it may be gone */
     else
@@ -822,29 +813,26 @@ void reconcile_configuration(struct host *host)
     publish(host);
 }
 
-int reconcile_when_idle(struct host *host, uint64_t session_id, void (*func)(void *userdata),
-                        void *userdata)
+static int add_waiter(struct reconciler *r, struct waiter waiter)
 {
-    struct reconciler *r = host->reconciler;
     struct waiter *more = reallocarray(r->waiters, r->n_waiters + 1, sizeof(*more));
     if (!more)
         return -ENOMEM;
     r->waiters = more;
-    more[r->n_waiters++] = (struct waiter){NULL, session_id, func, userdata};
+    more[r->n_waiters++] = waiter;
     run_waiters(r);
     return 0;
 }
 
+int reconcile_when_idle(struct host *host, uint64_t session_id, void (*func)(void *userdata),
+                        void *userdata)
+{
+    return add_waiter(host->reconciler, (struct waiter){NULL, session_id, func, userdata});
+}
+
 int reconcile_when_map_idle(struct host_map *map, void (*func)(void *userdata), void *userdata)
 {
-    struct reconciler *r = map->host->reconciler;
-    struct waiter *more = reallocarray(r->waiters, r->n_waiters + 1, sizeof(*more));
-    if (!more)
-        return -ENOMEM;
-    r->waiters = more;
-    more[r->n_waiters++] = (struct waiter){map, 0, func, userdata};
-    run_waiters(r);
-    return 0;
+    return add_waiter(map->host->reconciler, (struct waiter){map, 0, func, userdata});
 }
 
 bool reconcile_is_running(const struct host *host)
