@@ -3,7 +3,6 @@
 /* Disks as the command has them: names, what it prints, and what it asks for. */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +16,7 @@
 #include "cli/names.h"
 #include "cli/show.h"
 #include "cli/text.h"
+#include "printed.h"
 
 /* Of client/result.h, which has a cleanup that cli/cli.h has as well. */
 void *result_new(size_t size);
@@ -208,26 +208,6 @@ static void test_labels_of_paths(void **state)
 }
 
 /* ---- what is printed ---- */
-
-/* What a function prints where standard output is no terminal; to be freed. */
-static char *printed(int (*print)(void))
-{
-    _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    _cleanup_close_ int saved = dup(STDOUT_FILENO);
-    FILE *real = stdout;
-    char *text = NULL;
-    size_t size;
-
-    stdout = open_memstream(&text, &size);
-    assert_non_null(stdout);
-    assert_true(dup2(null, STDOUT_FILENO) >= 0);
-    int r = print();
-    fclose(stdout);
-    stdout = real;
-    assert_true(dup2(saved, STDOUT_FILENO) >= 0);
-    assert_int_equal(r, 0);
-    return text;
-}
 
 static int print_list(void)
 {

@@ -2,7 +2,6 @@
 
 /* What the command prints of sessions that are logged in and of records: as text, and as JSON. */
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +12,7 @@
 
 #include "cli/json.h"
 #include "cli/show.h"
+#include "printed.h"
 
 #define TEXT(text)                                                                                 \
     (char[])                                                                                       \
@@ -67,26 +67,6 @@ static struct iscsiwmi_connection_statistics counters = {
 
 static struct counters items[] = {{0xa1, &counters}};
 static const struct statistics statistics = {items, 1};
-
-/* What a function prints where standard output is no terminal; to be freed. */
-static char *printed(int (*print)(void))
-{
-    _cleanup_close_ int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    _cleanup_close_ int saved = dup(STDOUT_FILENO);
-    FILE *real = stdout;
-    char *text = NULL;
-    size_t size;
-
-    stdout = open_memstream(&text, &size);
-    assert_non_null(stdout);
-    assert_true(dup2(null, STDOUT_FILENO) >= 0);
-    int r = print();
-    fclose(stdout);
-    stdout = real;
-    assert_true(dup2(saved, STDOUT_FILENO) >= 0);
-    assert_int_equal(r, 0);
-    return text;
-}
 
 static void assert_has(const char *text, const char *words)
 {
