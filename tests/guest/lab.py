@@ -719,9 +719,12 @@ def maps_without_paths():
 def flush(name):
     """Remove a map that multipathd has given up: it tries once, and if udev just reads the map, which
     then waits for a path for ever, the map is in use."""
+    def is_gone():
+        run("multipath", "-f", name, check=False)
+        return name not in maps()
+
     run("dmsetup", "message", name, "0", "fail_if_no_path", check=False)
-    wait_for(lambda: name not in maps() or not run("multipath", "-f", name, check=False)
-             and name not in maps(), 20, f"the end of {name}")
+    wait_for(is_gone, 20, f"the end of {name}")
 
 
 def wait_for_paths(count=None, seconds=None):
