@@ -274,7 +274,7 @@ static void test_many_at_a_time(void **state)
     }
     wait_for(*state, outcomes, N);
     for (int i = 0; i < N; i++) {
-        char text[16];
+        char text[32];
         snprintf(text, sizeof(text), "number %d", i);
         assert_int_equal(outcomes[i].n_calls, 1);
         assert_int_equal(outcomes[i].error, -i);
