@@ -62,16 +62,17 @@ def run(*command, check=True, timeout=120, **kwargs):
 
 
 def wait_for(condition, seconds, what, interval=0.1):
-    """Call condition() until it is true; its value. TimeoutError with `what` when time is up. A
-    condition that costs much, in an emulated machine, is asked for less often."""
+    """Call condition() until it is true; its value. TimeoutError with `what` when time is up. Asking
+    takes a quarter of a processor at most: the machine has better things to do, and few of them."""
     end = time.monotonic() + seconds
     while True:
+        spent = sum(os.times()[:4])
         value = condition()
         if value:
             return value
         if time.monotonic() >= end:
             raise TimeoutError(f"{what}: not within {seconds} s")
-        time.sleep(interval)
+        time.sleep(max(interval, min(1, 3 * (sum(os.times()[:4]) - spent))))
 
 
 def read(path, default=None):
@@ -761,7 +762,7 @@ def is_whole(count):
 def wait_until_whole(count=None, seconds=90):
     """Wait until the stack is whole, with so many paths (all that the default target gives)."""
     count = expected_paths() if count is None else count
-    wait_for(lambda: is_whole(count), seconds, f"a whole stack with {count} paths", interval=0.3)
+    wait_for(lambda: is_whole(count), seconds, f"a whole stack with {count} paths")
 
 
 # --- The bus ---------------------------------------------------------------------------------

@@ -196,7 +196,7 @@ class UnderLoad(PolicyTest):
         with concurrent.futures.ThreadPoolExecutor() as pool:
             tasks = [pool.submit(reload_maps) for _ in range(2)]
             try:
-                for _ in range(5):
+                for _ in range(3):  # udev has each reload to deal with, and later tests wait for it
                     self.set(wmi.QUEUE_DEPTH)
                     self.set(wmi.ROUND_ROBIN, self.portals)
             finally:

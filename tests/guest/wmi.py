@@ -126,7 +126,7 @@ def disk_agrees(wwid):
 def wait_for_disk(wwid, seconds=20):
     """Wait until they do."""
     try:
-        lab.wait_for(lambda: disk_agrees(wwid), seconds, "agreement", interval=0.3)
+        lab.wait_for(lambda: disk_agrees(wwid), seconds, "agreement")
     except TimeoutError as error:
         raise TimeoutError(f"{error}: {disk('Agreement', wwid)}, "
                            f"{disk('MultipathdAgreement', wwid)}, "
@@ -201,7 +201,7 @@ def agrees(*targets):
 def wait_for_agreement(*targets, seconds=20):
     """Wait until they do. multipathd is asked once in 5 s at most, which counts here."""
     try:
-        lab.wait_for(lambda: agrees(*targets), seconds, "agreement", interval=0.3)
+        lab.wait_for(lambda: agrees(*targets), seconds, "agreement")
     except TimeoutError as error:
         said = {target: (each["Agreement"], each["MultipathdAgreement"], each["Reason"])
                 for target, each in sessions().items()}
