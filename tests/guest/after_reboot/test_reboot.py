@@ -9,7 +9,7 @@ import lab
 import wmi
 
 GUID = bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
-POLICIES = wmi.FAILOVER, wmi.WEIGHTED
+POLICIES = tuple(holds.HOLDS)
 DISK, PRIMARY = lab.wwid(1), lab.portals()[2]
 
 
