@@ -180,15 +180,22 @@ def set_default(policy):
             "DefaultLoadBalancePolicy", "u", policy)
 
 
-def sessions():
-    """{target: {property: value}} of all session objects, in one call."""
+def holders():
+    """{target or WWID: {property: value}} of all objects that can have a policy: sessions and disks,
+    in one call."""
     (objects,) = lab.call(lab.BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
     found = {}
     for interfaces in objects.values():
-        if values := interfaces.get(f"{INTERFACE}.Session"):
-            plain = {name: value["data"] for name, value in values.items()}
-            found[plain["TargetName"]] = plain
+        for interface, key in (("Session", "TargetName"), ("Disk", "WWID")):
+            if values := interfaces.get(f"{INTERFACE}.{interface}"):
+                plain = {name: value["data"] for name, value in values.items()}
+                found[plain[key]] = plain
     return found
+
+
+def sessions():
+    """{target: {property: value}} of all session objects."""
+    return {name: each for name, each in holders().items() if "TargetName" in each}
 
 
 def agrees(*targets):
@@ -332,8 +339,8 @@ def noise(seconds=1):
     """What stirs within so many seconds, {} where all is quiet: how many tables the service gives
     again and multipathd loads, and the tables. (Not the group in use, which I/O decides.)"""
     def look():
-        return {"Reapplications": {target: each["Reapplications"]
-                                   for target, each in sessions().items()},
+        return {"Reapplications": {name: each["Reapplications"]
+                                   for name, each in holders().items()},
                 "map_loads": lab.map_loads(), "tables": tables()}
 
     before = look()

@@ -9,18 +9,19 @@ import lab
 import wmi
 
 GUID = bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
-POLICIES = tuple(holds.HOLDS)
+HELD = [*holds.HOLDS.values(), *holds.DISKS.values()]
 DISK, PRIMARY = lab.wwid(1), lab.portals()[2]
 
 
 def before_reboot():
     """Policies, a GUID, and all that a host and its array need to come up by themselves."""
-    holds.up(POLICIES)
+    holds.up(HELD)
     assert wmi.set_guid(GUID) == wmi.SUCCESS
     assert wmi.set_disk(DISK, wmi.FAILOVER, [PRIMARY]) == wmi.SUCCESS
-    for target in (lab.TARGET, *(holds.HOLDS[policy].target for policy in POLICIES)):
+    for target in (lab.TARGET, *holds.targets(HELD)):
         lab.log_in_at_boot(target)
-    lab.target_at_boot(f"import holds, lab; lab.target_up(); holds.targets_up({POLICIES})")
+    lab.target_at_boot("import holds, lab; lab.target_up(); "
+                       f"holds.targets_up([holds.HOLDS[policy] for policy in {POLICIES}])")
     lab.run("systemctl", "enable", wmi.SERVICE)
 
 
@@ -31,18 +32,16 @@ def started(unit):
 
 
 class Reboot(holds.HoldsTest):
+    HELD = HELD
+
     @classmethod
     def setUpClass(cls):
         """All is there already."""
 
     def test_01_every_policy_holds(self):
-        self.assert_holds(policies=POLICIES)
-        found = wmi.sessions()
-        for policy in POLICIES:
-            session = found[holds.HOLDS[policy].target]
-            self.assertEqual((session["LoadBalancePolicy"], session["Provenance"]),
-                             (policy, "session"))
-        self.assertEqual(found[lab.TARGET]["LoadBalancePolicy"], 0)
+        self.assert_holds()
+        self.assert_told()
+        self.assertEqual(wmi.session("LoadBalancePolicy"), 0)
 
     def test_02_the_boot_did_it(self):
         """The sessions and the service were there before the lab looked for them."""

@@ -303,32 +303,6 @@ class Holding(disks.DiskTest):
         wmi.wait_for_disk(self.WWID)
         self.assertEqual(wmi.noise(), {})
 
-    def test_each_policy_survives(self):
-        """The service anew, multipathd's reconfiguration, a path that leaves and comes."""
-        a, b, c, d = self.portals
-        for policy, args, groups in (
-                (wmi.FAILOVER, {"primaries": [b], "preferred": b},
-                 [(RR, [b]), (RR, [a]), (RR, [c]), (RR, [d])]),
-                (wmi.ROUND_ROBIN, {}, [(RR, self.portals)]),
-                (wmi.SUBSET, {"primaries": [b, d]}, [(RR, [b, d]), (RR, [a, c])]),
-                (wmi.QUEUE_DEPTH, {}, [(QL, self.portals)]),
-                (wmi.LEAST_BLOCKS, {}, [(ST, self.portals)])):
-            with self.subTest(policy=policy):
-                self.set(policy, **args)
-                wmi.wait_for_disk(self.WWID)
-                wmi.restart()
-                lab.reconfigure()
-                try:
-                    lab.logout(address=c)
-                finally:
-                    lab.login_missing()
-                    lab.wait_until_whole()
-                self.assert_groups(*groups)
-                wmi.wait_for_disk(self.WWID)
-                self.assertEqual(wmi.noise(), {})
-                self.assert_provenance(policy, "disk")
-                self.assertEqual(wmi.stored_disk_policy(self.WWID), policy)
-
 
 class Default(disks.DiskTest):
     """The policy of maps that appear: those of a second target, with a LUN of its own."""
