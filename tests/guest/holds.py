@@ -162,7 +162,7 @@ def wait_for_agreement(held):
         return {name: words for name, words in said.items() if words[:2] != ("Applied", "Agrees")}
 
     try:
-        lab.wait_for(lambda: not wanting(), 20, "agreement", interval=0.3)
+        lab.wait_for(lambda: not wanting(), 20, "agreement")
     except TimeoutError as error:
         raise TimeoutError(f"{error}: {wanting()}") from None
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A reboot of the guest, with sessions that open-iscsi logs in by itself.
+"""A reboot of the guest, with sessions that open-iscsi logs in by itself: five with a policy each,
+one whose disks have each of MPIO's, and the default target's, one disk of which has one.
 
 run-tests calls before_reboot() when all other tests are done, then reboots, and runs the tests.
 """
@@ -21,7 +22,7 @@ def before_reboot():
     for target in (lab.TARGET, *holds.targets(HELD)):
         lab.log_in_at_boot(target)
     lab.target_at_boot("import holds, lab; lab.target_up(); "
-                       f"holds.targets_up([holds.HOLDS[policy] for policy in {POLICIES}])")
+                       "holds.targets_up([*holds.HOLDS.values(), *holds.DISKS.values()])")
     lab.run("systemctl", "enable", wmi.SERVICE)
 
 
