@@ -100,6 +100,7 @@ class Signals(test_policies.PolicyTest):
 
             # With a policy it stays.
             self.set(wmi.QUEUE_DEPTH)
+            self.wait(lambda: monitor.values("LoadBalancePolicy"), "the policy")
             monitor.messages.clear()
             lab.logout()
             try:
