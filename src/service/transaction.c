@@ -71,6 +71,7 @@ static int swap_share(int fd, void *arg)
     const struct share *share = arg;
     const struct transaction *t = share->transaction;
 
+    worker_confine();
     for (size_t i = share->first; i < t->n_to_do; i += share->step) {
         struct report report = {.map = t->to_do[i]};
         report.result = swap_one(t, &t->maps[report.map]);

@@ -26,3 +26,9 @@ typedef void (*worker_done_t)(int error, const void *data, size_t size, void *us
  */
 int worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done,
                  void *userdata);
+
+/*
+ * For a child that needs neither: from here on it starts no program and opens no socket but local
+ * ones (EPERM). Where the kernel has no filters for system calls, it is as free as the service.
+ */
+void worker_confine(void);

@@ -207,6 +207,19 @@ class Faults(StatusTest):
         for shape in wmi.shapes().values():
             self.assertEqual(shape, [("queue-length", frozenset(self.portals))])
 
+    def test_children_that_swap_have_less_than_the_service(self):
+        def filters(pid):
+            return int(wmi.process_status(pid).get("Seccomp_filters", 0))
+
+        faults.rules(("load", "*", 0, 1000, 0, 2000))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            call = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
+            lab.wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
+            service = wmi.main_pid()
+            children = lab.read(f"/proc/{service}/task/{service}/children").split()
+            self.assertIn(filters(service) + 1, [filters(child) for child in children])
+            self.assertEqual(call.result(), wmi.SUCCESS)
+
     def test_14_the_last_map_refuses(self):
         for call in ("load", "resume"):
             with self.subTest(call=call):

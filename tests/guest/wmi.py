@@ -302,6 +302,13 @@ def main_pid():
     return int(lab.run("systemctl", "show", "--property=MainPID", "--value", SERVICE))
 
 
+def process_status(pid):
+    """What the kernel says of a process, as text: {"CapEff": "0000000000202000", ...}; nothing
+    where it has ended."""
+    return dict(line.split(":\t", 1) for line in lab.read(f"/proc/{pid}/status", "").splitlines()
+                if ":\t" in line)
+
+
 def shapes():
     """{map: [(selector, portals of the group)]}: what a policy decides, from the kernel."""
     portal = {disk: session.address for session in lab.sessions() for disk in session.paths}

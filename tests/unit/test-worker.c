@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -309,6 +310,45 @@ static void test_nothing_is_left(void **state)
     assert_int_equal(count_fds(), before);
 }
 
+static bool may_open(int family, int type)
+{
+    _cleanup_close_ int fd = socket(family, type | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        assert_int_equal(errno, EPERM);
+    return fd >= 0;
+}
+
+/* What a confined child may do yet, one bit for each. */
+static int try_all(int fd, void *arg)
+{
+    int can = 0;
+
+    if (arg)
+        worker_confine();
+    can |= may_open(AF_UNIX, SOCK_STREAM) ? 1 : 0;
+    can |= may_open(AF_INET, SOCK_DGRAM) ? 2 : 0;
+    can |= may_open(AF_NETLINK, SOCK_RAW) ? 4 : 0;
+    /* There is no such program: that is found out after the filter. */
+    execl("/nonexistent/program", "program", NULL);
+    can |= errno == ENOENT ? 8 : 0;
+    return can;
+}
+
+static void test_confined(void **state)
+{
+    char yes[] = "yes";
+    struct outcome outcome = run(*state, try_all, NULL);
+    free(outcome.data);
+    assert_int_equal(outcome.error, -15);
+
+    outcome = run(*state, try_all, yes);
+    free(outcome.data);
+    assert_int_equal(outcome.error, -1);
+
+    /* It holds for that child alone. */
+    assert_true(may_open(AF_INET, SOCK_DGRAM));
+}
+
 static void test_fork_refused(void **state)
 {
     struct outcome outcome = {0};
@@ -334,6 +374,7 @@ int main(void)
         TEST(test_output_closed_early),
         TEST(test_many_at_a_time),
         TEST(test_nothing_is_left),
+        TEST(test_confined),
         TEST(test_fork_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
