@@ -164,10 +164,26 @@ static int selector_alias(const char *selector, char *alias, size_t size)
     return n > 0 && (size_t)n < size ? 0 : -EINVAL;
 }
 
+/*
+ * The index of the running kernel's modules. The unit hides the modules themselves, and has the
+ * index in the service's own directory in place of that.
+ */
+static struct kmod_ctx *open_modules(void)
+{
+    const char *directory = getenv("RUNTIME_DIRECTORY");
+    _cleanup_free_ char *path = NULL;
+
+    if (directory && asprintf(&path, "%s/modules", directory) < 0) {
+        path = NULL;
+        return NULL;
+    }
+    return kmod_new(path && access(path, F_OK) == 0 ? path : NULL, NULL);
+}
+
 bool dm_selector_available(const char *selector)
 {
     char alias[64];
-    _cleanup_(kmod_unrefp) struct kmod_ctx *kmod = kmod_new(NULL, NULL);
+    _cleanup_(kmod_unrefp) struct kmod_ctx *kmod = open_modules();
     _cleanup_(kmod_module_unref_listp) struct kmod_list *list = NULL;
 
     /* Where the index cannot be read, the kernel has the last word. */

@@ -3,7 +3,8 @@
 
 /*
  * The one file of ours in multipathd's configuration directory, and the files of others beside it.
- * The directory is $CONFIGURATION_DIRECTORY (systemd sets it), else what the build says. These
+ * The directory is $CONFIGURATION_DIRECTORY, else what the build says. It and the one above it have
+ * to be on one file system, and in one mount (the unit's ReadWritePaths=), for renames. These
  * functions may wait for the disk: for child processes.
  */
 

@@ -24,7 +24,8 @@ def preloaded():
     DROP_IN.parent.mkdir(parents=True, exist_ok=True)
     # Killed as often as the sweep likes, systemd starts it again.
     DROP_IN.write_text("[Unit]\nStartLimitIntervalSec=0\n[Service]\n"
-                       f"Environment=LD_PRELOAD={LIBRARY} LAB_FAULTS={RULES} LAB_SWEEP={SWEEP}\n")
+                       f"Environment=LD_PRELOAD={LIBRARY} LAB_FAULTS={RULES} LAB_SWEEP={SWEEP}\n"
+                       f"ReadWritePaths={RULES} {SWEEP}\n")
     RULES.write_text("")
     SWEEP.write_bytes(bytes(mmap.PAGESIZE))
     lab.run("systemctl", "daemon-reload")

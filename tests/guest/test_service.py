@@ -105,6 +105,47 @@ class Access(unittest.TestCase):
                      "SetLoadBalancePolicy", "(tuua(ttuuuu))", 1, 1, 0, 0)
 
 
+class Confinement(unittest.TestCase):
+    CAP_NET_RAW, CAP_SYS_ADMIN = 1 << 13, 1 << 21
+
+    # Its own directories, and what data/iscsi-wmid.service.in gives reasons for.
+    WRITABLE = ["/etc/multipath", "/etc/multipath/conf.d", "/run/iscsi-wmid", "/run/lock",
+                "/sys/devices", "/tmp", "/var/lib/iscsi-wmi"]
+    NOT_WRITABLE = ["/", "/boot", "/etc", "/etc/iscsi", "/proc/sys/kernel",
+                    "/run/iscsi-wmid/modules", "/run/systemd", "/run/udev", "/sys/fs", "/sys/kernel",
+                    "/sys/module", "/usr", "/var", "/var/lib", "/var/lib/iscsi"]
+
+    def inside(self, *command):
+        """A command's output, in the mounts that the service has."""
+        return lab.run("nsenter", "--mount", "--target", wmi.main_pid(), "--", *command)
+
+    def test_it_has_the_least_that_it_needs(self):
+        status = wmi.process_status(wmi.main_pid())
+        for name in ("CapPrm", "CapEff", "CapBnd"):
+            self.assertEqual(int(status[name], 16), self.CAP_SYS_ADMIN | self.CAP_NET_RAW, name)
+        self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
+
+    def test_it_writes_where_it_has_to_and_nowhere_else(self):
+        script = 'for each; do if [ -w "$each" ]; then echo "$each"; fi; done'
+        found = self.inside("sh", "-c", script, "sh", *self.WRITABLE, *self.NOT_WRITABLE)
+        self.assertEqual(found.splitlines(), self.WRITABLE)
+
+    def test_it_has_one_device(self):
+        self.assertEqual(self.inside("find", "/dev", "-type", "b"), "")
+        # Not find's -type: of what is mounted upon, it says what lies below.
+        self.assertEqual(self.inside("sh", "-c", "stat --format='%n %F' /dev/mapper/*"),
+                         "/dev/mapper/control character special file")
+
+    def test_its_memory_and_its_tasks_are_limited(self):
+        for limit in ("MemoryMax", "TasksMax"):
+            value = lab.run("systemctl", "show", "--value", f"--property={limit}", wmi.SERVICE)
+            self.assertRegex(value, r"^\d+$", limit)
+
+    def test_systemd_thinks_so_too(self):
+        # 2.0 of 10: it fails above that.
+        lab.run("systemd-analyze", "security", "--no-pager", "--threshold=20", wmi.SERVICE)
+
+
 class Life(unittest.TestCase):
     def setUp(self):
         self.addCleanup(wmi.set_policy, wmi.VENDOR)
