@@ -16,6 +16,7 @@
 #include "basic/macros.h"
 #include "bus/authorize.h"
 #include "bus/bus.h"
+#include "bus/unread.h"
 #include "multipath/dm.h"
 #include "service/drift.h"
 #include "service/events.h"
@@ -126,6 +127,27 @@ static int loop(sd_event *event, const struct host *host)
     return r;
 }
 
+/* As sd_bus_open_system() does it, but nobody can send descriptors: see docs/design.md. */
+static int open_bus(sd_bus **ret)
+{
+    _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
+    const char *address = getenv("DBUS_SYSTEM_BUS_ADDRESS");
+
+    int r = sd_bus_new(&bus);
+    if (r >= 0)
+        r = sd_bus_set_address(bus, address ?: "unix:path=/run/dbus/system_bus_socket");
+    if (r >= 0)
+        r = sd_bus_set_bus_client(bus, true);
+    if (r >= 0)
+        r = sd_bus_negotiate_fds(bus, false);
+    if (r >= 0)
+        r = sd_bus_start(bus);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(bus);
+    return 0;
+}
+
 static int run(void)
 {
     _cleanup_(sd_event_unrefp) sd_event *event = NULL;
@@ -134,6 +156,7 @@ static int run(void)
     _cleanup_(events_freep) struct events *events = NULL;
     _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
     _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
+    _cleanup_(unread_freep) struct unread *unread = NULL;
 
     int r = open_store(&store);
     if (r < 0)
@@ -158,11 +181,11 @@ static int run(void)
         return failed(r, "open-iscsi's records cannot be followed");
     wait_for_records(event, host);
 
-    r = sd_bus_open_system(&bus);
+    r = open_bus(&bus);
     if (r >= 0)
         r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
     if (r >= 0)
-        r = bus_start(bus, host, &authorizer);
+        r = bus_start(bus, host, &authorizer, &unread);
     if (r < 0)
         return failed(r, "The name " BUS_NAME " cannot be had on the system bus");
 

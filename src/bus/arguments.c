@@ -3,13 +3,93 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "basic/macros.h"
+
+/* --- Their size ------------------------------------------------------------------------------- */
+
+/* What one value takes, or costs to hold: no less than it has bytes. */
+#define VALUE_SIZE 8U
+
+/* Reads the value of a basic type, to the end of its text. */
+static int measure_basic(sd_bus_message *message, char type, size_t *ret)
+{
+    const char *text = NULL;
+    int r;
+
+    *ret = VALUE_SIZE;
+    if (!strchr("sog", type))
+        return sd_bus_message_skip(message, (const char[]){type, '\0'});
+    r = sd_bus_message_read_basic(message, type, &text);
+    if (r > 0)
+        *ret += strlen(text);
+    return r;
+}
+
+static int measure_bytes(sd_bus_message *message, size_t *ret)
+{
+    const void *bytes;
+    int r = sd_bus_message_read_array(message, 'y', &bytes, ret);
+
+    *ret += VALUE_SIZE;
+    return r;
+}
+
+/*
+ * Takes what the values of a container take from what is left. -E2BIG: they are more. Containers
+ * stand in each other as deep as sd-bus allows them to, which is not deep.
+ */
+static int measure(sd_bus_message *message, size_t *left)
+{
+    const char *contents;
+    char type;
+    int r;
+
+    while ((r = sd_bus_message_peek_type(message, &type, &contents)) > 0) {
+        size_t size = VALUE_SIZE;
+        bool is_bytes = type == 'a' && strcmp(contents, "y") == 0;
+
+        if (is_bytes)
+            r = measure_bytes(message, &size);
+        else if (!strchr("arve", type))
+            r = measure_basic(message, type, &size);
+        if (r < 0)
+            return r;
+        if (size > *left)
+            return -E2BIG;
+        *left -= size;
+        if (is_bytes || !strchr("arve", type))
+            continue;
+        r = sd_bus_message_enter_container(message, type, contents);
+        if (r > 0)
+            r = measure(message, left);
+        if (r >= 0)
+            r = sd_bus_message_exit_container(message);
+        if (r < 0)
+            return r;
+    }
+    return r;
+}
+
+int arguments_fit(sd_bus_message *message)
+{
+    size_t left = ARGUMENTS_MAX;
+    int r = measure(message, &left);
+
+    if (r < 0 && r != -E2BIG)
+        return r;
+    bool fit = r >= 0;
+    r = sd_bus_message_rewind(message, true);
+    return r < 0 ? r : fit;
+}
+
+/* --- Paths ------------------------------------------------------------------------------------ */
 
 /* Reads one path of an array into its element; > 0: there was one. */
 typedef int (*read_path_t)(sd_bus_message *message, void *ret);
 
-/* An array of structures of that type, as many as came. */
+/* An array of structures of that type. */
 static int read_paths(sd_bus_message *message, const char *type, read_path_t read_path, size_t size,
                       void **ret, size_t *ret_n)
 {
@@ -20,6 +100,8 @@ static int read_paths(sd_bus_message *message, const char *type, read_path_t rea
     if (r < 0)
         return r;
     for (;;) {
+        if (n > PATHS_MAX)
+            return -E2BIG;
         if (n == allocated) {
             allocated = allocated ? 2 * allocated : 16;
             char *more = reallocarray(paths, allocated, size);

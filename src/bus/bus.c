@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "bus/authorize.h"
 #include "bus/bus.h"
+#include "bus/unread.h"
 #include "service/requester.h"
 
 #define SESSION_PROPERTIES_MAX 10U /* of on_session_changed(), with the NULL */
@@ -190,11 +192,10 @@ void bus_requester(sd_bus_message *message, struct requester *ret)
         snprintf(ret->name, sizeof(ret->name), "%s", name);
 }
 
-void bus_reply_status(uint32_t status, void *userdata)
+bool bus_trusts(uid_t uid)
 {
-    sd_bus_message *message = userdata;
-    (void)sd_bus_reply_method_return(message, "u", status);
-    sd_bus_message_unref(message);
+    const char *always = getenv("ISCSI_WMI_ALWAYS_ASK");
+    return (uid == 0 || uid == geteuid()) && !(always && strcmp(always, "1") == 0);
 }
 
 int bus_failure(sd_bus_error *error, int r, const char *what)
@@ -390,13 +391,16 @@ static int register_objects(sd_bus *bus, struct host *host)
     return r < 0 ? r : disks_register(bus, host);
 }
 
-int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret)
+int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret, struct unread **ret_unread)
 {
     _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
+    _cleanup_(unread_freep) struct unread *unread = NULL;
 
     int r = authorizer_new(bus, host, &authorizer);
     if (r >= 0)
         r = register_objects(bus, host);
+    if (r >= 0)
+        r = unread_new(bus, host->requests, &unread); /* sees each call first */
     if (r < 0)
         return r;
 
@@ -416,5 +420,6 @@ int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret)
     if (r < 0)
         return r;
     *ret = TAKE_PTR(authorizer);
+    *ret_unread = TAKE_PTR(unread);
     return 0;
 }

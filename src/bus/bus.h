@@ -19,10 +19,11 @@
 
 /*
  * Registers all objects and has the model report what comes and goes. The name is requested. To be
- * ended before the bus is closed: by authorizer_free().
+ * ended before the bus is closed: by authorizer_free() and unread_free().
  */
 struct authorizer;
-int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret);
+struct unread;
+int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret, struct unread **ret_unread);
 
 void adapter_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
 void session_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
@@ -41,8 +42,12 @@ int disk_of_path(struct host *host, const char *path, struct host_map **ret);
 struct requester;
 void bus_requester(sd_bus_message *message, struct requester *ret);
 
-/* Answers a call with its Status; userdata is a reference to the call, which it drops. */
-void bus_reply_status(uint32_t status, void *userdata);
+/*
+ * Whether a user may do everything unasked: the one whom the service runs as (root), unless
+ * ISCSI_WMI_ALWAYS_ASK=1 is in its environment. On a bus of a test, where all have one user, nobody
+ * could be refused otherwise.
+ */
+bool bus_trusts(uid_t uid);
 
 /* A D-Bus error for a failure that no Status covers: the service's own trouble. */
 int bus_failure(sd_bus_error *error, int r, const char *what);

@@ -14,6 +14,7 @@
 
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/requests.h"
 #include "service/statistics.h"
 
 #define INTERFACE_NAME BUS_INTERFACE("MSiSCSI_ConnectionStatistics")
@@ -137,7 +138,7 @@ const sd_bus_vtable connection_statistics_vtable[] = {
 
 /* A call that waits for the counters. */
 struct call {
-    sd_bus_message *message;
+    struct request *request;
     struct host *host;
     uint64_t connection_id;
     const struct member *member; /* NULL: all */
@@ -145,7 +146,7 @@ struct call {
 
 static void call_free(struct call *call)
 {
-    sd_bus_message_unref(call->message);
+    request_end(call->request);
     free(call);
 }
 
@@ -176,7 +177,7 @@ static int reply_values(const struct call *call, const struct connection *connec
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 
-    int r = sd_bus_message_new_method_return(call->message, &reply);
+    int r = sd_bus_message_new_method_return(request_message(call->request), &reply);
     if (r >= 0 && !call->member)
         r = append_all(reply, connection, counted);
     else if (r >= 0) {
@@ -193,9 +194,10 @@ static void on_statistics(int error, const struct iscsi_statistics *list, size_t
 {
     _cleanup_(call_freep) struct call *call = userdata;
     const struct connection *connection = host_connection(call->host, call->connection_id);
+    sd_bus_message *message = request_message(call->request);
 
     if (!connection) {
-        (void)sd_bus_reply_method_errorf(call->message, SD_BUS_ERROR_UNKNOWN_OBJECT,
+        (void)sd_bus_reply_method_errorf(message, SD_BUS_ERROR_UNKNOWN_OBJECT,
                                          "The connection has ended.");
         return;
     }
@@ -206,7 +208,7 @@ static void on_statistics(int error, const struct iscsi_statistics *list, size_t
             break;
         }
     if (r < 0)
-        (void)sd_bus_reply_method_errnof(call->message, r, "The counters cannot be had: %s",
+        (void)sd_bus_reply_method_errnof(message, r, "The counters cannot be had: %s",
                                          strerror(-r));
 }
 
@@ -227,6 +229,36 @@ static bool asks_for_counters(sd_bus_message *message, const struct member **ret
     return *ret_member && (*ret_member)->is_counter;
 }
 
+/* Nobody is there to be answered any more. */
+static void cancel(struct request *request, void *userdata)
+{
+    struct call *call = userdata;
+    statistics_cancel(call->host, call);
+}
+
+/* Begins to read; > 0: refused, and answered so. */
+static int read_counters(struct host *host, sd_bus_message *message, uint64_t connection_id,
+                         const struct member *member)
+{
+    struct request *request;
+    struct call *call;
+
+    int r = request_begin(host->requests, message, REQUEST_COUNTERS, &request);
+    if (r != 0)
+        return r;
+    call = malloc(sizeof(*call));
+    if (!call) {
+        request_end(request);
+        return -ENOMEM;
+    }
+    *call = (struct call){request, host, connection_id, member};
+    request_set_cancel(request, cancel, call);
+    r = statistics_read(host, on_statistics, call);
+    if (r < 0)
+        call_free(call);
+    return r;
+}
+
 int connection_statistics_filter(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     struct host *host = userdata;
@@ -239,13 +271,6 @@ int connection_statistics_filter(sd_bus_message *message, void *userdata, sd_bus
     if (!asks_for_counters(message, &member))
         return sd_bus_message_rewind(message, true) < 0 ? -EBADMSG : 0;
 
-    _cleanup_(call_freep) struct call *call = malloc(sizeof(*call));
-    if (!call)
-        return -ENOMEM;
-    *call = (struct call){sd_bus_message_ref(message), host, id, member};
-    int r = statistics_read(host, on_statistics, call);
-    if (r < 0)
-        return bus_failure(error, r, "The counters cannot be had");
-    (void)TAKE_PTR(call);
-    return 1;
+    int r = read_counters(host, message, id, member);
+    return r < 0 ? bus_failure(error, r, "The counters cannot be had") : 1;
 }

@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
 #include "basic/macros.h"
 #include "bus/arguments.h"
 #include "bus/bus.h"
+#include "bus/requests.h"
 #include "service/disk-change.h"
+#include "service/maps.h"
 
 typedef int (*read_request_t)(sd_bus_message *message, struct dsm_request *ret,
                               struct dsm_path **ret_paths);
@@ -10,14 +14,19 @@ typedef int (*read_request_t)(sd_bus_message *message, struct dsm_request *ret,
 static int set_policy(sd_bus_message *message, read_request_t read_request, struct host_map *map)
 {
     struct dsm_request request;
+    struct request *call;
     struct requester who;
     _cleanup_free_ struct dsm_path *paths = NULL;
 
     int r = read_request(message, &request, &paths);
-    if (r < 0)
+    if (r == -E2BIG)
+        return request_refuse(map->host->requests, message, TOO_MANY_PATHS);
+    if (r >= 0)
+        r = request_begin(map->host->requests, message, REQUEST_CHANGE, &call);
+    if (r != 0)
         return r;
     bus_requester(message, &who);
-    disk_change(map, &request, &who, bus_reply_status, sd_bus_message_ref(message));
+    disk_change(map, &request, &who, request_reply_status, call);
     return 1;
 }
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+
 #include "basic/macros.h"
 #include "bus/arguments.h"
 #include "bus/bus.h"
+#include "bus/requests.h"
 #include "service/lb-change.h"
 
 static int method_set_load_balance_policy(sd_bus_message *message, void *userdata,
@@ -9,14 +12,19 @@ static int method_set_load_balance_policy(sd_bus_message *message, void *userdat
 {
     struct adapter *adapter = userdata;
     struct lb_request request;
+    struct request *call;
     struct requester who;
     _cleanup_free_ struct lb_path *paths = NULL;
 
     int r = lb_request_read(message, &request, &paths);
-    if (r < 0)
+    if (r == -E2BIG)
+        return request_refuse(adapter->host->requests, message, TOO_MANY_PATHS);
+    if (r >= 0)
+        r = request_begin(adapter->host->requests, message, REQUEST_CHANGE, &call);
+    if (r != 0)
         return r;
     bus_requester(message, &who);
-    lb_change(adapter->host, adapter, &request, &who, bus_reply_status, sd_bus_message_ref(message));
+    lb_change(adapter->host, adapter, &request, &who, request_reply_status, call);
     return 1;
 }
 

@@ -1,24 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/arguments.h"
 #include "bus/bus.h"
+#include "bus/requests.h"
 #include "service/ping.h"
 
 static void reply_ping(uint32_t status, uint32_t n_received, void *userdata)
 {
-    sd_bus_message *message = userdata;
-    (void)sd_bus_reply_method_return(message, "uu", status, n_received);
-    sd_bus_message_unref(message);
+    struct request *call = userdata;
+    (void)sd_bus_reply_method_return(request_message(call), "uu", status, n_received);
+    request_end(call);
+}
+
+/* Nobody is there to be answered any more. */
+static void cancel_ping(struct request *call, void *userdata)
+{
+    ping_cancel(userdata, call);
 }
 
 static int method_ping_ip_address(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     struct adapter *adapter = userdata;
     struct ping_request request;
+    struct request *call;
 
     int r = ping_request_read(message, &request);
-    if (r < 0)
+    if (r >= 0)
+        r = request_begin(adapter->host->requests, message, REQUEST_PING, &call);
+    if (r != 0)
         return r;
-    ping_start(adapter->host, &request, reply_ping, sd_bus_message_ref(message));
+    request_set_cancel(call, cancel_ping, adapter->host);
+    ping_start(adapter->host, &request, reply_ping, call);
     return 1;
 }
 

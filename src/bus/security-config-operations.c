@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/requests.h"
 #include "service/guid-change.h"
 #include "wmi/status.h"
 
@@ -10,27 +10,22 @@ static int method_clear_cache(sd_bus_message *message, void *userdata, sd_bus_er
                                       (uint32_t)ISDSC_HBA_SECURITY_CACHE_NOT_SUPPORTED);
 }
 
-/* Answers the call that has waited. */
-static void on_guid_changed(uint32_t status, void *userdata)
-{
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = userdata;
-    (void)sd_bus_reply_method_return(message, "u", status);
-}
-
 static int method_set_generational_guid(sd_bus_message *message, void *userdata,
                                         sd_bus_error *error)
 {
     struct adapter *adapter = userdata;
+    struct request *call;
     struct requester who;
     const void *guid;
     size_t size;
 
     int r = sd_bus_message_read_array(message, 'y', &guid, &size);
-    if (r < 0)
+    if (r >= 0)
+        r = request_begin(adapter->host->requests, message, REQUEST_CHANGE, &call);
+    if (r != 0)
         return r;
     bus_requester(message, &who);
-    guid_change(adapter->host, adapter, guid, size, &who, on_guid_changed,
-                sd_bus_message_ref(message));
+    guid_change(adapter->host, adapter, guid, size, &who, request_reply_status, call);
     return 1;
 }
 

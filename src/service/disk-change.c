@@ -7,6 +7,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "plan/plan.h"
+#include "service/bounds.h"
 #include "service/disk-change.h"
 #include "service/disk-query.h"
 #include "service/lb-plan.h"
@@ -258,6 +259,20 @@ static uint32_t check(const struct host_map *map, const struct dsm_request *requ
     return dsm_check(request, &disk);
 }
 
+static void count_policy(struct host_map *map, void *userdata)
+{
+    size_t *n = userdata;
+    *n += map->policy != NULL;
+}
+
+static bool is_within_bounds(const struct host_map *map)
+{
+    size_t n = 0;
+
+    maps_each(map->host, count_policy, &n);
+    return bounds_allow_disk(map->n_paths, n - (map->policy != NULL));
+}
+
 /* All checks, and what the disk is to have. A status other than success ends the request. */
 static uint32_t prepare(const struct host_map *map, const struct dsm_request *request,
                         struct store_disk_policy **ret_chosen)
@@ -273,6 +288,8 @@ static uint32_t prepare(const struct host_map *map, const struct dsm_request *re
     }
     if (!dm_selector_available(plan_selector(dsm_to_lb((enum dsm_policy)request->policy))))
         return STATUS_NOT_SUPPORTED;
+    if (!is_within_bounds(map))
+        return STATUS_INSUFFICIENT_RESOURCES;
     return status_of_errno(choose(map, request, ret_chosen));
 }
 
@@ -295,13 +312,12 @@ void disk_change(struct host_map *map, const struct dsm_request *request,
                  const struct requester *who, disk_change_done_t done, void *userdata)
 {
     _cleanup_(store_disk_policy_freep) struct store_disk_policy *chosen = NULL;
-    bool can_start = map->host->n_changes < CHANGES_MAX;
     struct change *change = NULL;
 
     uint32_t status = prepare(map, request, &chosen);
     /* Nothing to clear, and nothing to have in its place: nothing to do. */
     if (status == STATUS_SUCCESS && (map->policy || chosen)) {
-        change = can_start ? calloc(1, sizeof(*change)) : NULL;
+        change = calloc(1, sizeof(*change));
         status = change ? STATUS_SUCCESS : STATUS_INSUFFICIENT_RESOURCES;
     }
     if (change) {

@@ -16,8 +16,6 @@
 #include "iscsi/records.h"
 #include "store/store.h"
 
-#define CHANGES_MAX 64U /* requests that change maps at a time, on all sessions and disks */
-
 struct host;
 struct host_map;
 
@@ -175,6 +173,7 @@ struct host {
     struct guid_change *guid_changes; /* SetGenerationalGuid calls that run */
     struct ping *pings;               /* PingIPAddress calls that run */
     struct statistics_reader *statistics; /* NULL: never asked for */
+    struct requests *requests; /* the bus' own: calls that are answered later */
     struct host_observer observer;
     sd_event_source *announcer; /* tells the observer of these sessions */
     uint64_t *to_announce;

@@ -8,6 +8,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "plan/plan.h"
+#include "service/bounds.h"
 #include "service/lb-change.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"
@@ -328,7 +329,16 @@ static uint32_t check(const struct lb_request *request, const struct session *se
     return lb_check(request, &facts);
 }
 
-/* Rows 1 to 11, and what of row 12 is the kernel's. A status other than success ends the request. */
+static size_t count_others(const struct host *host, const struct session *session)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < host->n_sessions; i++)
+        n += host->sessions[i] != session && host->sessions[i]->policy;
+    return n;
+}
+
+/* Rows 1 to 13, but for the array's part of row 12. A status other than success ends the request. */
 static uint32_t prepare(struct host *host, const struct lb_request *request,
                         const struct session *session, struct store_policy **ret_chosen)
 {
@@ -337,6 +347,8 @@ static uint32_t prepare(struct host *host, const struct lb_request *request,
         return status;
     if (!dm_selector_available(plan_selector((enum lb_policy)request->policy)))
         return ISDSC_LB_POLICY_NOT_SUPPORTED;
+    if (!bounds_allow_session(session->n_connections, count_others(host, session)))
+        return ISDSC_OUT_OF_RESOURCES;
     return status_of_errno(choose(host, session, request, ret_chosen));
 }
 
@@ -365,7 +377,7 @@ void lb_change(struct host *host, const struct adapter *adapter, const struct lb
     uint32_t status = prepare(host, request, session, &chosen);
     struct change *change = NULL;
     if (status == STATUS_SUCCESS) {
-        change = host->n_changes < CHANGES_MAX ? calloc(1, sizeof(*change)) : NULL;
+        change = calloc(1, sizeof(*change));
         status = change ? STATUS_SUCCESS : ISDSC_OUT_OF_RESOURCES;
     }
     if (change) {

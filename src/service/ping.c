@@ -158,21 +158,12 @@ static uint32_t prepare(struct ping *ping, const struct ping_request *request)
     return r < 0 ? ISDSC_OUT_OF_RESOURCES : STATUS_SUCCESS;
 }
 
-static bool has_room(const struct host *host)
-{
-    unsigned n = 0;
-
-    for (const struct ping *ping = host->pings; ping; ping = ping->next)
-        n++;
-    return n < PINGS_MAX;
-}
-
 void ping_start(struct host *host, const struct ping_request *request, ping_done_t done,
                 void *userdata)
 {
     uint32_t status = ISDSC_OUT_OF_RESOURCES;
 
-    _cleanup_(ping_freep) struct ping *ping = has_room(host) ? calloc(1, sizeof(*ping)) : NULL;
+    _cleanup_(ping_freep) struct ping *ping = calloc(1, sizeof(*ping));
     if (ping) {
         ping->host = host;
         ping->fd = -1;
@@ -188,6 +179,15 @@ void ping_start(struct host *host, const struct ping_request *request, ping_done
     ping->next = host->pings;
     host->pings = ping;
     proceed(TAKE_PTR(ping));
+}
+
+void ping_cancel(struct host *host, const void *userdata)
+{
+    for (struct ping *ping = host->pings; ping; ping = ping->next)
+        if (ping->userdata == userdata) {
+            finish(ping, ISDSC_SERVICE_UNAVAILABLE);
+            return;
+        }
 }
 
 void ping_cancel_all(struct host *host)

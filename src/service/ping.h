@@ -6,9 +6,6 @@
 #include "service/host.h"
 #include "wmi/ping.h"
 
-/* Calls that may run at a time; one more is ISDSC_OUT_OF_RESOURCES. */
-#define PINGS_MAX 16U
-
 typedef void (*ping_done_t)(uint32_t status, uint32_t n_received, void *userdata);
 
 /*
@@ -19,6 +16,9 @@ typedef void (*ping_done_t)(uint32_t status, uint32_t n_received, void *userdata
  */
 void ping_start(struct host *host, const struct ping_request *request, ping_done_t done,
                 void *userdata);
+
+/* Ends the call with that userdata, if it still runs, with ISDSC_SERVICE_UNAVAILABLE. */
+void ping_cancel(struct host *host, const void *userdata);
 
 /* Ends all calls that run, with ISDSC_SERVICE_UNAVAILABLE: the service stops. */
 void ping_cancel_all(struct host *host);

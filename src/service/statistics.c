@@ -21,7 +21,6 @@ struct waiter {
 struct statistics_reader {
     struct host *host;
     struct waiter *current, *queued; /* those of the child that runs, and of the next */
-    unsigned n_waiters;
     bool is_running;
     bool is_late; /* nobody waits for the child any more */
     sd_event_source *deadline;
@@ -29,23 +28,22 @@ struct statistics_reader {
 
 static int start(struct statistics_reader *reader);
 
-static void answer(struct statistics_reader *reader, struct waiter **waiters, int error,
-                   const struct iscsi_statistics *list, size_t n)
+static void answer(struct waiter **waiters, int error, const struct iscsi_statistics *list,
+                   size_t n)
 {
     struct waiter *all = TAKE_PTR(*waiters);
 
     while (all) {
         _cleanup_free_ struct waiter *waiter = all;
         all = waiter->next;
-        reader->n_waiters--;
         waiter->done(error, list, n, waiter->userdata);
     }
 }
 
 static void answer_all(struct statistics_reader *reader, int error)
 {
-    answer(reader, &reader->current, error, NULL, 0);
-    answer(reader, &reader->queued, error, NULL, 0);
+    answer(&reader->current, error, NULL, 0);
+    answer(&reader->queued, error, NULL, 0);
 }
 
 static int in_child(int fd, void *arg)
@@ -66,7 +64,7 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
     reader->is_running = false;
     reader->is_late = false;
     reader->deadline = sd_event_source_disable_unref(reader->deadline);
-    answer(reader, &reader->current, r, list, n);
+    answer(&reader->current, r, list, n);
 
     if (reader->queued) {
         r = start(reader);
@@ -110,7 +108,6 @@ static int enqueue(struct statistics_reader *reader, statistics_done_t done, voi
         return -ENOMEM;
     *waiter = (struct waiter){done, userdata, reader->queued};
     reader->queued = waiter;
-    reader->n_waiters++;
     return 0;
 }
 
@@ -125,18 +122,32 @@ int statistics_read(struct host *host, statistics_done_t done, void *userdata)
     struct statistics_reader *reader = host->statistics;
     if (reader->is_late)
         return -ETIMEDOUT;
-    if (reader->n_waiters >= STATISTICS_WAITERS_MAX)
-        return -EBUSY;
 
     int r = enqueue(reader, done, userdata);
     if (r < 0 || reader->is_running)
         return r;
     r = start(reader);
-    if (r < 0) { /* it is the only one */
-        free(TAKE_PTR(reader->queued));
-        reader->n_waiters--;
-    }
+    if (r < 0)
+        free(TAKE_PTR(reader->queued)); /* it is the only one */
     return r;
+}
+
+static bool cancel(struct waiter **waiters, const void *userdata)
+{
+    for (; *waiters; waiters = &(*waiters)->next)
+        if ((*waiters)->userdata == userdata) {
+            _cleanup_free_ struct waiter *waiter = *waiters;
+            *waiters = waiter->next;
+            waiter->done(-ECANCELED, NULL, 0, waiter->userdata);
+            return true;
+        }
+    return false;
+}
+
+void statistics_cancel(struct host *host, const void *userdata)
+{
+    if (!cancel(&host->statistics->current, userdata))
+        (void)cancel(&host->statistics->queued, userdata);
 }
 
 void statistics_cancel_all(struct host *host)

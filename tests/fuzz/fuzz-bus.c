@@ -11,7 +11,9 @@
 #include "wmi/status.h"
 
 #define BIG_ENDIAN_BIT 0x80U
-#define PATHS_MAX 64U
+
+/* A value is counted as eight bytes at least, and a container in the body may take four. */
+#define VALUE_COST 16U
 
 /* --- SetLoadBalancePolicy --------------------------------------------------------------------- */
 
@@ -37,10 +39,11 @@ static void read_lb(sd_bus_message *message, size_t size)
         return;
     }
     CHECK(request.paths == paths && request.n_paths <= size / sizeof(*paths));
+    CHECK(request.n_paths <= PATHS_MAX);
     (void)check_lb_as(&request, (struct lb_session){0});
 
     /* A session of just these paths: what is wrong then is in the request. */
-    n = request.n_paths < PATHS_MAX ? request.n_paths : PATHS_MAX;
+    n = request.n_paths;
     for (size_t i = 0; i < n; i++)
         ids[i] = paths[i].connection_id;
     if (check_lb_as(&request, (struct lb_session){.connections = ids, .n_connections = n}))
@@ -59,7 +62,7 @@ static void check_dsm(const struct dsm_request *request)
     struct dsm_disk disk = {.present = true, .paths = facts};
     uint32_t status;
 
-    for (size_t i = 0; i < request->n_paths && i < PATHS_MAX; i++)
+    for (size_t i = 0; i < request->n_paths; i++)
         facts[disk.n_paths++] = (struct dsm_fact){
             .id = request->paths[i].id,
             .failed = request->paths[i].failed & 1,
@@ -83,7 +86,7 @@ static void read_dsm_v1(sd_bus_message *message, size_t size)
         CHECK(!paths);
         return;
     }
-    CHECK(request.paths == paths && request.n_paths <= size / 24);
+    CHECK(request.paths == paths && request.n_paths <= size / 24 && request.n_paths <= PATHS_MAX);
     check_dsm(&request);
 }
 
@@ -96,7 +99,7 @@ static void read_dsm_v2(sd_bus_message *message, size_t size)
         CHECK(!paths);
         return;
     }
-    CHECK(request.paths == paths && request.n_paths <= size / 64);
+    CHECK(request.paths == paths && request.n_paths <= size / 64 && request.n_paths <= PATHS_MAX);
     check_dsm(&request);
 }
 
@@ -150,8 +153,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                           .size = size - 1,
                       });
     message = wire_receive(&wire);
-    if (message)
+    if (message) {
+        int r = arguments_fit(message);
+        CHECK(r != 0 || VALUE_COST * size > ARGUMENTS_MAX);
         methods[method].read(message, size);
+    }
     sd_bus_message_unref(message);
     wire_close(&wire);
     return 0;

@@ -53,6 +53,9 @@ static void write_bus_config(const char *path, const char *socket)
             " \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
             "<busconfig>\n"
             "  <listen>unix:path=%s</listen>\n"
+            /* a tenth of what they are by default, so that a test fills them sooner */
+            "  <limit name=\"max_incoming_bytes\">12582912</limit>\n"
+            "  <limit name=\"max_outgoing_bytes\">12582912</limit>\n"
             "  <policy context=\"default\">\n"
             "    <allow user=\"*\"/>\n"
             "    <allow own=\"*\"/>\n"
@@ -615,4 +618,15 @@ void put_record(const struct harness *harness, const char *name, const char *tex
             assert_int_equal(errno, EEXIST);
     }
     write_whole_file(path, text, strlen(text));
+}
+
+void harness_hold_lock(const struct harness *harness, bool hold)
+{
+    char taken[96];
+
+    snprintf(taken, sizeof(taken), "%s/lock/lock.write", harness->records);
+    if (hold)
+        put_record(harness, "lock/lock.write", "");
+    else
+        assert_int_equal(unlink(taken), 0);
 }

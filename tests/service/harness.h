@@ -133,5 +133,8 @@ void write_whole_file(const char *path, const void *data, size_t size);
 /* Writes one of open-iscsi's records, and the directories above it where they are missing. */
 void put_record(const struct harness *harness, const char *name, const char *text);
 
+/* Holds open-iscsi's lock, as an iscsiadm does: what reads the records waits for 15 s at most. */
+void harness_hold_lock(const struct harness *harness, bool hold);
+
 /* An environment variable that meson sets. */
 const char *required_env(const char *name);

@@ -10,9 +10,9 @@
 #include "introspect.h"
 #include "polkit.h"
 
-#include "bus/authorize.h"
 #include "bus/rules.h"
 #include "iscsi-wmi/client.h"
+#include "service/bounds.h"
 #include "wmi/status.h"
 
 #include <dirent.h>
@@ -671,14 +671,19 @@ static uint32_t no_resources(const struct change *change)
     return find_rule(change->interface, change->member, change->is_property)->out_of_resources;
 }
 
+static bool is_cancel(sd_bus_message *message)
+{
+    return sd_bus_message_is_method_call(message, NULL, "CancelCheckAuthorization") > 0;
+}
+
 static void test_too_many(void **state)
 {
     struct harness *harness = *state;
-    uint64_t cookies[AUTHORIZATIONS_MAX_PER_USER];
+    uint64_t cookies[QUESTIONS_MAX_PER_CLIENT];
     struct question question;
     sd_bus *polkit = polkit_start(harness), *client = harness_connect(harness);
 
-    for (size_t i = 0; i < AUTHORIZATIONS_MAX_PER_USER; i++) {
+    for (size_t i = 0; i < QUESTIONS_MAX_PER_CLIENT; i++) {
         cookies[i] = begin(harness->bus, CLEAR_CACHE, true);
         (void)get_number(harness, ROOT_PATH, MANAGER, "DefaultLoadBalancePolicy");
     }
@@ -694,7 +699,7 @@ static void test_too_many(void **state)
     assert_int_equal(no_resources(PING), ISDSC_OUT_OF_RESOURCES);
     assert_int_equal(no_resources(CLEAR_DISK), 0xC000009A);
 
-    for (size_t i = 0; i < AUTHORIZATIONS_MAX_PER_USER; i++) {
+    for (size_t i = 0; i < QUESTIONS_MAX_PER_CLIENT; i++) {
         take_question(polkit, harness->bus, CLEAR_CACHE, true, &question);
         polkit_answer(&question, true, false);
         assert_status(harness->bus, cookies[i], CLEAR_CACHE->status);
@@ -704,6 +709,56 @@ static void test_too_many(void **state)
     polkit_answer(&question, true, false);
     assert_status(client, cookie, PING->status);
     sd_bus_flush_close_unref(client);
+    polkit_stop(polkit);
+}
+
+/* A client that leaves frees its share, whatever polkit does. */
+static void test_too_many_leave(void **state)
+{
+    struct harness *harness = *state;
+    struct question questions[QUESTIONS_MAX_PER_CLIENT], question;
+    sd_bus *polkit = polkit_start(harness), *client = harness_connect(harness);
+
+    for (size_t i = 0; i < QUESTIONS_MAX_PER_CLIENT; i++) {
+        (void)begin(client, CLEAR_CACHE, true);
+        take_question(polkit, client, CLEAR_CACHE, true, &questions[i]);
+    }
+    assert_status(harness->bus, begin(harness->bus, CLEAR_CACHE, true), ISDSC_OUT_OF_RESOURCES);
+    sd_bus_flush_close_unref(client);
+    for (size_t i = 0; i < QUESTIONS_MAX_PER_CLIENT; i++)
+        sd_bus_message_unref(next_message(polkit, is_cancel));
+
+    uint64_t cookie = begin(harness->bus, CLEAR_CACHE, true);
+    take_question(polkit, harness->bus, CLEAR_CACHE, true, &question);
+    polkit_answer(&question, true, false);
+    assert_status(harness->bus, cookie, CLEAR_CACHE->status);
+    for (size_t i = 0; i < QUESTIONS_MAX_PER_CLIENT; i++)
+        question_end(&questions[i]);
+    polkit_stop(polkit);
+}
+
+/* What would be kept while polkit is asked has a bound. */
+static void test_too_large(void **state)
+{
+    struct harness *harness = *state;
+    sd_bus *polkit = polkit_start(harness);
+    _cleanup_free_ char *text = calloc(1, ARGUMENTS_MAX + 1);
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *guid = NULL;
+    char adapter[FIXTURE_PATH_MAX];
+    uint64_t cookie;
+
+    assert_non_null(text);
+    fixture_adapter_path(adapter);
+    assert_true(sd_bus_message_new_method_call(harness->bus, &guid, NAME, adapter,
+                                               INTERFACE("MSiSCSI_SecurityConfigOperations"),
+                                               "SetGenerationalGuid") >= 0);
+    assert_true(sd_bus_message_append_array(guid, 'y', text, ARGUMENTS_MAX) >= 0);
+    assert_true(sd_bus_send(harness->bus, guid, &cookie) >= 0);
+    assert_status(harness->bus, cookie, ISDSC_OUT_OF_RESOURCES);
+    memset(text, 'x', ARGUMENTS_MAX);
+    assert_call_fails(harness, SD_BUS_ERROR_LIMITS_EXCEEDED, ROOT_PATH, PROPERTIES, "Set", "ssv",
+                      MANAGER, "PathWeightOrder", "s", text);
+    assert_true(polkit_is_idle(harness, polkit));
     polkit_stop(polkit);
 }
 
@@ -827,6 +882,8 @@ int main(void)
         cmocka_unit_test(test_the_caller_goes),
         cmocka_unit_test(test_two_at_once),
         cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_too_many_leave),
+        cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_library),
         cmocka_unit_test(test_allowed),
         cmocka_unit_test(test_the_object_goes),

@@ -328,17 +328,6 @@ static void test_no_directories_at_first(void **state)
     signal_count_end(&changes);
 }
 
-static void hold_lock(const struct harness *harness, bool hold)
-{
-    char taken[96];
-
-    snprintf(taken, sizeof(taken), "%s/lock/lock.write", harness->records);
-    if (hold)
-        put_record(harness, "lock/lock.write", "");
-    else
-        assert_int_equal(unlink(taken), 0);
-}
-
 /* A lock that is held delays the news, and nothing else. */
 static void test_lock(void **state)
 {
@@ -347,7 +336,7 @@ static void test_lock(void **state)
 
     set_guid(harness, adapter());
     count(harness, &changes);
-    hold_lock(harness, true);
+    harness_hold_lock(harness, true);
     put_record(harness, NODE, NODE_TEXT("another"));
     int64_t before = now_ms();
     for (int i = 0; i < 20; i++) {
@@ -355,18 +344,18 @@ static void test_lock(void **state)
         usleep(100000);
     }
     assert_true(now_ms() - before < 5000);
-    hold_lock(harness, false);
+    harness_hold_lock(harness, false);
     assert_becomes(harness, &changes, false);
     signal_count_end(&changes);
 
     /* At start, nobody can say that it is valid. */
     set_guid(harness, adapter());
     harness_stop(harness);
-    hold_lock(harness, true);
+    harness_hold_lock(harness, true);
     harness_start(harness);
     assert_false(is_valid(harness, adapter()));
     count(harness, &changes);
-    hold_lock(harness, false);
+    harness_hold_lock(harness, false);
     assert_becomes(harness, &changes, true);
     signal_count_end(&changes);
 }
@@ -447,7 +436,7 @@ static void test_set_under_lock(void **state)
     uint32_t status;
 
     put_record(harness, "lock/lock", "");
-    hold_lock(harness, true);
+    harness_hold_lock(harness, true);
     assert_true(sd_bus_message_new_method_call(harness->bus, &message, NAME, adapter(), SECURITY,
                                                "SetGenerationalGuid") >= 0);
     assert_true(sd_bus_message_append_array(message, 'y', guid, sizeof(guid)) >= 0);
@@ -459,7 +448,7 @@ static void test_set_under_lock(void **state)
     }
     assert_true(now_ms() - before < 3000);
     assert_null(reply);
-    hold_lock(harness, false);
+    harness_hold_lock(harness, false);
     while (!reply)
         if (sd_bus_process(harness->bus, NULL) == 0)
             assert_true(sd_bus_wait(harness->bus, UINT64_MAX) >= 0);

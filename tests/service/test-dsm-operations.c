@@ -6,6 +6,7 @@
  */
 
 #include "fixture.h"
+#include "service/bounds.h"
 #include "wmi/dsm.h"
 
 #include <stdlib.h>
@@ -114,6 +115,34 @@ static void test_no_map(void **state)
                                      UINT64_C(0)),
                          STATUS_NO_SUCH_DEVICE);
     }
+    assert_unchanged(*state);
+}
+
+static uint32_t set_many(struct harness *harness, unsigned n)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
+    uint32_t status;
+
+    assert_true(sd_bus_message_new_method_call(harness->bus, &message, NAME, DISK_PATH, OPERATIONS,
+                                               "DsmSetLoadBalancePolicy") >= 0);
+    assert_true(sd_bus_message_open_container(message, 'r', "uuuua(ttuu)") >= 0);
+    assert_true(sd_bus_message_append(message, "uuuu", 1U, DSM_ROUND_ROBIN, n, 0U) >= 0);
+    assert_true(sd_bus_message_open_container(message, 'a', "(ttuu)") >= 0);
+    for (unsigned i = 0; i < n; i++)
+        assert_true(
+            sd_bus_message_append(message, "(ttuu)", (uint64_t)i + 1, UINT64_C(0), 0U, 1U) >= 0);
+    assert_true(sd_bus_message_close_container(message) >= 0);
+    assert_true(sd_bus_message_close_container(message) >= 0);
+    assert_true(sd_bus_call(harness->bus, message, 0, NULL, &reply) >= 0);
+    assert_true(sd_bus_message_read(reply, "u", &status) > 0);
+    return status;
+}
+
+/* A request with more paths than the service takes is not looked at. */
+static void test_too_many_paths(void **state)
+{
+    assert_int_equal(set_many(*state, PATHS_MAX), STATUS_NO_SUCH_DEVICE);
+    assert_int_equal(set_many(*state, PATHS_MAX + 1), STATUS_INSUFFICIENT_RESOURCES);
     assert_unchanged(*state);
 }
 
@@ -238,6 +267,7 @@ int main(void)
         cmocka_unit_test(test_query),
         cmocka_unit_test(test_supported),
         cmocka_unit_test(test_no_map),
+        cmocka_unit_test(test_too_many_paths),
         cmocka_unit_test(test_wrong_signatures),
         cmocka_unit_test(test_unknown_objects),
         cmocka_unit_test(test_clear_not_saved),

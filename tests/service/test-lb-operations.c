@@ -7,6 +7,7 @@
 
 #include "fixture.h"
 #include "../unit/prng.h"
+#include "service/bounds.h"
 #include "wmi/status.h"
 
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 
 #define LB_OPERATIONS INTERFACE("MSiSCSI_LB_Operations")
 #define SESSION INTERFACE("Session")
-#define MANY 10000U
+#define MANY PATHS_MAX
 
 static uint64_t own_session(void)
 {
@@ -173,6 +174,17 @@ static void test_many_paths(void **state)
                      ISDSC_DUPLICATE_PATH_SPECIFIED);
     assert_int_equal(request(*state, own_session(), 2, MANY - 1, paths, MANY),
                      ISDSC_PATH_COUNT_MISMATCH);
+    assert_unchanged(*state);
+}
+
+/* Nothing of it is looked at. */
+static void test_too_many_paths(void **state)
+{
+    static const struct lb_path paths[PATHS_MAX + 1];
+
+    assert_int_equal(request(*state, own_session(), 6, 0, paths, PATHS_MAX + 1),
+                     ISDSC_OUT_OF_RESOURCES);
+    assert_int_equal(request(*state, UNKNOWN, 0, 0, paths, PATHS_MAX + 1), ISDSC_OUT_OF_RESOURCES);
     assert_unchanged(*state);
 }
 
@@ -381,6 +393,7 @@ int main(void)
         cmocka_unit_test(test_statuses_in_order),
         cmocka_unit_test(test_session_of_another_adapter),
         cmocka_unit_test(test_many_paths),
+        cmocka_unit_test(test_too_many_paths),
         cmocka_unit_test(test_random_requests),
         cmocka_unit_test(test_wrong_signatures),
         cmocka_unit_test(test_unknown_names),

@@ -8,7 +8,8 @@
 
 #include "fixture.h"
 
-#include "service/ping.h"
+#include "service/bounds.h"
+#include "wmi/ping.h"
 #include "wmi/status.h"
 
 #include <net/if.h>
@@ -241,15 +242,44 @@ static void test_many_at_a_time(void **state)
     skip_unless_alone();
     fixture_adapter_path(adapter);
     set_silent(true);
-    for (unsigned i = 0; i < PINGS_MAX + 3; i++)
+    for (unsigned i = 0; i < PINGS_MAX_PER_CLIENT + 3; i++)
         start_ping(harness, &pending, 2000);
     _cleanup_free_ char *name = get_text(harness, adapter, MANAGEMENT, "InstanceName");
     assert_string_equal(name, INITIATOR);
     assert_true(pending.n_answered <= 3);
-    wait_for_answers(harness, &pending, PINGS_MAX + 3);
+    wait_for_answers(harness, &pending, PINGS_MAX_PER_CLIENT + 3);
     assert_int_equal(pending.n_refused, 3);
     set_silent(false);
     assert_pings(harness, 1, 32, "127.0.0.1");
+}
+
+/* A client that leaves has its calls given up, and frees its share and that of all. */
+static void test_clients_leave(void **state)
+{
+    struct harness *harness = *state;
+    struct harness clients[PINGS_MAX / PINGS_MAX_PER_CLIENT];
+    struct pending pending = {0}, own = {0};
+
+    skip_unless_alone();
+    set_silent(true);
+    for (size_t i = 0; i < ELEMENTSOF(clients); i++) {
+        clients[i] = *harness;
+        clients[i].bus = harness_connect(harness);
+        for (unsigned k = 0; k < PINGS_MAX_PER_CLIENT + 1; k++)
+            start_ping(&clients[i], &pending, 60000);
+        wait_for_answers(&clients[i], &pending, (unsigned)i + 1);
+    }
+    assert_int_equal(pending.n_refused, ELEMENTSOF(clients));
+    start_ping(harness, &own, 60000);
+    wait_for_answers(harness, &own, 1);
+    assert_int_equal(own.n_refused, 1);
+
+    sd_bus_flush_close_unref(clients[0].bus);
+    set_silent(false);
+    for (unsigned i = 0; i < PINGS_MAX_PER_CLIENT; i++)
+        assert_pings(harness, 1, 32, "127.0.0.1");
+    for (size_t i = 1; i < ELEMENTSOF(clients); i++)
+        sd_bus_flush_close_unref(clients[i].bus);
 }
 
 static int on_cancelled(sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -284,11 +314,12 @@ static void test_stop_answers(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_arguments),        cmocka_unit_test(test_wrong_signatures),
-        cmocka_unit_test(test_datagram_sockets), cmocka_unit_test(test_raw_sockets),
-        cmocka_unit_test(test_binary_addresses), cmocka_unit_test(test_no_route),
-        cmocka_unit_test(test_silence),          cmocka_unit_test(test_many_at_a_time),
-        cmocka_unit_test(test_stop_answers),     cmocka_unit_test(harness_test_clean_end),
+        cmocka_unit_test(test_arguments),         cmocka_unit_test(test_wrong_signatures),
+        cmocka_unit_test(test_datagram_sockets),  cmocka_unit_test(test_raw_sockets),
+        cmocka_unit_test(test_binary_addresses),  cmocka_unit_test(test_no_route),
+        cmocka_unit_test(test_silence),           cmocka_unit_test(test_many_at_a_time),
+        cmocka_unit_test(test_clients_leave),     cmocka_unit_test(test_stop_answers),
+        cmocka_unit_test(harness_test_clean_end),
     };
 
     enter_namespace();

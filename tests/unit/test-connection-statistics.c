@@ -19,6 +19,7 @@
 
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/requests.h"
 #include "service/statistics.h"
 
 #define CONNECTION_ID UINT64_C(0x00000000000000c1)
@@ -28,10 +29,11 @@
 
 /* In place of iscsiadm. */
 int __wrap_statistics_exec(int fd);
-static unsigned told_sid;
+static unsigned told_sid, told_delay_usec;
 
 int __wrap_statistics_exec(int fd)
 {
+    usleep(told_delay_usec);
     return dprintf(fd,
                    "Stats for session [sid: %u, target: t, portal: p,1]\n"
                    "\ttxdata_octets: 11\n\trxdata_octets: 12\n\tscsicmd_pdus: 13\n"
@@ -114,6 +116,7 @@ static int setup(void **state)
     f->host.sessions = f->sessions;
     f->host.n_sessions = 1;
     assert_true(sd_event_new(&f->host.event) >= 0);
+    assert_int_equal(requests_new(&f->host.requests), 0);
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
     start_server(f, fds[0]);
@@ -130,6 +133,7 @@ static int teardown(void **state)
     struct fixture *f = *state;
 
     sd_bus_message_unref(f->reply);
+    requests_free(f->host.requests);
     sd_bus_flush_close_unref(f->client);
     sd_bus_flush_close_unref(f->server);
     statistics_free(&f->host);
@@ -174,6 +178,45 @@ static void assert_error(struct fixture *f, const char *name)
     const sd_bus_error *error = sd_bus_message_get_error(wait_for_reply(f));
     assert_non_null(error);
     assert_string_equal(error->name, name);
+}
+
+struct counts {
+    unsigned n, n_refused;
+};
+
+static int on_counted(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    struct counts *counts = userdata;
+
+    counts->n++;
+    counts->n_refused += sd_bus_message_is_method_error(message, SD_BUS_ERROR_LIMITS_EXCEEDED);
+    return 0;
+}
+
+static void ask_and_wait(struct fixture *f, struct counts *counts, unsigned n)
+{
+    unsigned n_before = counts->n;
+
+    for (unsigned i = 0; i < n; i++)
+        assert_true(sd_bus_call_method_async(f->client, NULL, NULL, PATH, PROPERTIES, "Get",
+                                             on_counted, counts, "ss", STATISTICS,
+                                             "BytesSent") >= 0);
+    while (counts->n < n_before + n)
+        assert_true(sd_bus_process(f->client, NULL) > 0 ||
+                    sd_event_run(f->host.event, 60U * 1000000U) > 0);
+}
+
+/* One more than a client may have waiting is refused, and not for long. */
+static void test_bound(void **state)
+{
+    struct counts counts = {0};
+
+    told_delay_usec = 500000; /* so that all of them wait together */
+    ask_and_wait(*state, &counts, COUNTER_READS_MAX_PER_CLIENT + 1);
+    told_delay_usec = 0;
+    assert_int_equal(counts.n_refused, 1);
+    ask_and_wait(*state, &counts, COUNTER_READS_MAX_PER_CLIENT);
+    assert_int_equal(counts.n_refused, 1);
 }
 
 static void test_get(void **state)
@@ -260,6 +303,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_get, setup, teardown),
         cmocka_unit_test_setup_teardown(test_get_all, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_bound, setup, teardown),
         cmocka_unit_test_setup_teardown(test_managed_objects, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_connection_ends_meanwhile, setup, teardown),

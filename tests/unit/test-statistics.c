@@ -164,16 +164,25 @@ static void test_shared(void **state)
     assert_int_equal(fixture->error, 0);
 }
 
-static void test_bound(void **state)
+/* Who has gone is told so at once; the others hear what they have asked for. */
+static void test_cancel_one(void **state)
 {
     struct fixture *fixture = *state;
+    static struct fixture others[2];
 
-    for (unsigned i = 0; i < STATISTICS_WAITERS_MAX; i++)
-        assert_int_equal(statistics_read(&fixture->host, on_done, fixture), 0);
-    assert_int_equal(statistics_read(&fixture->host, on_done, fixture), -EBUSY);
-    run_until(fixture, STATISTICS_WAITERS_MAX);
+    assert_int_equal(statistics_read(&fixture->host, on_done, &others[0]), 0);
     assert_int_equal(statistics_read(&fixture->host, on_done, fixture), 0);
-    run_until(fixture, STATISTICS_WAITERS_MAX + 1);
+    assert_int_equal(statistics_read(&fixture->host, on_done, &others[1]), 0);
+    statistics_cancel(&fixture->host, &others[0]);
+    statistics_cancel(&fixture->host, &others[1]);
+    statistics_cancel(&fixture->host, &others[1]); /* it does not wait any more */
+    for (size_t i = 0; i < ELEMENTSOF(others); i++) {
+        assert_int_equal(others[i].n_done, 1);
+        assert_int_equal(others[i].error, -ECANCELED);
+    }
+    assert_int_equal(fixture->n_done, 0);
+    run_until(fixture, 1);
+    assert_int_equal(fixture->error, 0);
 }
 
 static void test_cancel(void **state)
@@ -199,7 +208,7 @@ int main(void)
         cmocka_unit_test(test_cut_off),
         cmocka_unit_test(test_other_text),
         cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_bound, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cancel_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

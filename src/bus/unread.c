@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus/unread.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/log.h"
+#include "bus/requests.h"
+#include "service/bounds.h"
+
+#define STATS "org.freedesktop.DBus.Debug.Stats"
+
+/* The bus is asked once in so many calls; those whose answer has everything count as so many. */
+#define CALLS_MAX 16U
+
+struct unread {
+    sd_bus_slot *filter;
+    struct requests *requests;
+    const char *own_name;
+    unsigned n_calls; /* since the bus was asked */
+    uint32_t bytes;   /* of all clients, as it was then */
+    bool has_stats;
+};
+
+/* One number of a connection's. */
+static int read_number(sd_bus_message *reply, const char *wanted, uint32_t *ret)
+{
+    const char *name;
+    int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
+
+    while (r >= 0 && (r = sd_bus_message_enter_container(reply, 'e', "sv")) > 0) {
+        r = sd_bus_message_read(reply, "s", &name);
+        if (r >= 0 && strcmp(name, wanted) == 0)
+            return sd_bus_message_read(reply, "v", "u", ret);
+        if (r >= 0)
+            r = sd_bus_message_skip(reply, "v");
+        if (r >= 0)
+            r = sd_bus_message_exit_container(reply);
+    }
+    return r < 0 ? r : -ENODATA;
+}
+
+static int ask(sd_bus *bus, const char *connection, const char *number, uint32_t *ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int r = sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", STATS,
+                               "GetConnectionStats", NULL, &reply, "s", connection);
+    return r < 0 ? r : read_number(reply, number, ret);
+}
+
+/* How much all clients have not read, as of the last call but a few. */
+static void ask_for_all(struct unread *unread, sd_bus_message *message)
+{
+    bool is_large = sd_bus_message_is_method_call(message, "org.freedesktop.DBus.ObjectManager",
+                                                  "GetManagedObjects") > 0;
+
+    unread->n_calls += is_large ? CALLS_MAX : 1;
+    if (unread->n_calls < CALLS_MAX && unread->bytes <= UNREAD_MAX)
+        return;
+    unread->n_calls = 0;
+    int r = ask(sd_bus_message_get_bus(message), unread->own_name, "IncomingBytes", &unread->bytes);
+    if (r >= 0)
+        return;
+    log_info("The bus does not tell what clients have not read: %s", strerror(-r));
+    unread->has_stats = false;
+}
+
+static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    struct unread *unread = userdata;
+    const char *sender = sd_bus_message_get_sender(message);
+    uint32_t bytes = 0;
+
+    if (!unread->has_stats || !sender || sd_bus_message_is_method_call(message, NULL, NULL) <= 0 ||
+        sd_bus_message_get_expect_reply(message) <= 0)
+        return 0;
+    ask_for_all(unread, message);
+    if (unread->bytes <= UNREAD_MAX ||
+        ask(sd_bus_message_get_bus(message), sender, "OutgoingBytes", &bytes) < 0)
+        return 0; /* one that has left has nothing unread */
+
+    switch (bounds_answer(unread->bytes, bytes)) {
+    case BOUNDS_ANSWER:
+        return 0;
+    case BOUNDS_REFUSE:
+        return request_refuse(unread->requests, message, "The answers are not read");
+    default:
+        return 1;
+    }
+}
+
+int unread_new(sd_bus *bus, struct requests *requests, struct unread **ret)
+{
+    _cleanup_(unread_freep) struct unread *unread = calloc(1, sizeof(*unread));
+
+    if (!unread)
+        return -ENOMEM;
+    unread->requests = requests;
+    unread->has_stats = true;
+    int r = sd_bus_get_unique_name(bus, &unread->own_name);
+    if (r >= 0)
+        r = sd_bus_add_filter(bus, &unread->filter, on_message, unread);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(unread);
+    return 0;
+}
+
+void unread_free(struct unread *unread)
+{
+    sd_bus_slot_unref(unread->filter);
+    free(unread);
+}

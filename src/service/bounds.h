@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * How much others can make the service hold at a time. What is past a bound is refused at once, by
+ * a Status of no resources where the method has one, else by LimitsExceeded: it never waits its
+ * turn.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Calls that are answered later, by what they hold meanwhile. */
+enum request_kind {
+    REQUEST_QUESTION, /* waits for polkit */
+    REQUEST_CHANGE,   /* of policies or the GUID: runs children, and is carried to its end */
+    REQUEST_PING,     /* has a socket */
+    REQUEST_COUNTERS, /* waits for the one child that reads them for all */
+    REQUEST_KINDS,
+};
+
+/*
+ * How many of a kind there can be, of all clients and of one. No client can have all, so that there
+ * is room for another one. A client is a connection to the bus of root's; of another user, who can
+ * have any number of them, it is all connections together.
+ */
+#define QUESTIONS_MAX 64U
+#define QUESTIONS_MAX_PER_CLIENT 16U
+#define CHANGES_MAX 64U
+#define CHANGES_MAX_PER_CLIENT 32U
+#define PINGS_MAX 16U
+#define PINGS_MAX_PER_CLIENT 8U
+#define COUNTER_READS_MAX 512U
+#define COUNTER_READS_MAX_PER_CLIENT 256U
+
+/* Bytes of arguments, as far as they can be kept: some four times those of the longest request. */
+#define ARGUMENTS_MAX 65536U
+
+/* Paths in a request, and of a session or disk for which a policy is chosen. */
+#define PATHS_MAX 256U
+
+/* Sessions, logged in or not, that have a policy chosen, and disks. */
+#define SESSIONS_MAX 1024U
+#define DISKS_MAX 1024U
+
+/*
+ * Bytes that the bus keeps for clients which have not read them: of all, from which on one has to
+ * have read its own to be answered; of one, from which on it is refused; from which on it is not
+ * even told so. dbus-daemon reads nothing more from a service that has 127 MiB with it, whoever
+ * does not read them, and allows a user 256 connections.
+ */
+#define UNREAD_MAX (8U * 1024U * 1024U)
+#define UNREAD_MAX_PER_CLIENT (256U * 1024U)
+#define UNREAD_MAX_REFUSALS (320U * 1024U)
+
+/* The journal hears of refused calls once in this time. */
+#define REFUSALS_USEC (60ULL * 1000 * 1000)
+
+/* Whether one more begins, where there are so many of its kind, of all clients and of its own. */
+bool bounds_admit(enum request_kind kind, size_t n, size_t n_of_client);
+
+/* Whether a policy can be chosen, where so many other sessions (disks) have one. */
+bool bounds_allow_session(size_t n_paths, size_t n_others);
+bool bounds_allow_disk(size_t n_paths, size_t n_others);
+
+/* What a call gets whose client has so much unread, where it has so much with all others. */
+enum bounds_answer {
+    BOUNDS_ANSWER,
+    BOUNDS_REFUSE,
+    BOUNDS_IGNORE,
+};
+enum bounds_answer bounds_answer(uint32_t unread, uint32_t unread_of_client);
+
+/* What the journal was told of refused calls. */
+struct refusals {
+    uint64_t told_usec; /* CLOCK_MONOTONIC, 0: never */
+    uint64_t n;         /* since then */
+};
+
+/*
+ * Counts a refused call. True: it is time for a line in the journal, about so many calls, this one
+ * included.
+ */
+bool bounds_refused(struct refusals *refusals, uint64_t now_usec, uint64_t *ret_n);
