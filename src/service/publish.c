@@ -280,7 +280,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 static uint64_t delay_after_failures(const struct publisher *p)
 {
-    uint64_t delay = INTERVAL_USEC << (p->failures < 5 ? p->failures - 1 : 4);
+    uint64_t delay = (uint64_t)INTERVAL_USEC << (p->failures < 5 ? p->failures - 1 : 4);
     return delay < RETRY_MAX_USEC ? delay : RETRY_MAX_USEC;
 }
 
