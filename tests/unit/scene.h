@@ -3,10 +3,10 @@
 
 /*
  * Random maps with sessions and policies over them, for the tests of src/plan, and what the
- * design says of them, in a form of its own: which of two paths comes first.
+ * design says of them, in a form of its own: which of two paths comes first. cmocka's headers come
+ * before it.
  */
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -64,15 +64,15 @@ static inline void scene_make_live(struct scene *scene, struct prng *prng)
     int r;
 
     r = mp_table_parse("1 queue_if_no_path 1 alua 0 0", &scene->live);
-    assert(r == 0);
+    assert_int_equal(r, 0);
     scene_shuffle_paths(scene, prng);
     for (size_t i = 0; i < scene->n_paths; i++) {
         if (!group || prng_below(prng, 3) == 0) {
             r = mp_table_add_group(scene->live, selectors[prng_below(prng, 3)], &group);
-            assert(r == 0);
+            assert_int_equal(r, 0);
         }
         r = mp_group_add_path(group, scene->paths[i].dev);
-        assert(r == 0);
+        assert_int_equal(r, 0);
     }
     scene->live->current = 1 + (unsigned)prng_below(prng, scene->live->n_groups);
     scene_shuffle_paths(scene, prng);
