@@ -166,7 +166,7 @@ static void assert_list(struct harness *harness, const char *wanted)
         assert_true(sd_bus_message_read(reply, "ssts", &kind, &name, &id, &difference) > 0);
         fprintf(out, "%s %s %s", kind, name, difference);
         assert_int_equal(id != 0, strcmp(kind, "node") == 0);
-        if (strcmp(name, NODE + strlen("nodes/")) == 0)
+        if (strcmp(name, &NODE[strlen("nodes/")]) == 0)
             assert_true(id == node);
         assert_true(sd_bus_message_enter_container(reply, 'a', "s") > 0);
         while (sd_bus_message_read(reply, "s", &field) > 0)

@@ -85,7 +85,7 @@ static void test_no_difference(void **state)
         "node.name = a\nnode.tpgt = 1\n",
         "node.tpgt = 1\nnode.name = a\n",
         BEGIN "node.name = a\nnode.tpgt = 1\n" END,
-        "# BEGIN RECORD 2.1.11\n# a comment\n\n  node.name   =   a  \t\nnode.tpgt = 1\n" END,
+        ("# BEGIN RECORD 2.1.11\n# a comment\n\n  node.name   =   a  \t\nnode.tpgt = 1\n" END),
         "#node.name = b\nnode.name = a\nnode.tpgt = 1\n",
         /* open-iscsi takes the last of several, and none of these lines. */
         "node.name = b\nnode.name = a\nnode.tpgt = 1\n",

@@ -155,7 +155,7 @@ static void test_sessions(void **state)
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message =
         get(initiator_session_info_vtable, "SessionsList");
 
-    assert_true(sd_bus_message_enter_container(message, 'a', SESSIONS + 1) > 0);
+    assert_true(sd_bus_message_enter_container(message, 'a', &SESSIONS[1]) > 0);
     assert_true(sd_bus_message_enter_container(message, 'r', NULL) > 0);
     assert_values(message);
     assert_true(sd_bus_message_enter_container(message, 'a', NULL) > 0);

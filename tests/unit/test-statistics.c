@@ -75,8 +75,8 @@ static void test_other_text(void **state)
     static const char *const texts[] = {
         "",
         "iscsiadm: No active sessions.\n",
-        "\ttxdata_octets: 1\n\trxdata_octets: 2\n\tscsicmd_pdus: 3\n\ttmfcmd_pdus: 4\n"
-        "\tscsirsp_pdus: 5\n\ttmfrsp_pdus: 6\n",
+        ("\ttxdata_octets: 1\n\trxdata_octets: 2\n\tscsicmd_pdus: 3\n\ttmfcmd_pdus: 4\n"
+         "\tscsirsp_pdus: 5\n\ttmfrsp_pdus: 6\n"),
         "Stats for session [sid: x, target: y]\n\ttxdata_octets: 1\n",
     };
 
