@@ -203,7 +203,7 @@ static void hide(const char *path)
 static void hide_host(void)
 {
     if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0 ||
-        mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
         return;
     hide("/etc/iscsi");
     hide("/sys/class/iscsi_session");
