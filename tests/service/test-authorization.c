@@ -772,7 +772,9 @@ static int call_by_library(const struct harness *harness, int wanted, const char
         return 10;
     if (iscsiwmi_set_path_weight_order(client, "lowest-first") != wanted)
         return 11;
-    return strstr(iscsiwmi_client_error(client), text) ? 0 : 12;
+    bool found = strstr(iscsiwmi_client_error(client), text);
+    iscsiwmi_client_free(client);
+    return found ? 0 : 12;
 }
 
 static void assert_library(struct harness *harness, bool authorized, bool challenge, int wanted,
