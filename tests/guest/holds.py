@@ -203,6 +203,17 @@ def down(held):
                  f"no file for multipathd (it had {sorted(wmi.entries())})")
 
 
+def before_reboot(name):
+    """Have all that holds this module's HOLDS or DISKS, by that name, come up by itself: policies,
+    sessions, the array, the service."""
+    held = globals()[name].values()
+    up(held)
+    for target in targets(held):
+        lab.log_in_at_boot(target)
+    lab.target_at_boot(f"import holds; holds.targets_up(holds.{name}.values())")
+    lab.run("systemctl", "enable", wmi.SERVICE)
+
+
 class HoldsTest(unittest.TestCase):
     """Sets the policies of HELD, and knows what "the policy holds" is."""
 

@@ -809,15 +809,20 @@ def sessions_up():
 
 
 def target_at_boot(code):
-    """Have Python code make the targets at the next boot, before open-iscsi logs in: an array is
-    there before its hosts. The code imports what it needs of our modules."""
-    pathlib.Path("/etc/systemd/system/lab-target.service").write_text(
-        "[Unit]\nDescription=The lab's target\nDefaultDependencies=no\n"
-        "After=local-fs.target sys-kernel-config.mount systemd-udevd.service\n"
-        "Before=iscsid.service open-iscsi.service\n"
-        f"[Service]\nType=oneshot\nRemainAfterExit=yes\nWorkingDirectory={HOME}\n"
-        f"ExecStart=/usr/bin/python3 -c '{code}'\n"
-        "[Install]\nWantedBy=sysinit.target\n")
+    """Have Python code make more targets at the next boot, after the default one and before open-iscsi
+    logs in: an array is there before its hosts. The code imports what it needs of our modules."""
+    unit = pathlib.Path("/etc/systemd/system/lab-target.service")
+    if not unit.exists():
+        unit.write_text(
+            "[Unit]\nDescription=The lab's targets\nDefaultDependencies=no\n"
+            "After=local-fs.target sys-kernel-config.mount systemd-udevd.service\n"
+            "Before=iscsid.service open-iscsi.service\n"
+            "[Install]\nWantedBy=sysinit.target\n"
+            f"[Service]\nType=oneshot\nRemainAfterExit=yes\nWorkingDirectory={HOME}\n"
+            "ExecStart=/usr/bin/python3 -c 'import lab; lab.target_up()'\n")
+        log_in_at_boot(TARGET)
+    with unit.open("a") as file:
+        file.write(f"ExecStart=/usr/bin/python3 -c '{code}'\n")
     run("systemctl", "daemon-reload")
     run("systemctl", "enable", "lab-target.service")
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A reboot of the guest, with sessions that open-iscsi logs in by itself: five with a policy each,
-one whose disks have each of MPIO's, and the default target's, one disk of which has one.
+and the default target's.
 
 run-tests calls before_reboot() when all other tests are done, then reboots, and runs the tests.
 """
@@ -10,20 +10,11 @@ import lab
 import wmi
 
 GUID = bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
-HELD = [*holds.HOLDS.values(), *holds.DISKS.values()]
-DISK, PRIMARY = lab.wwid(1), lab.portals()[2]
 
 
 def before_reboot():
-    """Policies, a GUID, and all that a host and its array need to come up by themselves."""
-    holds.up(HELD)
+    holds.before_reboot("HOLDS")
     assert wmi.set_guid(GUID) == wmi.SUCCESS
-    assert wmi.set_disk(DISK, wmi.FAILOVER, [PRIMARY]) == wmi.SUCCESS
-    for target in (lab.TARGET, *holds.targets(HELD)):
-        lab.log_in_at_boot(target)
-    lab.target_at_boot("import holds, lab; lab.target_up(); "
-                       "holds.targets_up([*holds.HOLDS.values(), *holds.DISKS.values()])")
-    lab.run("systemctl", "enable", wmi.SERVICE)
 
 
 def started(unit):
@@ -33,8 +24,6 @@ def started(unit):
 
 
 class Reboot(holds.HoldsTest):
-    HELD = HELD
-
     @classmethod
     def setUpClass(cls):
         """All is there already."""
@@ -53,11 +42,3 @@ class Reboot(holds.HoldsTest):
         self.assertEqual(bytes(wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
                                        "GenerationalGuid")), GUID)
         self.assertEqual({wmi.tag(each.sid) for each in lab.sessions()}, {wmi.guid_text(GUID)})
-
-    def test_04_a_disk_has_its_own_policy(self):
-        rest = [portal for portal in lab.portals() if portal != PRIMARY]
-        wanted = [("round-robin", frozenset([portal])) for portal in (PRIMARY, *rest)]
-        lab.wait_for(lambda: wmi.shapes()[DISK] == wanted, 10, "the primary leads again")
-        self.assertEqual((wmi.disk("LoadBalancePolicy", DISK), wmi.disk("Provenance", DISK)),
-                         (wmi.FAILOVER, "disk"))
-        self.assertEqual(wmi.disk("Provenance", lab.wwid(0)), "host")

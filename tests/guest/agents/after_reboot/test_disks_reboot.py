@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The same reboot with disks: a session whose disks have each of MPIO's policies, and one disk of the
+default target's that has one."""
+
+import holds
+import lab
+import wmi
+
+DISK, PRIMARY = lab.wwid(1), lab.portals()[2]
+
+
+def before_reboot():
+    holds.before_reboot("DISKS")
+    assert wmi.set_disk(DISK, wmi.FAILOVER, [PRIMARY]) == wmi.SUCCESS
+
+
+class Reboot(holds.HoldsTest):
+    HELD = holds.DISKS.values()
+
+    @classmethod
+    def setUpClass(cls):
+        """All is there already."""
+
+    def test_01_every_policy_holds(self):
+        self.assert_holds()
+        self.assert_told()
+
+    def test_02_a_disk_without_a_preferred_path(self):
+        rest = [portal for portal in lab.portals() if portal != PRIMARY]
+        wanted = [("round-robin", frozenset([portal])) for portal in (PRIMARY, *rest)]
+        lab.wait_for(lambda: wmi.shapes()[DISK] == wanted, 10, "the primary leads again")
+        self.assertEqual((wmi.disk("LoadBalancePolicy", DISK), wmi.disk("Provenance", DISK)),
+                         (wmi.FAILOVER, "disk"))
+        self.assertEqual(wmi.disk("Provenance", lab.wwid(0)), "host")
