@@ -110,11 +110,14 @@ class Multipathd(threading.Thread):
 
 
 class Host:
-    """Connections are numbered by kernel session id, from 1."""
+    """Connections are numbered by kernel session id, from 1. Without `access`, the disks have no
+    access states, which the service would look at a few times more after each event."""
 
-    def __init__(self, program, fake, sessions=1, connections=4, luns=2):
+    def __init__(self, program, fake, sessions=1, connections=4, luns=2, access=True):
         self.program, self.fake = program, fake
         self.per_session, self.luns = connections, luns
+        self.disk_values = {name: value for name, value in DISK.items()
+                            if access or name != "access_state"}
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="wmi-"))
         self.root = self.directory / "r"
         self.children = []
@@ -198,7 +201,7 @@ class Host:
     def _add_disk(self, device, sid, lun):
         major, minor = self._disk(sid, lun)
         scsi = device / f"target{sid}:0:0/{sid}:0:0:{lun}"
-        put(scsi, DISK)
+        put(scsi, self.disk_values)
         disk = scsi / f"block/sd{major}x{minor}"
         put(disk, {"dev": f"{major}:{minor}"})
         link(disk / "device", scsi)
@@ -236,12 +239,16 @@ class Host:
     def table(self, target, lun):
         return words(SLOT.unpack_from(self.maps, self._slot(target, lun) * SLOT.size)[8])
 
-    def reload(self, target, own_way=False):
-        """multipathd gives a target's maps the paths that are there: as the drop-in has it for
-        round robin, or its own way."""
+    def _write_tables(self, target, own_way=False):
         selector = POLICY_MULTIPATHD if own_way else "round-robin 0"
         for lun in range(self.luns):
             self._write_table(target, lun, self.members(target), selector)
+
+    def reload(self, target, own_way=False):
+        """multipathd gives a target's maps the paths that are there: as the drop-in has it for
+        round robin, or its own way."""
+        self._write_tables(target, own_way)
+        for lun in range(self.luns):
             slot = self._slot(target, lun)
             self.event("block", f"/devices/virtual/block/dm-{slot}", "change", DEVTYPE="disk",
                        DEVNAME=f"/dev/dm-{slot}", MAJOR=MAJOR_DM, MINOR=slot,
@@ -262,8 +269,11 @@ class Host:
         self.event("iscsi_session", f"/devices/platform/host{sid}/session{sid}"
                    f"/iscsi_session/session{sid}", action)
 
-    def login(self, sid):
+    def login(self, sid, of_map=False):
+        """`of_map`: its maps have the paths when the event comes, and no event of theirs follows."""
         self._add_connection(sid)
+        if of_map:
+            self._write_tables(self.target(sid))
         self._session_event(sid, "add")
 
     def logout(self, sid):
@@ -308,7 +318,12 @@ class Host:
                                         stderr=self.log)
         while not self._ready(before + PATIENCE):
             pass
-        return time.monotonic() - before
+        taken = time.monotonic() - before
+        self.pid = self.service.pid
+        if wrapper and wrapper[0] == "strace":  # which keeps signals from itself
+            task = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children")
+            self.pid = int(task.read_text().split()[0])
+        return taken
 
     def _ready(self, until):
         if not select.select([self.notify], [], [], 0.2)[0]:
@@ -328,12 +343,12 @@ class Host:
     # --- What the kernel knows of the service
 
     def _proc(self, name):
-        return pathlib.Path(f"/proc/{self.service.pid}/{name}")
+        return pathlib.Path(f"/proc/{self.pid}/{name}")
 
     def cpu(self):
         """Seconds of the service and of its children that have ended."""
         children = self._proc("stat").read_text().rpartition(")")[2].split()[13:15]
-        own = time.clock_gettime(~self.service.pid << 3 | 2)
+        own = time.clock_gettime(~self.pid << 3 | 2)
         return own + sum(map(int, children)) / os.sysconf("SC_CLK_TCK")
 
     def wakeups(self):
@@ -368,9 +383,14 @@ class Host:
     def stop(self):
         if not self.service:
             return
-        self.service.send_signal(signal.SIGTERM)
-        self.service.wait(PATIENCE)
-        self.service = None
+        os.kill(self.pid, signal.SIGTERM)
+        try:
+            self.service.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            os.kill(self.pid, signal.SIGKILL)
+            raise
+        finally:
+            self.service = None
         self.log.close()
         while select.select([self.notify], [], [], 0)[0]:
             self.notify.recv(4096)
