@@ -7,22 +7,30 @@
 #include "basic/fileio.h"
 #include "basic/macros.h"
 
+/* Without stdio, which asks for the file's size and for a buffer each time. */
 int read_first_line(const char *path, char **ret)
 {
-    _cleanup_fclose_ FILE *file = fopen(path, "re");
-    if (!file)
+    _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
         return -errno;
 
     _cleanup_free_ char *line = NULL;
-    size_t size = 0;
-    errno = 0;
-    if (getline(&line, &size, file) < 0) {
-        if (ferror(file))
-            return errno > 0 ? -errno : -EIO;
-        free(TAKE_PTR(line));
-        line = strdup("");
-        if (!line)
+    char chunk[512];
+    for (size_t size = 0;;) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        char *more = realloc(line, size + (size_t)n + 1);
+        if (!more)
             return -ENOMEM;
+        line = more;
+        memcpy(line + size, chunk, (size_t)n);
+        line[size + (size_t)n] = '\0';
+        if (n == 0 || memchr(chunk, '\n', (size_t)n))
+            break;
+        size += (size_t)n;
     }
 
     line[strcspn(line, "\n")] = '\0';
