@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "basic/fileio.h"
 #include "basic/macros.h"
@@ -37,13 +40,59 @@ static uint32_t read_number(const char *interface, const char *name)
     return number > 0 && number <= UINT32_MAX ? (uint32_t)number : 0;
 }
 
+/*
+ * The interfaces and their addresses, as they were listed last. The kernel announces each change of
+ * them before whoever made it goes on: so what no message has come of since is still so.
+ */
+static struct ifaddrs *known;
+static int news = -1;
+
+/* Before the list is read, so that no change falls between. Without it nothing is kept. */
+static int listen_for_news(void)
+{
+    const struct sockaddr_nl address = {
+        .nl_family = AF_NETLINK,
+        .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
+    };
+    _cleanup_close_ int fd =
+        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+        return -1;
+    return TAKE_FD(fd);
+}
+
+/* Takes all messages. An error, such as more of them than there was room for, is one too. */
+static bool has_news(void)
+{
+    bool any = false;
+    ssize_t n;
+    char byte;
+
+    do {
+        n = recv(news, &byte, sizeof(byte), 0);
+        any = any || n >= 0 || errno != EAGAIN;
+    } while (n >= 0 || errno == ENOBUFS || errno == EINTR);
+    return any;
+}
+
+static int refresh(void)
+{
+    if (news < 0)
+        news = listen_for_news();
+    if (known && news >= 0 && !has_news())
+        return 0;
+    freeifaddrsp(&known);
+    known = NULL;
+    return getifaddrs(&known) < 0 ? -errno : 0;
+}
+
 int netdev_of_address(const struct ip_address *address, struct netdev *ret)
 {
-    _cleanup_(freeifaddrsp) struct ifaddrs *list = NULL;
-
-    if (getifaddrs(&list) < 0)
-        return -errno;
-    for (const struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next) {
+    int r = refresh();
+    if (r < 0)
+        return r;
+    for (const struct ifaddrs *ifa = known; ifa; ifa = ifa->ifa_next) {
         if (!has_address(ifa, address))
             continue;
         *ret = (struct netdev){
