@@ -5,25 +5,26 @@
 #include "basic/macros.h"
 #include "bus/bus.h"
 #include "service/lb-query.h"
+#include "service/news.h"
 
-static int append_session(sd_bus_message *reply, const struct session *session)
+static int append_session(sd_bus_message *reply, struct session *session, uint64_t serial)
 {
-    _cleanup_(lb_answer_done) struct lb_answer answer = {0};
+    static const struct lb_answer none = {.policy = LB_VENDOR_SPECIFIC};
+    const struct lb_answer *answer = &none;
 
     /* One session that cannot be read must not hide the others. */
-    int r = lb_query(session, &answer);
+    int r = lb_query(session, serial, &answer);
     if (r < 0)
         log_warning("The policy of %s cannot be read: %s.", session->target, strerror(-r));
 
     r = sd_bus_message_open_container(reply, 'r', "tuua(ttuuuu)");
     if (r >= 0)
-        r = sd_bus_message_append(reply, "tuu", session->id,
-                                  answer.policy ?: (uint32_t)LB_VENDOR_SPECIFIC,
-                                  (uint32_t)answer.n_paths);
+        r = sd_bus_message_append(reply, "tuu", session->id, answer->policy,
+                                  (uint32_t)answer->n_paths);
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(ttuuuu)");
-    for (size_t i = 0; i < answer.n_paths && r >= 0; i++) {
-        const struct lb_path *path = &answer.paths[i];
+    for (size_t i = 0; i < answer->n_paths && r >= 0; i++) {
+        const struct lb_path *path = &answer->paths[i];
         r = sd_bus_message_append(reply, "(ttuuuu)", path->connection_id, path->link_speed,
                                   path->weight, path->primary, path->status, path->offload);
     }
@@ -36,12 +37,13 @@ static int get_policies(sd_bus *bus, const char *path, const char *interface, co
                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     const struct adapter *adapter = userdata;
-    const struct host *host = adapter->host;
+    struct host *host = adapter->host;
+    uint64_t serial = news_serial(host);
 
     int r = sd_bus_message_open_container(reply, 'a', "(tuua(ttuuuu))");
     for (size_t i = 0; i < host->n_sessions && r >= 0; i++)
         if (is_live_session(adapter, host->sessions[i]))
-            r = append_session(reply, host->sessions[i]);
+            r = append_session(reply, host->sessions[i], serial);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 

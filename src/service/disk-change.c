@@ -12,6 +12,7 @@
 #include "service/disk-query.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"
+#include "service/news.h"
 #include "service/publish.h"
 #include "service/reconcile.h"
 #include "service/settings.h"
@@ -62,6 +63,7 @@ static void save(struct change *change)
                   strerror(-r));
     store_disk_policy_free(map->policy);
     map->policy = TAKE_PTR(change->chosen);
+    news_of_model(map->host);
     map->leader = 0; /* its primary leads */
 }
 
@@ -102,6 +104,7 @@ static void finish(struct change *change, uint32_t status)
     log_result(&change->who, map, change->policy, status);
     map->busy = false;
     map->given_up = false;
+    news_of_model(map->host);
     map->host->n_changes--;
     change->done(status, change->userdata);
     reconcile_map_changed(map);
@@ -197,6 +200,7 @@ static void on_idle(void *userdata)
     struct host_map *map = change->map;
 
     map->given_up = !change->chosen;
+    news_of_model(map->host);
     if (change->chosen || !map->dev || map_has_session_policy(map)) {
         change_map(change);
         return;

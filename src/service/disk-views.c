@@ -5,6 +5,7 @@
 #include "basic/macros.h"
 #include "service/disk-views.h"
 #include "service/lb-plan.h"
+#include "service/news.h"
 
 /* The policy of the map's sessions that was chosen last, NULL: they have none. */
 static const struct store_policy *session_policy(const struct host_map *map)
@@ -152,6 +153,7 @@ static bool defer(struct host *host)
 
 void disk_views_announce(struct host_map *map, unsigned changes)
 {
+    news_of_model(map->host);
     map->untold |= changes;
     if (map->to_tell)
         return;

@@ -11,7 +11,9 @@
 #include "service/drift.h"
 #include "service/guid-change.h"
 #include "service/host.h"
+#include "service/lb-query.h"
 #include "service/maps.h"
+#include "service/news.h"
 #include "service/publish.h"
 #include "service/read-records.h"
 #include "service/reconcile.h"
@@ -77,6 +79,7 @@ static void session_free(struct session *session)
         connection_free(session->connections[i]);
     free(session->connections);
     store_policy_free(session->policy);
+    lb_answer_free(session->answer);
     free(session->maps);
     free(session->initiator);
     free(session->target);
@@ -342,6 +345,7 @@ static void remove_connection(struct host *host, struct connection *connection)
     uint64_t id = connection->announced_id;
     unsigned changes = changes_with(connection);
 
+    news_of_model(host);
     tdelete(connection, &host->connections_by_sid, compare_sids);
     remove_item((void **)session->connections, &session->n_connections, connection);
     connection_free(connection);
@@ -413,6 +417,7 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
         return r;
     }
     struct connection *added = TAKE_PTR(connection);
+    news_of_model(host);
     drift_begin_connection(added);
     number_connections(session);
 
@@ -529,6 +534,7 @@ struct host *host_free(struct host *host)
     sd_event_source_disable_unref(host->disk_announcer);
     tdestroy(host->connections_by_sid, keep);
     maps_free_all(host);
+    news_end(host);
     free(host->initiator);
     if (host->iscsi)
         iscsi_context_free(host->iscsi);
@@ -549,6 +555,7 @@ int host_new(sd_event *event, struct store *store, struct host **ret)
     if (!host)
         return -ENOMEM;
     host->event = sd_event_ref(event);
+    news_begin(host);
     host->store = store;
     host->iscsi = iscsi_context_new();
     if (!host->iscsi)

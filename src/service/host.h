@@ -18,6 +18,7 @@
 
 struct host;
 struct host_map;
+struct lb_answer;
 
 struct connection {
     uint64_t id; /* UniqueConnectionId */
@@ -67,6 +68,7 @@ struct session {
     struct host_map **maps; /* those over its disks */
     size_t n_maps;
     uint32_t n_reapplied; /* maps that got their table again without a request */
+    struct lb_answer *answer; /* as it was read last (service/lb-query.h), NULL: not yet */
     struct session_view shown; /* as clients were last told */
     unsigned untold;           /* bits of enum session_change that they were not told yet */
     bool announced;            /* they will be */
@@ -179,6 +181,8 @@ struct host {
     uint64_t *to_announce;
     size_t n_to_announce;
     sd_event_source *disk_announcer; /* likewise, of disks */
+    int news_fd;     /* what the kernel announces (service/news.h), -1: not to be had */
+    uint64_t serial; /* grows with each change of the model and each announcement */
 };
 
 /* Reads everything but open-iscsi's records. -EUCLEAN: the store cannot be read. */

@@ -13,6 +13,7 @@
 #include "service/lb-plan.h"
 #include "service/map-change.h"
 #include "service/maps.h"
+#include "service/news.h"
 #include "service/publish.h"
 #include "service/reconcile.h"
 #include "service/transaction.h"
@@ -85,6 +86,7 @@ static uint32_t save(struct change *change, struct session *session)
 
     store_policy_free(session->policy);
     session->policy = TAKE_PTR(change->chosen);
+    news_of_model(change->host);
     return r < 0 ? ISDSC_FAILURE_TO_PERSIST_LB_POLICY : STATUS_SUCCESS;
 }
 
@@ -120,6 +122,7 @@ static void finish(struct change *change, struct session *session, const struct 
     log_result(&change->who, change->session_id, change->policy, maps, n_maps, status);
     session->busy = false;
     session->given_up = false;
+    news_of_model(host);
     host->n_changes--;
     change->done(status, change->userdata);
     reconcile_changed(host, session);
@@ -252,6 +255,7 @@ static void on_idle(void *userdata)
         return;
     }
     session->given_up = true;
+    news_of_model(host);
     if (!session->policy || !has_live_map(session)) {
         change_maps(change);
         return;

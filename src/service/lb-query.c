@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "basic/macros.h"
 #include "plan/classify.h"
 #include "service/lb-plan.h"
 #include "service/lb-query.h"
 
-void lb_answer_done(struct lb_answer *answer)
+#define UNANNOUNCED_USEC 1000000U /* how long what the kernel does not announce is good for */
+
+DEFINE_CLEANUP(struct lb_answer *, lb_answer_free);
+
+void lb_answer_free(struct lb_answer *answer)
 {
+    if (!answer)
+        return;
     free(answer->paths);
-    *answer = (struct lb_answer){0};
+    free(answer);
 }
 
 /* The session's own paths in one map; `ret` has room for all paths of the map. */
@@ -107,13 +114,9 @@ static void answer_chosen(const struct store_policy *policy, struct lb_answer *a
 
 static struct lb_path describe_connection(const struct connection *connection)
 {
-    struct kernel_session_state state;
-
-    kernel_session_state(connection->kernel->sid, &state);
     return (struct lb_path){
         .connection_id = connection->id,
         .link_speed = kernel_session_link_speed(connection->kernel->sid),
-        .status = state.status,
         .offload = kernel_session_offloads(connection->kernel),
     };
 }
@@ -127,28 +130,57 @@ static bool all_agree(const struct session_maps *maps)
     return maps->n > 0;
 }
 
-int lb_query(const struct session *session, struct lb_answer *ret)
+static int read_answer(const struct session *session, struct lb_answer **ret)
 {
     _cleanup_(session_maps_done) struct session_maps maps = {0};
-    _cleanup_(lb_answer_done) struct lb_answer answer = {0};
+    _cleanup_(lb_answer_freep) struct lb_answer *answer = calloc(1, sizeof(*answer));
 
-    answer.paths = calloc(session->n_connections + 1, sizeof(*answer.paths));
-    if (!answer.paths)
+    if (!answer)
+        return -ENOMEM;
+    answer->paths = calloc(session->n_connections + 1, sizeof(*answer->paths));
+    if (!answer->paths)
         return -ENOMEM;
     for (size_t i = 0; i < session->n_connections; i++)
-        answer.paths[answer.n_paths++] = describe_connection(session->connections[i]);
+        answer->paths[answer->n_paths++] = describe_connection(session->connections[i]);
 
     int r = session_maps_read(session, &maps);
     if (r < 0)
         return r;
     if (session->policy && all_agree(&maps))
-        answer_chosen(session->policy, &answer);
+        answer_chosen(session->policy, answer);
     else
-        r = classify_session(session, &maps, &answer);
+        r = classify_session(session, &maps, answer);
     if (r < 0)
         return r;
+    *ret = TAKE_PTR(answer);
+    return 0;
+}
 
-    *ret = answer;
-    answer = (struct lb_answer){0};
+static bool is_good(const struct lb_answer *answer, uint64_t serial, uint64_t usec)
+{
+    return answer && serial && answer->serial == serial && usec - answer->usec < UNANNOUNCED_USEC;
+}
+
+int lb_query(struct session *session, uint64_t serial, const struct lb_answer **ret)
+{
+    uint64_t usec = 0;
+
+    (void)sd_event_now(session->host->event, CLOCK_MONOTONIC, &usec);
+    if (!is_good(session->answer, serial, usec)) {
+        struct lb_answer *answer;
+        int r = read_answer(session, &answer);
+        if (r < 0)
+            return r;
+        answer->serial = serial;
+        answer->usec = usec;
+        lb_answer_free(session->answer);
+        session->answer = answer;
+    }
+    for (size_t i = 0; i < session->n_connections; i++) {
+        struct kernel_session_state state;
+        kernel_session_state(session->connections[i]->kernel->sid, &state);
+        session->answer->paths[i].status = state.status;
+    }
+    *ret = session->answer;
     return 0;
 }

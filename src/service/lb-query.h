@@ -14,11 +14,16 @@ struct lb_answer {
     uint32_t policy;
     struct lb_path *paths;
     size_t n_paths;
+    uint64_t serial; /* news_serial() when it was read, 0: good for once */
+    uint64_t usec;   /* when that was, CLOCK_MONOTONIC */
 };
 
 /*
  * The policy that was chosen while every map means it, otherwise the one that the tables amount
- * to; 6 where that is none, or there is no map.
+ * to; 6 where that is none, or there is no map. `serial` is what news_serial() says now. The states
+ * of the connections are read each time; what else the kernel does not announce, access states of
+ * disks and speeds of network interfaces, after a second. The answer is the session's, good until the
+ * main loop goes on.
  */
-int lb_query(const struct session *session, struct lb_answer *ret);
-void lb_answer_done(struct lb_answer *answer);
+int lb_query(struct session *session, uint64_t serial, const struct lb_answer **ret);
+void lb_answer_free(struct lb_answer *answer);

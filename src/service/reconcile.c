@@ -12,6 +12,7 @@
 #include "service/lb-plan.h"
 #include "service/map-change.h"
 #include "service/maps.h"
+#include "service/news.h"
 #include "service/publish.h"
 #include "service/reconcile.h"
 #include "service/settings.h"
@@ -669,6 +670,7 @@ static void look(struct host *host, dev_t dev)
     _cleanup_(map_look_done) struct map_look look = {0};
     struct host_map *map;
 
+    news_of_model(host);
     int r = map_look_read(host, dev, &look);
     if (is_no_map(r)) {
         map_is_gone(host, dev);

@@ -7,6 +7,7 @@
 #include "basic/macros.h"
 #include "service/judgement.h"
 #include "service/maps.h"
+#include "service/news.h"
 #include "service/views.h"
 
 /* What the maps over the session's disks come to. */
@@ -121,6 +122,7 @@ static bool defer(struct host *host, uint64_t session_id)
 
 void views_announce(struct session *session, unsigned changes)
 {
+    news_of_model(session->host);
     session->untold |= changes;
     if (session->announced)
         return;

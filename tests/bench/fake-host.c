@@ -54,7 +54,12 @@ _Static_assert(sizeof(struct fake_map) == 16384, "host.py counts on it");
 
 static const char *root;
 static struct fake_map *maps;
-static int udev_fd = -1;
+
+/* The sockets that hear of devices: the kernel's own group, and udev's, as netlink numbers them. */
+#define GROUPS 2
+static int group_fds[GROUPS] = {-1, -1};
+static const char *const group_names[GROUPS] = {"/kernel-events", "/uevents"};
+static int unbound_fd = -1;
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
@@ -242,8 +247,13 @@ int socket(int family, int type, int protocol)
     if (!is_udev)
         return (int)syscall(SYS_socket, family, type, protocol);
     type = SOCK_DGRAM | (type & (SOCK_CLOEXEC | SOCK_NONBLOCK));
-    udev_fd = (int)syscall(SYS_socket, AF_UNIX, type, 0);
-    return udev_fd;
+    unbound_fd = (int)syscall(SYS_socket, AF_UNIX, type, 0);
+    return unbound_fd;
+}
+
+static bool hears_of_devices(int fd)
+{
+    return fd >= 0 && (fd == unbound_fd || fd == group_fds[0] || fd == group_fds[1]);
 }
 
 static socklen_t address_below_root(struct sockaddr_un *address, const char *name)
@@ -255,11 +265,19 @@ static socklen_t address_below_root(struct sockaddr_un *address, const char *nam
 
 int bind(int fd, const struct sockaddr *address, socklen_t size)
 {
+    const struct sockaddr_nl *netlink = (const struct sockaddr_nl *)address;
     struct sockaddr_un own;
 
-    if (fd != udev_fd)
+    if (!hears_of_devices(fd))
         return (int)syscall(SYS_bind, fd, address, size);
-    size = address_below_root(&own, "/uevents");
+    unsigned group = netlink->nl_groups - 1;
+    if (group >= GROUPS) {
+        errno = EADDRNOTAVAIL;
+        return -1;
+    }
+    unbound_fd = -1;
+    group_fds[group] = fd;
+    size = address_below_root(&own, group_names[group]);
     (void)unlink(own.sun_path);
     return (int)syscall(SYS_bind, fd, &own, size);
 }
@@ -268,7 +286,7 @@ int getsockname(int fd, struct sockaddr *address, socklen_t *size)
 {
     struct sockaddr_nl own = {.nl_family = AF_NETLINK, .nl_pid = 1, .nl_groups = 2};
 
-    if (fd != udev_fd)
+    if (!hears_of_devices(fd))
         return (int)syscall(SYS_getsockname, fd, address, size);
     memcpy(address, &own, *size < sizeof(own) ? *size : sizeof(own));
     *size = sizeof(own);
@@ -278,7 +296,7 @@ int getsockname(int fd, struct sockaddr *address, socklen_t *size)
 /* A kernel's filter would know netlink's messages only by their hashes, which nobody makes here. */
 int setsockopt(int fd, int level, int name, const void *value, socklen_t size)
 {
-    if (fd == udev_fd && level == SOL_SOCKET && name == SO_ATTACH_FILTER)
+    if (hears_of_devices(fd) && level == SOL_SOCKET && name == SO_ATTACH_FILTER)
         return 0;
     return (int)syscall(SYS_setsockopt, fd, level, name, value, size);
 }
@@ -300,7 +318,7 @@ static void make_udevs(struct msghdr *message)
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
     ssize_t n = syscall(SYS_recvmsg, fd, message, flags);
-    if (n >= 0 && fd == udev_fd)
+    if (n >= 0 && hears_of_devices(fd))
         make_udevs(message);
     return n;
 }
@@ -321,7 +339,17 @@ int connect(int fd, const struct sockaddr *address, socklen_t size)
     return (int)syscall(SYS_connect, fd, &own, size);
 }
 
-/* As libudev's monitor has it: a head, then the properties. */
+static void send_to(const char *name, const void *data, size_t size)
+{
+    struct sockaddr_un to;
+    socklen_t length = address_below_root(&to, name);
+    int fd = (int)syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    (void)sendto(fd, data, size, MSG_DONTWAIT, (struct sockaddr *)&to, length);
+    close(fd);
+}
+
+/* The kernel's word, and udev's, which is a head and then the properties. */
 static void send_change(const struct fake_map *map)
 {
     struct {
@@ -331,19 +359,17 @@ static void send_change(const struct fake_map *map)
         char properties[1024];
     } message = {.prefix = "libudev", .magic = __builtin_bswap32(0xfeedcafe), .header_size = 40,
                  .properties_off = 40};
-    struct sockaddr_un to;
+    char text[64];
 
-    int n = snprintf(message.properties, sizeof(message.properties),
+    int n = snprintf(text, sizeof(text), "change@/devices/virtual/block/dm-%u", map->minor);
+    send_to(group_names[0], text, (size_t)n + 1);
+    n = snprintf(message.properties, sizeof(message.properties),
                      "ACTION=change%cDEVPATH=/devices/virtual/block/dm-%u%cSUBSYSTEM=block%c"
                      "DEVNAME=/dev/dm-%u%cDEVTYPE=disk%cMAJOR=%u%cMINOR=%u%cSEQNUM=%u%cDM_UUID=%s",
                      0, map->minor, 0, 0, map->minor, 0, 0, map->major, 0, map->minor, 0,
                      map->event_nr + 1, 0, map->uuid);
     message.properties_size = (uint32_t)n + 1;
-    socklen_t size = address_below_root(&to, "/uevents");
-    int fd = (int)syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    (void)sendto(fd, &message, 40 + (size_t)message.properties_size, MSG_DONTWAIT,
-                 (struct sockaddr *)&to, size);
-    close(fd);
+    send_to(group_names[1], &message, 40 + (size_t)message.properties_size);
 }
 
 /* --- Modules -------------------------------------------------------------------------------- */

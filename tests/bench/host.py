@@ -8,6 +8,7 @@ has 16 targets with 4 portals and 2 LUNs each, so 64 connections and 32 multipat
 logouts and tables of multipathd's own come by its methods, and udev's events with them.
 """
 
+import contextlib
 import mmap
 import os
 import pathlib
@@ -262,8 +263,15 @@ class Host:
                              "SEQNUM": self.seqnum} | more)
         magic = int.from_bytes(bytes.fromhex("feedcafe"), "little")
         head = struct.pack("=8s8I", b"libudev", magic, 40, 40, len(properties), 0, 0, 0, 0)
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as udev:
-            udev.sendto(head + properties, str(self.root / "uevents"))
+        self._send("kernel-events", f"{action}@{path}\0".encode())
+        self._send("uevents", head + properties)
+
+    def _send(self, name, data):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            # Nobody listens, or there is no room: netlink would lose it just so.
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, BlockingIOError):
+                sender.sendto(data, socket.MSG_DONTWAIT if name == "kernel-events" else 0,
+                              str(self.root / name))
 
     def _session_event(self, sid, action):
         self.event("iscsi_session", f"/devices/platform/host{sid}/session{sid}"
