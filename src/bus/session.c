@@ -8,6 +8,7 @@
 #include "bus/bus.h"
 #include "service/judgement.h"
 #include "service/map-look.h"
+#include "service/states.h"
 #include "service/views.h"
 
 static int get_session_id(sd_bus *bus, const char *path, const char *interface,
@@ -41,7 +42,7 @@ static int get_target(sd_bus *bus, const char *path, const char *interface, cons
     return sd_bus_message_append(reply, "s", session->target);
 }
 
-static int append_connection(sd_bus_message *reply, const struct connection *connection)
+static int append_connection(sd_bus_message *reply, struct connection *connection)
 {
     const struct kernel_session *kernel = connection->kernel;
     struct kernel_session_state state;
@@ -50,7 +51,7 @@ static int append_connection(sd_bus_message *reply, const struct connection *con
     uint16_t peer_port = 0;
     char tag[GUID_TEXT_SIZE] = "";
 
-    kernel_session_state(kernel->sid, &state);
+    states_read(connection, &state);
     (void)kernel_session_peer(kernel->sid, &peer, &peer_port);
     (void)kernel_session_disks(kernel->sid, &disks);
     if (connection->has_tag)

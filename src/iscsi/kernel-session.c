@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,14 +166,47 @@ int kernel_session_sid_of_path(const char *path, uint32_t *ret_sid)
     return -ENOENT;
 }
 
+static int open_state(uint32_t sid)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), SESSION_CLASS "/session%u/state", sid);
+    return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+/* The kernel makes the text anew for each read from the beginning. */
+static bool read_state(int fd, char *text, size_t size)
+{
+    ssize_t n = fd < 0 ? -1 : pread(fd, text, size - 1, 0);
+    if (n <= 0)
+        return false;
+    text[n] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    return true;
+}
+
 void kernel_session_state(uint32_t sid, struct kernel_session_state *ret)
 {
-    _cleanup_free_ char *text = NULL;
+    _cleanup_close_ int fd = -1;
+    kernel_session_state_again(sid, &fd, ret);
+}
+
+void kernel_session_state_again(uint32_t sid, int *fd, struct kernel_session_state *ret)
+{
+    char text[sizeof(ret->text)];
 
     *ret = (struct kernel_session_state){.status = LB_DISCONNECTED};
-    if (read_first_linef(&text, SESSION_CLASS "/session%u/state", sid) < 0)
-        return;
-    snprintf(ret->text, sizeof(ret->text), "%s", text);
+    if (!read_state(*fd, text, sizeof(text))) {
+        /* Another session may have the number by now. */
+        closep(fd);
+        *fd = open_state(sid);
+        if (!read_state(*fd, text, sizeof(text))) {
+            closep(fd);
+            *fd = -1;
+            return;
+        }
+    }
+    memcpy(ret->text, text, sizeof(text));
 
     /* FREE: the recovery time has passed and the kernel fails the path's I/O. */
     if (strcmp(text, "LOGGED_IN") == 0)

@@ -47,6 +47,12 @@ struct kernel_session_state {
 };
 void kernel_session_state(uint32_t sid, struct kernel_session_state *ret);
 
+/*
+ * The same through a file that is kept open for the next time, which takes a third of the time. *fd
+ * is -1 before the first time, and after it where the session is gone. Who keeps it closes it.
+ */
+void kernel_session_state_again(uint32_t sid, int *fd, struct kernel_session_state *ret);
+
 /* Address and port of the target's end, -ENOTCONN while the connection is down. */
 int kernel_session_peer(uint32_t sid, char **ret_address, uint16_t *ret_port);
 

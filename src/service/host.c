@@ -18,6 +18,7 @@
 #include "service/read-records.h"
 #include "service/reconcile.h"
 #include "service/settings.h"
+#include "service/states.h"
 #include "service/statistics.h"
 #include "service/views.h"
 
@@ -67,6 +68,7 @@ static void connection_free(struct connection *connection)
 {
     if (!connection)
         return;
+    states_close(connection);
     kernel_session_free(connection->kernel);
     free(connection);
 }
@@ -405,6 +407,7 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
         return -ENOMEM;
     connection->session = session;
     connection->kernel = kernel;
+    connection->state_fd = -1;
     kernel_session_state(kernel->sid, &connection->state);
     if (!tsearch(connection, &host->connections_by_sid, compare_sids)) {
         connection->kernel = NULL;
@@ -532,6 +535,7 @@ struct host *host_free(struct host *host)
     free(host->to_announce);
     sd_event_source_disable_unref(host->announcer);
     sd_event_source_disable_unref(host->disk_announcer);
+    sd_event_source_disable_unref(host->states_closer);
     tdestroy(host->connections_by_sid, keep);
     maps_free_all(host);
     news_end(host);

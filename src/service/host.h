@@ -26,6 +26,7 @@ struct connection {
     struct session *session;
     struct kernel_session *kernel;
     struct kernel_session_state state; /* as clients were last told */
+    int state_fd; /* open while clients ask for states (service/states.h), else -1 */
     bool has_tag; /* its node record has one */
     uint8_t tag[GUID_SIZE];
     bool record_changed; /* since the adapter's GUID was set */
@@ -181,6 +182,8 @@ struct host {
     uint64_t *to_announce;
     size_t n_to_announce;
     sd_event_source *disk_announcer; /* likewise, of disks */
+    sd_event_source *states_closer;
+    size_t n_state_fds;
     int news_fd;     /* what the kernel announces (service/news.h), -1: not to be had */
     uint64_t serial; /* grows with each change of the model and each announcement */
 };

@@ -7,6 +7,7 @@
 #include "plan/classify.h"
 #include "service/lb-plan.h"
 #include "service/lb-query.h"
+#include "service/states.h"
 
 #define UNANNOUNCED_USEC 1000000U /* how long what the kernel does not announce is good for */
 
@@ -178,7 +179,7 @@ int lb_query(struct session *session, uint64_t serial, const struct lb_answer **
     }
     for (size_t i = 0; i < session->n_connections; i++) {
         struct kernel_session_state state;
-        kernel_session_state(session->connections[i]->kernel->sid, &state);
+        states_read(session->connections[i], &state);
         session->answer->paths[i].status = state.status;
     }
     *ret = session->answer;

@@ -119,7 +119,9 @@ class Host:
         self.per_session, self.luns = connections, luns
         self.disk_values = {name: value for name, value in DISK.items()
                             if access or name != "access_state"}
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="wmi-"))
+        # sysfs is no file system of a disk's either, where there is such a place.
+        shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="wmi-", dir=shared))
         self.root = self.directory / "r"
         self.children = []
         self.service = None
@@ -131,7 +133,7 @@ class Host:
             for rank in range(connections):
                 self._add_connection(target * connections + rank + 1)
             for lun in range(luns):
-                self._write_table(target, lun, self.members(target))
+                self.write_table(target, lun, self.members(target))
 
     def __enter__(self):
         return self
@@ -224,7 +226,7 @@ class Host:
 
     # --- Maps
 
-    def _write_table(self, target, lun, members, selector=POLICY_MULTIPATHD):
+    def write_table(self, target, lun, members, selector=POLICY_MULTIPATHD):
         """As multipathd makes it: all in one group."""
         slot = self._slot(target, lun)
         paths = " ".join("{}:{} 1".format(*self._disk(sid, lun)) for sid in members)
@@ -243,7 +245,7 @@ class Host:
     def _write_tables(self, target, own_way=False):
         selector = POLICY_MULTIPATHD if own_way else "round-robin 0"
         for lun in range(self.luns):
-            self._write_table(target, lun, self.members(target), selector)
+            self.write_table(target, lun, self.members(target), selector)
 
     def reload(self, target, own_way=False):
         """multipathd gives a target's maps the paths that are there: as the drop-in has it for
@@ -263,8 +265,12 @@ class Host:
                              "SEQNUM": self.seqnum} | more)
         magic = int.from_bytes(bytes.fromhex("feedcafe"), "little")
         head = struct.pack("=8s8I", b"libudev", magic, 40, 40, len(properties), 0, 0, 0, 0)
-        self._send("kernel-events", f"{action}@{path}\0".encode())
+        self.kernel_event(path, action)
         self._send("uevents", head + properties)
+
+    def kernel_event(self, path, action):
+        """The kernel's own word, which udev has not passed on yet."""
+        self._send("kernel-events", f"{action}@{path}\0".encode())
 
     def _send(self, name, data):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
@@ -272,6 +278,11 @@ class Host:
             with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, BlockingIOError):
                 sender.sendto(data, socket.MSG_DONTWAIT if name == "kernel-events" else 0,
                               str(self.root / name))
+
+    def set_state(self, sid, state):
+        """Of which nothing tells."""
+        path = self.root / f"sys/class/iscsi_session/session{sid}/state"
+        path.write_text(state + "\n")
 
     def _session_event(self, sid, action):
         self.event("iscsi_session", f"/devices/platform/host{sid}/session{sid}"

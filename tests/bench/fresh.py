@@ -1,0 +1,112 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""fresh.py ...: that answers are never older than what they are about, though they are kept.
+
+On a host that is made up, everything that LoadBalancePolicies depends on is changed, each time right
+after an answer and without udev's word of it, and the very next answer must have it. Access states
+and link speeds, which the kernel does not announce, get a second.
+"""
+
+import argparse
+import pathlib
+import subprocess
+import sys
+import time
+
+import bench
+import host
+
+LEAST_QUEUE_DEPTH, VENDOR = 4, 6
+CONNECTED, DISCONNECTED, RECONNECTING = 1, 2, 3
+
+
+def policies(made):
+    """By session in the order of the reply: policy, and (speed, weight, primary, status) of paths."""
+    words = subprocess.run(
+        ["busctl", f"--address={made.address}", "get-property", bench.NAME, bench.adapter(),
+         f"{bench.NAME}.MSiSCSI_QueryLBPolicy", "LoadBalancePolicies"],
+        check=True, capture_output=True, text=True).stdout.split()[2:]
+    numbers = list(map(int, words))
+    sessions = []
+    while numbers:
+        policy, n, _ = numbers[1:4]
+        paths, numbers = numbers[4:4 + 6 * n], numbers[4 + 6 * n:]
+        sessions.append((policy, [tuple(paths[i + 1:i + 5]) for i in range(0, 6 * n, 6)]))
+    return sessions
+
+
+def states(made):
+    return sorted(path[3] for path in policies(made)[0][1])
+
+
+def swap(made, target, selector):
+    """Another table, of which the kernel tells, and udev does not yet."""
+    for lun in range(made.luns):
+        made.write_table(target, lun, made.members(target), selector)
+        made.kernel_event(f"/devices/virtual/block/dm-{target * made.luns + lun}", "change")
+
+
+def check(what, found, wanted):
+    if found != wanted:
+        raise SystemExit(f"{what}: {found}, not {wanted}")
+    print(f"ok: {what}")
+
+
+def check_states(made):
+    check("all connections are up", states(made), [CONNECTED] * 4)
+    made.set_state(2, "FAILED")
+    check("one has failed", states(made), [CONNECTED] * 3 + [RECONNECTING])
+    made.set_state(2, "FREE")
+    check("its recovery time has passed", states(made), [CONNECTED] * 3 + [DISCONNECTED])
+    made.set_state(2, "LOGGED_IN")
+    check("it is back", states(made), [CONNECTED] * 4)
+
+
+def check_tables(made):
+    for selector, policy in (("queue-length 0", LEAST_QUEUE_DEPTH), ("service-time 0", VENDOR),
+                             ("round-robin 0", bench.ROUND_ROBIN)):
+        swap(made, 0, selector)
+        check(f"the tables have {selector}", policies(made)[0][0], policy)
+
+
+def check_connections(made):
+    made.logout(4)
+    made.wait_until_idle(0.5)
+    check("one has logged out", len(policies(made)[0][1]), 3)
+    made.login(4)
+    made.wait_until_idle(0.5)
+    check("it has logged in again", states(made), [CONNECTED] * 4)
+
+
+def check_speed(made):
+    check("the speed of the links", policies(made)[0][1][0][0], 10000)
+    (made.root / "sys/class/net/lo/speed").write_text("25000\n")
+    time.sleep(1.1)
+    check("their speed a second later", policies(made)[0][1][0][0], 25000)
+
+
+def check_policy(made, client):
+    check("a policy is set", client.ask("policy", bench.ROUND_ROBIN), 0)
+    check("it is the session's", policies(made)[0][0], bench.ROUND_ROBIN)
+    check("another one is set", client.ask("policy", LEAST_QUEUE_DEPTH), 0)
+    check("it has taken its place", policies(made)[0][0], LEAST_QUEUE_DEPTH)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in "service", "fake", "calls":
+        parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
+    options = parser.parse_args()
+    with host.Host(options.service, options.fake, 1, 4, 2) as made:
+        made.start()
+        client = bench.Client(options.calls, made)
+        check_tables(made)
+        check_states(made)
+        check_connections(made)
+        check_speed(made)
+        check_policy(made, client)
+        check_states(made)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
