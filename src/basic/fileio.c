@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -50,6 +51,22 @@ int read_first_linef(char **ret, const char *format, ...)
         return -ENOMEM;
     }
     return read_first_line(path, ret);
+}
+
+int read_link(const char *path, char **ret)
+{
+    char text[PATH_MAX];
+
+    ssize_t n = readlink(path, text, sizeof(text));
+    if (n < 0)
+        return -errno;
+    if (n == sizeof(text))
+        return -ENAMETOOLONG;
+    char *copy = strndup(text, (size_t)n);
+    if (!copy)
+        return -ENOMEM;
+    *ret = copy;
+    return 0;
 }
 
 int read_text(const char *path, size_t max, char **ret)

@@ -12,6 +12,9 @@ int read_first_line(const char *path, char **ret);
 /* The same with the path made from a format. */
 int read_first_linef(char **ret, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* What a symbolic link says. -ENAMETOOLONG: more than PATH_MAX. */
+int read_link(const char *path, char **ret);
+
 /* A whole text file of at most `max` bytes. -EFBIG: it is longer. Other errors as above. */
 int read_text(const char *path, size_t max, char **ret);
 

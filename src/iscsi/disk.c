@@ -28,16 +28,17 @@ int scsi_disk_read(dev_t dev, struct scsi_disk *ret)
     struct scsi_disk disk = {.sid = NO_SID, .access = ACCESS_OPTIMIZED};
 
     snprintf(path, sizeof(path), DISK_PATH, major(dev), minor(dev));
-    _cleanup_free_ char *real = realpath(path, NULL);
-    if (!real && errno == ENOMEM)
-        return -ENOMEM;
-    if (real) {
-        (void)kernel_session_sid_of_path(real, &disk.sid);
-        disk.has_address = address_of_path(real, &disk);
+    _cleanup_free_ char *device = NULL;
+    int r = read_link(path, &device); /* "../../devices/..." */
+    if (r == -ENOMEM)
+        return r;
+    if (r >= 0) {
+        (void)kernel_session_sid_of_path(device, &disk.sid);
+        disk.has_address = address_of_path(device, &disk);
     }
 
     _cleanup_free_ char *access = NULL;
-    int r = read_first_linef(&access, "%s/device/access_state", path);
+    r = read_first_linef(&access, "%s/device/access_state", path);
     if (r == -ENOMEM)
         return r;
     disk.has_access = r >= 0;

@@ -239,12 +239,13 @@ int kernel_session_local_address(uint32_t sid, char **ret)
 {
     char path[64];
     snprintf(path, sizeof(path), SESSION_CLASS "/session%u", sid);
-    _cleanup_free_ char *real = realpath(path, NULL);
-    if (!real)
-        return -errno;
+    _cleanup_free_ char *device = NULL;
+    int r = read_link(path, &device); /* "../../devices/..." */
+    if (r < 0)
+        return r;
 
     unsigned host;
-    const char *p = strstr(real, "/host");
+    const char *p = strstr(device, "/host");
     if (!p || sscanf(p, "/host%u", &host) != 1)
         return -ENOENT;
     return read_first_linef(ret, "/sys/class/iscsi_host/host%u/ipaddress", host);

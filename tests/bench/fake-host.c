@@ -184,6 +184,12 @@ int link(const char *from, const char *to)
     return (int)syscall(SYS_link, redirect(from, buffer), redirect(to, other));
 }
 
+ssize_t readlink(const char *path, char *text, size_t size)
+{
+    char buffer[PATH_MAX];
+    return syscall(SYS_readlink, redirect(path, buffer), text, size);
+}
+
 /* The control device is a file here, which must not show. */
 static int look(const char *path, struct stat64 *st, int flags)
 {
