@@ -205,7 +205,7 @@ class Bench:
     def together(self, clients, changer, what):
         """So many clients and one that changes: calls a second, and seconds for a change."""
         milliseconds = self.options.milliseconds
-        changer.send("changing", milliseconds)
+        changer.send("changing", milliseconds, self.options.pause)
         for client in clients:
             client.send("during", milliseconds, what)
         total = sum(client.receive()[0] for client in clients)
@@ -250,7 +250,8 @@ def parse(arguments):
     parser.add_argument("--events", type=int, default=5, help="logins for each repetition")
     parser.add_argument("--seconds", type=int, default=60, help="how long it rests")
     parser.add_argument("--clients", type=numbers, default=[1, 8, 64])
-    parser.add_argument("--milliseconds", type=int, default=1000, help="for each round of clients")
+    parser.add_argument("--milliseconds", type=int, default=2000, help="for each round of clients")
+    parser.add_argument("--pause", type=int, default=500, help="milliseconds between changes")
     for name in "service", "fake", "calls":
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--iscsiadm", default=shutil.which("iscsiadm", path="/usr/sbin:/sbin"),

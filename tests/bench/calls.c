@@ -7,8 +7,8 @@
  *   repeat N CALL     the time that N calls took, one after the other
  *   during MS CALL    the number of calls that so many milliseconds had room for
  *   policy N          gives each session the policy N, with all paths primary: those that refused it
- *   change N          changes the first session's policy to and fro, N times: the time it took
- *   changing MS       the same until so many milliseconds have passed: number, and time of all
+ *   changing MS PAUSE changes the first session's policy to and fro, with pauses of PAUSE ms, until
+ *                     MS have passed: the number of changes, and the time that they took
  *   mark              forgets the signals until now
  *   await N           when N signals have told, since the mark, that a disk's table has changed
  *
@@ -24,6 +24,7 @@
 #include <string.h>
 #include <systemd/sd-bus.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "basic/macros.h"
 
@@ -168,19 +169,22 @@ static void set_all(sd_bus *bus, const char *adapter, uint32_t policy)
     printf("%u\n", refused);
 }
 
-/* Until both are over: the number of changes, and the time that has passed. */
-static void change(sd_bus *bus, const char *adapter, uint64_t least, uint64_t nsec)
+static void change(sd_bus *bus, const char *adapter, uint64_t milliseconds, unsigned pause)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = read_policies(bus, adapter);
     struct session session;
-    uint64_t n = 0, before = now();
+    uint64_t n = 0, nsec = 0, until = now() + milliseconds * 1000000;
 
     if (!read_session(reply, &session))
         fail("no session", -ENOENT);
-    for (; n < least || now() < before + nsec; n++)
-        if (set_policy(bus, adapter, &session, n % 2 ? ROUND_ROBIN : LEAST_QUEUE_DEPTH) != 0)
+    do {
+        uint64_t before = now();
+        if (set_policy(bus, adapter, &session, n++ % 2 ? ROUND_ROBIN : LEAST_QUEUE_DEPTH) != 0)
             fail("SetLoadBalancePolicy", -EIO);
-    printf("%" PRIu64 " %" PRIu64 "\n", n, now() - before);
+        nsec += now() - before;
+        usleep(1000 * pause);
+    } while (now() < until);
+    printf("%" PRIu64 " %" PRIu64 "\n", n, nsec);
 }
 
 /* --- Signals ---------------------------------------------------------------------------------- */
@@ -233,16 +237,20 @@ static int on_call(sd_bus_message *message, void *userdata, sd_bus_error *error)
     return 1;
 }
 
-static void echo(sd_bus *bus, char *const *words)
+_Noreturn static void echo(sd_bus *bus, char *const *words)
 {
     echo_reply = call(bus, words);
     check("echo", sd_bus_add_filter(bus, NULL, on_call, NULL));
     check(ECHO_NAME, sd_bus_request_name(bus, ECHO_NAME, 0));
     printf("0\n");
     fflush(stdout);
-    for (;;)
-        if (check("echo", sd_bus_process(bus, NULL)) == 0)
-            check("echo", sd_bus_wait(bus, UINT64_MAX));
+    /* Until the bus goes. */
+    for (int r = 0; r >= 0;) {
+        r = sd_bus_process(bus, NULL);
+        if (r == 0)
+            r = sd_bus_wait(bus, UINT64_MAX);
+    }
+    exit(EXIT_SUCCESS);
 }
 
 /* --- Commands --------------------------------------------------------------------------------- */
@@ -267,10 +275,8 @@ static void obey(sd_bus *bus, char *const *words, unsigned *n_signals)
         during(bus, words + 1);
     else if (strcmp(command, "policy") == 0)
         set_all(bus, adapter, (uint32_t)n);
-    else if (strcmp(command, "change") == 0)
-        change(bus, adapter, n, 0);
-    else if (strcmp(command, "changing") == 0)
-        change(bus, adapter, 1, n * 1000000);
+    else if (strcmp(command, "changing") == 0 && words[2])
+        change(bus, adapter, n, (unsigned)strtoul(words[2], NULL, 10));
     else if (strcmp(command, "mark") == 0)
         mark(bus, n_signals);
     else if (strcmp(command, "await") == 0)

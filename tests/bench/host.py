@@ -335,10 +335,10 @@ class Host:
         before = time.monotonic()
         self.service = subprocess.Popen([*wrapper, str(self.program)], env=environment,
                                         stderr=self.log)
+        self.pid = self.service.pid
         while not self._ready(before + PATIENCE):
             pass
         taken = time.monotonic() - before
-        self.pid = self.service.pid
         if wrapper and wrapper[0] == "strace":  # which keeps signals from itself
             task = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children")
             self.pid = int(task.read_text().split()[0])
