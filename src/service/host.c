@@ -129,6 +129,19 @@ const char *host_initiator(const struct host *host, const char *name)
     return name && name[0] ? name : host->initiator;
 }
 
+/* The tag of its record; none where it has none, or the store cannot tell. */
+static void read_tag(struct host *host, struct connection *connection)
+{
+    const struct store_record record = {
+        .target = connection->session->target,
+        .address = connection->kernel->address,
+        .port = connection->kernel->port,
+        .iface = connection->kernel->iface,
+    };
+    connection->has_tag = store_get_tag(host->store, connection->session->initiator, &record,
+                                        connection->tag) >= 0;
+}
+
 int host_reload_guid(struct host *host, struct adapter *adapter)
 {
     int r = store_get_guid(host->store, adapter->initiator, adapter->guid);
@@ -140,17 +153,8 @@ int host_reload_guid(struct host *host, struct adapter *adapter)
         struct session *session = host->sessions[i];
         if (session->adapter_id != adapter->id)
             continue;
-        for (size_t k = 0; k < session->n_connections; k++) {
-            struct connection *connection = session->connections[k];
-            const struct store_record record = {
-                .target = session->target,
-                .address = connection->kernel->address,
-                .port = connection->kernel->port,
-                .iface = connection->kernel->iface,
-            };
-            connection->has_tag =
-                store_get_tag(host->store, session->initiator, &record, connection->tag) >= 0;
-        }
+        for (size_t k = 0; k < session->n_connections; k++)
+            read_tag(host, session->connections[k]);
     }
     return 0;
 }
@@ -424,9 +428,7 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
     drift_begin_connection(added);
     number_connections(session);
 
-    r = host_reload_guid(host, host_adapter(host, session->adapter_id));
-    if (r < 0)
-        log_warning("The tags of %s cannot be read: %s.", session->target, strerror(-r));
+    read_tag(host, added);
     if (!is_new)
         views_announce(session, changes_with(added));
     else {
