@@ -37,7 +37,7 @@ MARKER = "get_default_policy"  # its handler
 
 HEADER = """\
 # What planning, a query and an event cost: instructions of the project's own functions, and system
-# calls. Written by `meson compile update-counts`; tests/bench/guard.py tells what each is.
+# calls. Written by `meson compile update-counts`; tests/bench/generated/guard.py tells what each is.
 #
 # release    what                              count
 """

@@ -3,7 +3,7 @@
 """Measures the service on a host that is made up: queries, events, start, memory, many clients.
 
 Each figure is a ratio of things done in turn, in one run: the median of its repetitions, and the
-least and the greatest. Nothing passes or fails here. docs/performance.md has what each means.
+least and the greatest. Nothing passes or fails here. docs/performance-generated.md has what each means.
 """
 
 import argparse
