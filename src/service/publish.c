@@ -65,7 +65,7 @@ static void collect(struct host_map *map, void *userdata)
 {
     struct collecting *c = userdata;
 
-    if (!map->entry || c->failed)
+    if (!map->entry || c->failed || (c->publication->check_only && !map->doubted))
         return;
     struct publication_part *more =
         reallocarray(c->publication->parts, c->publication->n + 1, sizeof(*more));
@@ -106,11 +106,11 @@ static struct publication *make_publication(const struct publisher *p)
 
     if (!publication)
         return NULL;
+    publication->check_only = p->check_wanted;
     maps_each(p->host, collect, &collecting);
     publication->must_tell = p->n_waiters > 0;
     publication->owed = p->owed;
-    publication->previous = p->read;
-    publication->check_only = p->check_wanted;
+    publication->previous = publication->check_only ? NULL : p->read;
     publication->keep = !p->has_told && !publication->must_tell && has_policy(p->host);
     return collecting.failed ? NULL : TAKE_PTR(publication);
 }
