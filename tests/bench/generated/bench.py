@@ -253,7 +253,7 @@ def parse(arguments):
     parser.add_argument("--milliseconds", type=int, default=2000, help="for each round of clients")
     parser.add_argument("--pause", type=int, default=500, help="milliseconds between changes")
     for name in "service", "fake", "calls":
-        parser.add_argument(f"--{name}", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+        parser.add_argument(f"--{name}", type=host.path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--iscsiadm", default=shutil.which("iscsiadm", path="/usr/sbin:/sbin"),
                         help="to compare with")
     options = parser.parse_args(arguments)

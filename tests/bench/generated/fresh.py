@@ -95,7 +95,7 @@ def check_policy(made, client):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in "service", "fake", "calls":
-        parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
+        parser.add_argument(f"--{name}", type=host.path, required=True)
     options = parser.parse_args()
     with host.Host(options.service, options.fake, 1, 4, 2) as made:
         made.start()

@@ -211,7 +211,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--update", action="store_true", help="write what was counted")
     for name in "service", "fake", "calls", "planning", "counts":
-        parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
+        parser.add_argument(f"--{name}", type=host.path, required=True)
     return parser.parse_args()
 
 

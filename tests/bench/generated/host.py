@@ -71,6 +71,11 @@ def link(path, to):
     path.symlink_to(os.path.relpath(to, path.parent))
 
 
+def path(text):
+    """Of a program that is run, or loaded, from anywhere."""
+    return pathlib.Path(text).resolve()
+
+
 def nulstr(properties):
     return b"".join(f"{key}={value}".encode() + b"\0" for key, value in properties.items())
 
