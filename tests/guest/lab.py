@@ -98,7 +98,7 @@ def write(path, value):
 
 
 def setting(name, default):
-    """A setting of this run: LAB_LUNS, LAB_PORTALS, LAB_RELEASE, LAB_MODE."""
+    """A setting of this run: LAB_LUNS, LAB_PORTALS, LAB_RELEASE, LAB_MODE, LAB_ACCEL."""
     return os.environ.get(name) or _settings().get(name, default)
 
 
@@ -484,9 +484,9 @@ def disk_name(number):
     return os.path.basename(os.path.realpath(f"/sys/dev/block/{number}"))
 
 
-def parse_table(line):
+def parse_table(line, named=disk_name):
     """The features, the hardware handler and the groups of a multipath table line, without
-    its start and length."""
+    its start and length; `named` makes a path's name of its device number."""
     words = iter(line.split())
 
     def counted():
@@ -501,7 +501,7 @@ def parse_table(line):
         paths, arguments = int(next(words)), int(next(words))
         members = []
         for _ in range(paths):
-            members.append(disk_name(next(words)))
+            members.append(named(next(words)))
             for _ in range(arguments):
                 next(words)
         groups.append(Group(selector, tuple(members)))
@@ -651,10 +651,15 @@ def multipathd_stopped():
         multipathd_start()
 
 
+def is_idle(state):
+    """Whether this answer to "show daemon" means that multipathd has nothing left to do: no request
+    for a reconfiguration, and none under way. (It is "running" while it checks paths.)"""
+    return bool(re.search(r" (idle|running)$", state.strip("\n\0 ")))
+
+
 def multipathd_is_idle():
-    """Whether it has nothing left to do: no request for a reconfiguration, and none under way. (It
-    is "running" while it checks paths.)"""
-    return bool(re.search(r" (idle|running)$", run("multipathd", "show", "daemon", check=False)))
+    """Whether multipathd has nothing left to do."""
+    return is_idle(run("multipathd", "show", "daemon", check=False))
 
 
 def reconfigure():

@@ -220,12 +220,18 @@ def path(address, primary=0, weight=0, **identity):
     return (connection_id(address, **identity), 0, weight, primary, 0, 0)
 
 
-def set_policy_raw(policy, paths, session=None, count=None, adapter=None, user=None):
-    """SetLoadBalancePolicy with whatever is given; its Status."""
+def policy_words(policy, paths, session=None, count=None):
+    """The argument of SetLoadBalancePolicy, as busctl's words."""
     words = [session_id() if session is None else session, policy,
              len(paths) if count is None else count, len(paths)]
     for each in paths:
         words += each
+    return words
+
+
+def set_policy_raw(policy, paths, session=None, count=None, adapter=None, user=None):
+    """SetLoadBalancePolicy with whatever is given; its Status."""
+    words = policy_words(policy, paths, session, count)
     (status,) = lab.call(adapter or adapter_path(), "MSiSCSI_LB_Operations",
                          "SetLoadBalancePolicy", "(tuua(ttuuuu))", *words, user=user)
     return status

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the measurements have in common: the programs of tests/bench, the two policies that are
+changed between, and the ways to change.
+"""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+import lab
+import wmi
+
+PROGRAMS = lab.HOME / "bench"
+
+# Two policies whose tables differ for every map: a group for each path, and one group of all.
+FIRST, SECOND = wmi.FAILOVER, wmi.QUEUE_DEPTH
+POLICIES = FIRST, SECOND
+
+# The child processes that the service swaps with: WORKERS_MAX of src/service/transaction.c.
+PROCESSES = 8
+
+PROPERTIES = "org.freedesktop.DBus.Properties"
+
+
+def say(text):
+    """Progress, beside the output."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def repetitions(item, count):
+    """Their numbers, with signs of life."""
+    for i in range(count):
+        say(f"{item}: repetition {i + 1} of {count}")
+        yield i
+
+
+# --- Measuring -------------------------------------------------------------------------------
+
+
+class Probe:
+    """bench-probe, in a `with`: one connection to the bus, and times in seconds."""
+
+    def __init__(self, environment=None):
+        self._environment = environment
+
+    def __enter__(self):
+        self._process = subprocess.Popen([PROGRAMS / "bench-probe"], stdin=subprocess.PIPE,
+                                         stdout=subprocess.PIPE, text=True, bufsize=1,
+                                         env=self._environment)
+        return self
+
+    def __exit__(self, *exception):
+        self._process.stdin.close()
+        self._process.wait(10)
+
+    def _ask(self, *words):
+        line = " ".join(map(str, words))
+        self._process.stdin.write(line + "\n")
+        answer = self._process.stdout.readline().split()
+        if not answer or answer[0] == "error":
+            raise RuntimeError(f"{line}: {' '.join(answer[1:]) or 'bench-probe has ended'}")
+        return [int(word) / 1e9 for word in answer]
+
+    def call(self, count, path, interface, member, signature="-", *words):
+        """The times of so many calls, one after another."""
+        return self._ask("call", count, lab.BUS_NAME, path, interface, member, signature, *words)
+
+    def run(self, count, *command):
+        """The times of so many runs of a command, from fork to exit."""
+        return self._ask("run", count, *command)
+
+    def start(self, *command):
+        """The time of a service from fork to READY=1; it is ended then."""
+        return self._ask("start", *command)[0]
+
+    def set_policy(self, policy):
+        """The time of SetLoadBalancePolicy on the default target's session."""
+        primaries = lab.portals()[:1] if policy == FIRST else ()
+        paths = [wmi.path(address, int(address in primaries)) for address in lab.portals()]
+        return self.call(1, wmi.adapter_path(), f"{lab.BUS_NAME}.MSiSCSI_LB_Operations",
+                         "SetLoadBalancePolicy", "(tuua(ttuuuu))",
+                         *wmi.policy_words(policy, paths))[0]
+
+
+class Recorder:
+    """bench-record, in a `with`: `lines` are those of uevents and of the service's signals."""
+
+    def __enter__(self):
+        self._file = open("/run/bench-record", "w+", encoding="utf-8")
+        self._process = subprocess.Popen([PROGRAMS / "bench-record", lab.BUS_NAME],
+                                         stdin=subprocess.PIPE, stdout=self._file)
+        lab.wait_for(self.lines, 20, "bench-record")
+        return self
+
+    def __exit__(self, *exception):
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._file.close()
+
+    def lines(self):
+        """What has been recorded: lists of words, the first of which is the time in ns."""
+        written = pathlib.Path(self._file.name).read_text(encoding="utf-8")
+        whole = written[:written.rfind("\n") + 1]
+        return [[int(words[0]), *words[1:]] for words in map(str.split, whole.splitlines())]
+
+    def wait_until_quiet(self, seconds=3):
+        """Wait until nothing has come for so long."""
+        lab.wait_for(lambda: time.monotonic_ns() - self.lines()[-1][0] > seconds * 1e9,
+                     lab.patience(lab.expected_paths()), "quiet", interval=0.5)
+
+
+# --- The service -----------------------------------------------------------------------------
+
+
+def agree():
+    """Wait until kernel, multipathd, udev and service are done with the last change: multipathd is
+    told of a policy some seconds after the call."""
+    paths = lab.expected_paths()
+    wmi.wait_for_agreement(seconds=lab.patience(paths))
+    lab.wait_for(lab.multipathd_is_idle, lab.patience(paths), "multipathd idle")
+    lab.settle(paths)
+    lab.wait_for(service_rests, lab.patience(paths), "the service at rest")
+
+
+def service_rests(seconds=1):
+    """Whether it has nothing to do for so long."""
+    before = cpu(wmi.SERVICE)
+    time.sleep(seconds)
+    return cpu(wmi.SERVICE) - before < 0.005 * seconds
+
+
+@contextlib.contextmanager
+def service_frozen():
+    """The service stands still inside a `with`, so that it does not put back what others do to its
+    maps. It has to find them as it left them. (The job switches watchdogs off.)"""
+    pid = wmi.main_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def cpu(unit):
+    """The CPU seconds that a unit has used, its children's too."""
+    text = lab.read(f"/sys/fs/cgroup/system.slice/{unit}/cpu.stat")
+    return int(dict(line.split() for line in text.splitlines())["usage_usec"]) / 1e6
+
+
+# --- The same change by other means ----------------------------------------------------------
+
+
+def live_tables():
+    """{map: (UUID, sectors, parameters)} of all multipath maps."""
+    uuids = dict(line.split("\t") for line in lab.run(
+        "dmsetup", "info", "-c", "--noheadings", "--separator", "\t", "-o",
+        "name,uuid").splitlines())
+    found = {}
+    for line in lab.run("dmsetup", "table", "--target", "multipath").splitlines():
+        name, rest = line.split(": ", 1)
+        _, sectors, _, parameters = rest.split(" ", 3)
+        found[name] = uuids[name], sectors, parameters
+    return found
+
+
+def meaning(tables):
+    """{map: its groups}, with paths as device numbers: what has to be the same."""
+    return {name: [(group.selector, frozenset(group.paths))
+                   for group in lab.parse_table(parameters, named=str)[2]]
+            for name, (_, _, parameters) in tables.items()}
+
+
+def same_meaning(found, wanted):
+    """Whether all maps have the wanted groups."""
+    return (found.keys() == wanted.keys()
+            and all(wmi.same_meaning(found[name], wanted[name]) for name in wanted))
+
+
+class Wanted:
+    """What a policy comes to: each map's table, and what multipathd is told of it. The service has
+    just set it, and all agree."""
+
+    def __init__(self, policy):
+        tables = live_tables()
+        self.meaning = meaning(tables)
+        self.configuration = wmi.MULTIPATHD_FILE.read_text()
+        self.file = pathlib.Path(f"/run/bench-tables-{policy}")
+        self.file.write_text("".join(f"{' '.join(words)}\n" for words in tables.values()))
+
+
+def wanted(probe):
+    """{policy: Wanted}; leaves SECOND in force."""
+    found = {}
+    for policy in POLICIES:
+        probe.set_policy(policy)
+        agree()
+        found[policy] = Wanted(policy)
+    for name, groups in found[SECOND].meaning.items():
+        if wmi.same_meaning(found[FIRST].meaning[name], groups):
+            raise RuntimeError(f"{name}: the two policies are to differ for every map")
+    return found
+
+
+def bare_swaps(policies):
+    """The times of a bare program to give all maps the tables of one policy, then of the next. The
+    service has to be frozen."""
+    said = lab.run(PROGRAMS / "bench-swap", PROCESSES, *(each.file for each in policies))
+    return [int(line) / 1e9 for line in said.splitlines()]
+
+
+def multipathd(command):
+    """multipathd's answer, without the start of a program: it is asked often."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(60)
+        connection.connect("\0/org/kernel/linux/storage/multipathd")
+        data = command.encode() + b"\0"
+        connection.sendall(struct.pack("@N", len(data)) + data)
+        (size,) = struct.unpack("@N", _receive(connection, struct.calcsize("@N")))
+        return _receive(connection, size).decode().rstrip("\0")
+
+
+def _receive(connection, size):
+    data = b""
+    while len(data) < size:
+        more = connection.recv(size - len(data))
+        if not more:
+            raise RuntimeError("multipathd has closed the connection")
+        data += more
+    return data
+
+
+def administrators_change(new):
+    """The time of what an administrator does today: writes the configuration, has multipathd read
+    it, and waits until it is idle and the tables are new. The service has to be frozen."""
+    began = time.monotonic()
+    temporary = wmi.MULTIPATHD_FILE.parent.parent / ".bench.conf"
+    temporary.write_text(new.configuration)
+    temporary.rename(wmi.MULTIPATHD_FILE)
+    lab.run("multipathd", "reconfigure")
+    seconds = lab.patience(lab.expected_paths())
+    while True:
+        idle = lab.is_idle(multipathd("show daemon"))
+        ended = time.monotonic()
+        # Looked at when multipathd is idle only, and not in the time that is reported.
+        if idle and same_meaning(meaning(live_tables()), new.meaning):
+            return ended - began
+        if ended > began + seconds:
+            raise TimeoutError(f"the tables were not new within {seconds} s of a reconfigure")
+        time.sleep(0.05)
