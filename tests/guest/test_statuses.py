@@ -94,8 +94,11 @@ class Requests(StatusTest):
                          wmi.SUCCESS)
 
     def test_ten_thousand_paths(self):
-        paths = [(i, 0, 0, 1, 0, 0) for i in range(1, 10001)]
-        self.assert_refused(wmi.set_policy_raw(wmi.QUEUE_DEPTH, paths), wmi.PATH_COUNT_MISMATCH)
+        """Of more than 256 nothing is looked at: that is a bound (service/bounds.h)."""
+        for n, status in ((256, wmi.PATH_COUNT_MISMATCH), (257, wmi.OUT_OF_RESOURCES),
+                          (10000, wmi.OUT_OF_RESOURCES)):
+            paths = [(i, 0, 0, 1, 0, 0) for i in range(1, n + 1)]
+            self.assert_refused(wmi.set_policy_raw(wmi.QUEUE_DEPTH, paths), status)
 
     def test_policy_six_does_not_look_at_paths(self):
         paths = self.paths()
