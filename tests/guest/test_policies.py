@@ -39,7 +39,7 @@ class PolicyTest(unittest.TestCase):
         """Reads on one map: {portal: I/Os that its path completed}, with the tables that were last
         asserted throughout: multipathd may still be reading what an earlier test has asked for."""
         name, each = next(iter(lab.maps().items()))
-        for _ in range(3):
+        for _ in range(6):
             wmi.shapes_in(10, self.tables.__eq__)
             before = wmi.session("Reapplications")
             with lab.counting_ios(each.paths) as counted:
