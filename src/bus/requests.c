@@ -245,6 +245,14 @@ int request_begin(struct requests *requests, sd_bus_message *message, enum reque
     return 0;
 }
 
+bool requests_has(const struct requests *requests, const sd_bus_message *message)
+{
+    for (const struct request *request = requests->list; request; request = request->next)
+        if (request->message == message)
+            return true;
+    return false;
+}
+
 void request_set_cancel(struct request *request, request_cancel_t cancel, void *userdata)
 {
     request->cancel = cancel;

@@ -38,6 +38,9 @@ int request_refuse(struct requests *requests, sd_bus_message *message, const cha
 /* The caller, as the bus knows the connection, which is the same as long as that lives. */
 int requests_get_uid(const struct requests *requests, sd_bus_message *message, uid_t *ret);
 
+/* Whether a request of this very message has begun: it is read a second time. */
+bool requests_has(const struct requests *requests, const sd_bus_message *message);
+
 /* From now on the request can be cancelled; NULL: not any more. */
 void request_set_cancel(struct request *request, request_cancel_t cancel, void *userdata);
 

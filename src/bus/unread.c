@@ -49,6 +49,12 @@ static int ask(sd_bus *bus, const char *connection, const char *number, uint32_t
     return r < 0 ? r : read_number(reply, number, ret);
 }
 
+/* Whether there is no use in asking again: there is no such interface, or it is not for us. */
+static bool is_for_good(int error)
+{
+    return error == -EBADR || error == -EOPNOTSUPP || error == -EACCES || error == -ENODATA;
+}
+
 /* How much all clients have not read, as of the last call but a few. */
 static void ask_for_all(struct unread *unread, sd_bus_message *message)
 {
@@ -60,7 +66,7 @@ static void ask_for_all(struct unread *unread, sd_bus_message *message)
         return;
     unread->n_calls = 0;
     int r = ask(sd_bus_message_get_bus(message), unread->own_name, "IncomingBytes", &unread->bytes);
-    if (r >= 0)
+    if (!is_for_good(r))
         return;
     log_info("The bus does not tell what clients have not read: %s", strerror(-r));
     unread->has_stats = false;
@@ -75,6 +81,8 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
     if (!unread->has_stats || !sender || sd_bus_message_is_method_call(message, NULL, NULL) <= 0 ||
         sd_bus_message_get_expect_reply(message) <= 0)
         return 0;
+    if (requests_has(unread->requests, message))
+        return 0; /* polkit has allowed it: whoever asked has to see it again */
     ask_for_all(unread, message);
     if (unread->bytes <= UNREAD_MAX ||
         ask(sd_bus_message_get_bus(message), sender, "OutgoingBytes", &bytes) < 0)

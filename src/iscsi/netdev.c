@@ -78,9 +78,11 @@ static bool has_news(void)
 
 static int refresh(void)
 {
-    if (news < 0)
+    bool was_listening = news >= 0;
+
+    if (!was_listening)
         news = listen_for_news();
-    if (known && news >= 0 && !has_news())
+    if (known && was_listening && !has_news())
         return 0;
     freeifaddrsp(&known);
     known = NULL;

@@ -263,10 +263,15 @@ static uint32_t check(const struct host_map *map, const struct dsm_request *requ
     return dsm_check(request, &disk);
 }
 
+static bool has_chosen_policy(const struct host_map *map)
+{
+    return map->policy && !map->policy->by_default;
+}
+
 static void count_policy(struct host_map *map, void *userdata)
 {
     size_t *n = userdata;
-    *n += map->policy != NULL;
+    *n += has_chosen_policy(map);
 }
 
 static bool is_within_bounds(const struct host_map *map)
@@ -274,7 +279,7 @@ static bool is_within_bounds(const struct host_map *map)
     size_t n = 0;
 
     maps_each(map->host, count_policy, &n);
-    return bounds_allow_disk(map->n_paths, n - (map->policy != NULL));
+    return bounds_allow_disk(map->n_paths, n - has_chosen_policy(map));
 }
 
 /* All checks, and what the disk is to have. A status other than success ends the request. */

@@ -125,7 +125,8 @@ static void take_verdict(struct host *host, const struct publication *publicatio
     if (!map || !map->entry || strcmp(map->entry, part->entry) != 0)
         return;
     map->in_force = verdict->in_force;
-    map->doubted = false;
+    if (!host->publisher->check_wanted) /* else there is a doubt that is newer than the verdict */
+        map->doubted = false;
     free(TAKE_PTR(map->rival));
     if (verdict->rival[0])
         map->rival = strdup(verdict->rival);
