@@ -160,6 +160,16 @@ int scandir(const char *path, struct dirent ***list, int (*want)(const struct di
     return real(redirect(path, buffer), list, want, compare);
 }
 
+int scandir64(const char *path, struct dirent64 ***list, int (*want)(const struct dirent64 *),
+              int (*compare)(const struct dirent64 **, const struct dirent64 **))
+{
+    static __typeof__(&scandir64) real;
+    char buffer[PATH_MAX];
+
+    real = real ?: REAL(scandir64);
+    return real(redirect(path, buffer), list, want, compare);
+}
+
 int access(const char *path, int mode)
 {
     char buffer[PATH_MAX];

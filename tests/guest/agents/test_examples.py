@@ -25,6 +25,7 @@ class Examples(test_policies.PolicyTest):
         answer."""
         a, b, c, d = self.portals
         self.set(wmi.QUEUE_DEPTH)
+        wmi.wait_for_agreement()  # or multipathd may bring it back for a moment
         status, output, errors = run(program, lab.TARGET, wmi.SUBSET, b, d)
         self.assertEqual((status, errors), (0, ""))
         self.assert_tables((RR, [b, d]), (RR, [a, c]))

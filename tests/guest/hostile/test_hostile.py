@@ -72,12 +72,13 @@ def hammering(seed, calls):
 
 
 class Hostile(holds.HoldsTest):
+    HELD = [HOLD]
+
     @classmethod
     def setUpClass(cls):
         flags = lab.run("pkg-config", "--cflags", "--libs", "libsystemd", "libxml-2.0").split()
         lab.run("gcc", "-D_GNU_SOURCE", "-O1", "-o", PROGRAM, lab.HOME / "hammer.c", *flags)
-        cls.addClassCleanup(holds.down, [HOLD.policy])
-        holds.up([HOLD.policy])
+        super().setUpClass()
 
     def setUp(self):
         self.seed = time.time_ns() % 1000000
@@ -122,6 +123,6 @@ class Hostile(holds.HoldsTest):
                 self.assertEqual(tables(but=[HOLD.map]), others)
         self.assertGreater(n_changes, 3)
         self.assertEqual(HOLD.ask(), wmi.SUCCESS)
-        self.assert_means([HOLD.policy])
+        self.assert_means()
         self.assertEqual(tables(but=[HOLD.map]), others)
         self.assert_unharmed()
