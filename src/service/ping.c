@@ -171,7 +171,7 @@ void ping_start(struct host *host, const struct ping_request *request, ping_done
         ping->userdata = userdata;
         status = prepare(ping, request);
     }
-    if (status != STATUS_SUCCESS) {
+    if (!ping || status != STATUS_SUCCESS) {
         done(status, 0, userdata);
         return;
     }
