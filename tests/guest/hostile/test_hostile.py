@@ -17,7 +17,7 @@ CLIENTS = 4
 USER = 1000
 
 # Calls until the service has all the memory that it needs, and calls that count.
-WARM_UP, CALLS, CALLS_WITH_CHANGES = 8000, 100000, 20000
+WARM_UP, CALLS, CALLS_WITH_CHANGES = 30000, 100000, 20000
 
 # How much more memory it may have in the end, as a factor.
 GROWTH = 1.1
