@@ -10,6 +10,7 @@
 
 #include "basic/fileio.h"
 #include "basic/macros.h"
+#include "basic/netlink.h"
 #include "iscsi/netdev.h"
 
 DEFINE_CLEANUP(struct ifaddrs *, freeifaddrs);
@@ -47,21 +48,6 @@ static uint32_t read_number(const char *interface, const char *name)
 static struct ifaddrs *known;
 static int news = -1;
 
-/* Before the list is read, so that no change falls between. Without it nothing is kept. */
-static int listen_for_news(void)
-{
-    const struct sockaddr_nl address = {
-        .nl_family = AF_NETLINK,
-        .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR,
-    };
-    _cleanup_close_ int fd =
-        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-        return -1;
-    return TAKE_FD(fd);
-}
-
 /* Takes all messages. An error, such as more of them than there was room for, is one too. */
 static bool has_news(void)
 {
@@ -80,8 +66,10 @@ static int refresh(void)
 {
     bool was_listening = news >= 0;
 
+    /* Before the list is read, so that no change falls between. Without it nothing is kept. */
     if (!was_listening)
-        news = listen_for_news();
+        news = netlink_listen(NETLINK_ROUTE,
+                              RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
     if (known && was_listening && !has_news())
         return 0;
     freeifaddrsp(&known);

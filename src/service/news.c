@@ -6,27 +6,17 @@
 #include <sys/socket.h>
 
 #include "basic/macros.h"
+#include "basic/netlink.h"
 #include "service/host.h"
 #include "service/news.h"
 
 #define KERNEL_GROUP 1U /* udev's own messages are in another */
 #define EVENT_MAX 512U  /* of its text, "change@/devices/virtual/block/dm-3" is the beginning */
 
-static int open_socket(void)
-{
-    const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = KERNEL_GROUP};
-    _cleanup_close_ int fd =
-        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_KOBJECT_UEVENT);
-
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-        return -1;
-    return TAKE_FD(fd);
-}
-
 void news_begin(struct host *host)
 {
     host->serial = 1;
-    host->news_fd = open_socket();
+    host->news_fd = netlink_listen(NETLINK_KOBJECT_UEVENT, KERNEL_GROUP);
 }
 
 void news_end(struct host *host)

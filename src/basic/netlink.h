@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdint.h>
+
+/* A socket that does not block, with what the kernel announces to these groups. -1: there is none. */
+int netlink_listen(int protocol, uint32_t groups);
