@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,9 @@
 
 /* Ports and adapters come of open-iscsi's records, whose lock somebody may hold: up to so long. */
 #define RECORDS_WAIT_USEC (3U * 1000000U)
+
+/* Memory that is freed at the heap's end goes back from here on, and what is larger has its own. */
+#define HEAP_KEPT (128 * 1024)
 
 DEFINE_CLEANUP(struct host *, host_free);
 DEFINE_CLEANUP(struct events *, events_free);
@@ -208,6 +212,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "iscsi-wmid takes no arguments but --version; systemd starts it.\n");
         return EX_USAGE;
     }
+
+    /* Left to themselves, glibc's limits rise to what the largest message ever needed, and stay. */
+    (void)mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);
+    (void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 
     /* A limit on files is an error of the store's, with a status of its own, and no end. */
     signal(SIGXFSZ, SIG_IGN);
