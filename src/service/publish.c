@@ -195,6 +195,7 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
     struct publication_outcome outcome = {.error = error ?: -EIO,
                                           .changed = true}; /* if it died: who knows */
     size_t verdicts = 0;
+    bool contested = false;
 
     if (size >= sizeof(outcome) && error == 0) {
         verdicts = size - sizeof(outcome);
@@ -206,8 +207,12 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
         struct publication_verdict verdict;
         memcpy(&verdict, (const char *)data + at, sizeof(verdict));
         take_verdict(attempt->publisher->host, publication, &verdict);
+        contested = contested || !verdict.in_force || verdict.rival[0];
     }
     bool was_check = publication->check_only;
+    /* What wins over one map's entry may do so over those of maps that nobody doubted. */
+    if (was_check && contested)
+        attempt->publisher->wanted = true;
     if (outcome.error >= 0 && !was_check) {
         if (attempt->publisher->read)
             publication_free(attempt->publisher->read);
