@@ -38,7 +38,7 @@ struct adapter *adapter_of_path(struct host *host, const char *path);
 /* The same for a disk. Returns > 0: there is one, or a negative errno. */
 int disk_of_path(struct host *host, const char *path, struct host_map **ret);
 
-/* Who sent a message, for the journal. */
+/* Who sent a message; the user, -1 where not known, is as the bus has it. */
 struct requester;
 void bus_requester(sd_bus_message *message, struct requester *ret);
 

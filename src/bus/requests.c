@@ -91,19 +91,18 @@ static int on_client_gone(sd_bus_track *track, void *userdata)
     return 1;
 }
 
-static int query_uid(sd_bus_message *message, uid_t *ret)
+static uid_t uid_of(sd_bus_message *message)
 {
-    _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+    struct requester who;
 
-    int r = sd_bus_query_sender_creds(message, SD_BUS_CREDS_EUID, &creds);
-    return r < 0 ? r : sd_bus_creds_get_euid(creds, ret);
+    bus_requester(message, &who);
+    return who.uid;
 }
 
 /* Who it is, and when it leaves. A connection that has left after its call is nobody's. */
 static void identify(struct client *client, sd_bus_message *message)
 {
-    client->uid = (uid_t)-1;
-    (void)query_uid(message, &client->uid);
+    client->uid = uid_of(message);
     int r =
         sd_bus_track_new(sd_bus_message_get_bus(message), &client->track, on_client_gone, client);
     if (r >= 0)
@@ -205,12 +204,11 @@ int request_refuse(struct requests *requests, sd_bus_message *message, const cha
 int requests_get_uid(const struct requests *requests, sd_bus_message *message, uid_t *ret)
 {
     const struct client *client = find_client(requests, name_of(message));
+    uid_t uid = client ? client->uid : uid_of(message);
 
-    if (!client)
-        return query_uid(message, ret);
-    if (client->uid == (uid_t)-1)
+    if (uid == (uid_t)-1)
         return -ENXIO;
-    *ret = client->uid;
+    *ret = uid;
     return 0;
 }
 

@@ -3,9 +3,9 @@
 
 #include <sys/types.h>
 
-/* Who asked, for the journal. */
+/* Who asked. */
 struct requester {
-    uid_t uid;
+    uid_t uid; /* -1: not known */
     pid_t pid;
     char name[32]; /* of the process */
 };
