@@ -6,7 +6,6 @@
  * SCSI timeout.
  */
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "multipath/dm.h"
@@ -35,9 +34,9 @@ const char *swap_stage_text(enum swap_stage stage);
  * failed again, read back and compared; once more where somebody else's load came in between, up
  * to five times. Does nothing where the live table means the same already. -ESTALE, at SWAP_READ
  * or, after an attempt, at SWAP_READ_BACK: the map has other paths than the table by now, plan
- * again. `skip_kpartx`: the map's udev property DM_SUBSYSTEM_UDEV_FLAG1 is set and must stay so.
+ * again.
  */
-struct swap_result swap_table(dev_t dev, const struct mp_table *table, bool skip_kpartx);
+struct swap_result swap_table(dev_t dev, const struct mp_table *table);
 
 /* Has multipathd rebuild the map after its own configuration. */
 struct swap_result swap_give_back(dev_t dev);

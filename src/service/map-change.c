@@ -1,23 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <string.h>
-#include <systemd/sd-device.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"
-
-/* Whether udev's database says that the map's partitions are not to be mapped. */
-static bool skips_kpartx(dev_t dev)
-{
-    _cleanup_(sd_device_unrefp) sd_device *device = NULL;
-    const char *value;
-
-    return sd_device_new_from_devnum(&device, 'b', dev) >= 0 &&
-           sd_device_get_property_value(device, "DM_SUBSYSTEM_UDEV_FLAG1", &value) >= 0 &&
-           strcmp(value, "1") == 0;
-}
 
 void map_change_init(struct map_change *change, struct dm_map *before, struct mp_table *after)
 {
@@ -25,7 +13,6 @@ void map_change_init(struct map_change *change, struct dm_map *before, struct mp
     mp_table_free(change->after);
     change->before = before;
     change->after = after;
-    change->skip_kpartx = skips_kpartx(before->dev);
 }
 
 int map_change_plan_again(struct host *host, struct map_change *change)

@@ -6,7 +6,6 @@
  * time; where one map fails, those that were changed get their old tables back.
  */
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <systemd/sd-event.h>
 
@@ -24,11 +23,10 @@ enum map_state {
     MAP_LOST,    /* could not be put back */
 };
 
-/* One map of the set. The caller fills in the first three. */
+/* One map of the set. The caller fills in the first two. */
 struct map_change {
     struct dm_map *before;  /* as it was; owned by the transaction */
     struct mp_table *after; /* likewise; NULL: multipathd rebuilds the map its own way */
-    bool skip_kpartx;
     enum map_state state;
     struct swap_result result; /* of the last attempt that failed */
 };
