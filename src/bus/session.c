@@ -7,7 +7,7 @@
 #include "basic/macros.h"
 #include "bus/bus.h"
 #include "service/judgement.h"
-#include "service/map-look.h"
+#include "service/session-maps.h"
 #include "service/states.h"
 #include "service/views.h"
 
@@ -133,7 +133,7 @@ static int append_map(sd_bus_message *reply, const struct session *session,
 static int get_maps(sd_bus *bus, const char *path, const char *interface, const char *property,
                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
-    const struct session *session = userdata;
+    struct session *session = userdata;
     _cleanup_(session_maps_done) struct session_maps maps = {0};
 
     int r = session_maps_read(session, &maps);

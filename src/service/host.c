@@ -17,6 +17,7 @@
 #include "service/publish.h"
 #include "service/read-records.h"
 #include "service/reconcile.h"
+#include "service/session-maps.h"
 #include "service/settings.h"
 #include "service/states.h"
 #include "service/statistics.h"
@@ -83,6 +84,7 @@ static void session_free(struct session *session)
     store_policy_free(session->policy);
     lb_answer_free(session->answer);
     free(session->maps);
+    free(session->devices);
     free(session->initiator);
     free(session->target);
     free(session);
@@ -354,6 +356,7 @@ static void remove_connection(struct host *host, struct connection *connection)
     news_of_model(host);
     tdelete(connection, &host->connections_by_sid, compare_sids);
     remove_item((void **)session->connections, &session->n_connections, connection);
+    session_map_devices_forget(session);
     connection_free(connection);
     if (host->observer.connection_removed)
         host->observer.connection_removed(id, host->observer.userdata);
@@ -424,6 +427,7 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
         return r;
     }
     struct connection *added = TAKE_PTR(connection);
+    session_map_devices_forget(session);
     news_of_model(host);
     drift_begin_connection(added);
     number_connections(session);

@@ -14,6 +14,7 @@
 #include "iscsi/digest.h"
 #include "iscsi/kernel-session.h"
 #include "iscsi/records.h"
+#include "service/news.h"
 #include "store/store.h"
 
 struct host;
@@ -69,6 +70,9 @@ struct session {
     struct host_map **maps; /* those over its disks */
     size_t n_maps;
     uint32_t n_reapplied; /* maps that got their table again without a request */
+    dev_t *devices; /* dm devices over its disks (service/session-maps.h) */
+    size_t n_devices;
+    struct news_mark devices_mark; /* when they were listed */
     struct lb_answer *answer; /* as it was read last (service/lb-query.h), NULL: not yet */
     struct session_view shown; /* as clients were last told */
     unsigned untold;           /* bits of enum session_change that they were not told yet */
@@ -186,6 +190,9 @@ struct host {
     size_t n_state_fds;
     int news_fd;     /* what the kernel announces (service/news.h), -1: not to be had */
     uint64_t serial; /* grows with each change of the model and each announcement */
+    uint64_t topology; /* of these, announcements that are not of a map's table */
+    uint32_t tables[NEWS_TABLES]; /* the minors of the maps whose tables changed last, in a ring */
+    uint64_t n_tables;
 };
 
 /* Reads everything but open-iscsi's records. -EUCLEAN: the store cannot be read. */

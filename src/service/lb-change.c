@@ -16,6 +16,7 @@
 #include "service/news.h"
 #include "service/publish.h"
 #include "service/reconcile.h"
+#include "service/session-maps.h"
 #include "service/transaction.h"
 #include "wmi/status.h"
 
@@ -301,7 +302,7 @@ static int choose(const struct host *host, const struct session *session,
 }
 
 /* Rows 1 to 11. What costs a look at the host is looked at only when the rest has passed. */
-static uint32_t check(const struct lb_request *request, const struct session *session)
+static uint32_t check(const struct lb_request *request, struct session *session)
 {
     struct lb_session facts = {.known = session, .any_up = true, .has_map = true};
     _cleanup_free_ uint64_t *ids = NULL;
@@ -344,7 +345,7 @@ static size_t count_others(const struct host *host, const struct session *sessio
 
 /* Rows 1 to 13, but for the array's part of row 12. A status other than success ends the request. */
 static uint32_t prepare(struct host *host, const struct lb_request *request,
-                        const struct session *session, struct store_policy **ret_chosen)
+                        struct session *session, struct store_policy **ret_chosen)
 {
     uint32_t status = check(request, session);
     if (status != STATUS_SUCCESS || request->policy == LB_VENDOR_SPECIFIC)

@@ -7,6 +7,7 @@
 #include "plan/classify.h"
 #include "service/lb-plan.h"
 #include "service/lb-query.h"
+#include "service/session-maps.h"
 #include "service/states.h"
 
 #define UNANNOUNCED_USEC 1000000U /* how long what the kernel does not announce is good for */
@@ -131,7 +132,7 @@ static bool all_agree(const struct session_maps *maps)
     return maps->n > 0;
 }
 
-static int read_answer(const struct session *session, struct lb_answer **ret)
+static int read_answer(struct session *session, struct lb_answer **ret)
 {
     _cleanup_(session_maps_done) struct session_maps maps = {0};
     _cleanup_(lb_answer_freep) struct lb_answer *answer = calloc(1, sizeof(*answer));

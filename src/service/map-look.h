@@ -38,19 +38,3 @@ static inline bool is_no_map(int r)
 {
     return r == -ENXIO || r == -ENOENT || r == -ENODEV || r == -EMEDIUMTYPE;
 }
-
-/* The maps over a session's disks, each looked at, by name. */
-struct session_maps {
-    struct map_look *looks;
-    size_t n;
-};
-
-/* Maps that vanish meanwhile are left out. */
-int session_maps_read(const struct session *session, struct session_maps *ret);
-void session_maps_done(struct session_maps *maps);
-
-/* Whether there is any. */
-int session_has_map(const struct session *session, bool *ret);
-
-/* The device numbers of the dm devices over a session's disks; some may be no multipath maps. */
-int session_map_devices(const struct session *session, dev_t **ret, size_t *ret_n);

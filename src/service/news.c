@@ -3,7 +3,9 @@
 #include <linux/netlink.h>
 #include <stdbool.h>
 #include <string.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 
 #include "basic/macros.h"
 #include "basic/netlink.h"
@@ -15,7 +17,7 @@
 
 void news_begin(struct host *host)
 {
-    host->serial = 1;
+    host->serial = host->topology = 1;
     host->news_fd = netlink_listen(NETLINK_KOBJECT_UEVENT, KERNEL_GROUP);
 }
 
@@ -35,6 +37,19 @@ static bool concerns_us(const char *event)
     return strstr(event, "/block/") || strstr(event, "/session");
 }
 
+static void take_event(struct host *host, const char *event)
+{
+    unsigned minor;
+
+    if (!concerns_us(event))
+        return;
+    host->serial++;
+    if (sscanf(event, "change@/devices/virtual/block/dm-%u", &minor) == 1)
+        host->tables[host->n_tables++ % NEWS_TABLES] = minor;
+    else
+        host->topology++;
+}
+
 /* An error, such as more events than there was room for, may stand for any of them. */
 static void take_events(struct host *host)
 {
@@ -43,10 +58,13 @@ static void take_events(struct host *host)
 
     do {
         n = recv(host->news_fd, text, sizeof(text) - 1, 0);
-        if (n >= 0)
+        if (n >= 0) {
             text[n] = '\0';
-        if (n < 0 ? errno != EAGAIN : concerns_us(text))
+            take_event(host, text);
+        } else if (errno != EAGAIN) {
             host->serial++;
+            host->topology++;
+        }
     } while (n >= 0 || errno == ENOBUFS || errno == EINTR);
 }
 
@@ -56,4 +74,36 @@ uint64_t news_serial(struct host *host)
         return 0;
     take_events(host);
     return host->serial;
+}
+
+void news_mark(struct host *host, struct news_mark *ret)
+{
+    if (host->news_fd >= 0)
+        take_events(host);
+    *ret = (struct news_mark){
+        .topology = host->news_fd >= 0 ? host->topology : 0,
+        .n_tables = host->n_tables,
+    };
+}
+
+static bool has_minor(const dev_t *devices, size_t n, unsigned number)
+{
+    for (size_t i = 0; i < n; i++)
+        if (minor(devices[i]) == number)
+            return true;
+    return false;
+}
+
+bool news_since(struct host *host, struct news_mark *mark, const dev_t *devices, size_t n)
+{
+    struct news_mark now;
+
+    news_mark(host, &now);
+    if (!mark->topology || mark->topology != now.topology ||
+        now.n_tables - mark->n_tables > NEWS_TABLES)
+        return false;
+    for (; mark->n_tables < now.n_tables; mark->n_tables++)
+        if (!has_minor(devices, n, host->tables[mark->n_tables % NEWS_TABLES]))
+            return false;
+    return true;
 }

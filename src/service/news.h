@@ -7,9 +7,15 @@
  * udev's word, which comes later, its own is there to be read when a client asks.
  */
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct host;
+
+/* How many changed tables are remembered: those of a session's maps, and of some more. */
+#define NEWS_TABLES 256U
 
 /* From now on. Without the kernel's announcements, news_serial() says that it does not know. */
 void news_begin(struct host *host);
@@ -23,3 +29,18 @@ void news_of_model(struct host *host);
  * other than before. 0: that cannot be known, nothing may be kept.
  */
 uint64_t news_serial(struct host *host);
+
+/* A moment, for news_since(). All zeros: before anything is known. */
+struct news_mark {
+    uint64_t topology;
+    uint64_t n_tables;
+};
+
+void news_mark(struct host *host, struct news_mark *ret);
+
+/*
+ * Whether, since then, no disk, session or map has come or gone, and no map but those of `devices`
+ * got another table: a path that joined one of others, or a new one, is told by its table. Moves
+ * the mark forward then.
+ */
+bool news_since(struct host *host, struct news_mark *mark, const dev_t *devices, size_t n);

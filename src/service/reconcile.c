@@ -15,6 +15,7 @@
 #include "service/news.h"
 #include "service/publish.h"
 #include "service/reconcile.h"
+#include "service/session-maps.h"
 #include "service/settings.h"
 #include "service/transaction.h"
 #include "service/views.h"
@@ -713,20 +714,22 @@ void reconcile_device(struct host *host, dev_t dev)
 }
 
 /* The session's maps: those that the kernel has, and those that the model still knows. */
-static void for_each_device(struct host *host, const struct session *session,
+static void for_each_device(struct host *host, struct session *session,
                             void (*func)(struct host *host, dev_t dev))
 {
-    _cleanup_free_ dev_t *devices = NULL;
+    const dev_t *found;
     size_t n;
 
-    int r = session_map_devices(session, &devices, &n);
-    dev_t *more = r < 0 ? NULL : reallocarray(devices, n + session->n_maps + 1, sizeof(*more));
-    if (!more) {
+    int r = session_map_devices(session, &found, &n);
+    _cleanup_free_ dev_t *devices =
+        r < 0 ? NULL : calloc(n + session->n_maps + 1, sizeof(*devices));
+    if (!devices) {
         log_warning("The maps of %s cannot be listed: %s.", session->target,
                     strerror(r < 0 ? -r : ENOMEM));
         return;
     }
-    devices = more;
+    if (n > 0)
+        memcpy(devices, found, n * sizeof(*devices));
     for (size_t i = 0; i < session->n_maps; i++) {
         size_t k = 0;
         while (k < n && devices[k] != session->maps[i]->dev)
@@ -738,12 +741,12 @@ static void for_each_device(struct host *host, const struct session *session,
         func(host, devices[i]);
 }
 
-void reconcile_session(struct host *host, const struct session *session)
+void reconcile_session(struct host *host, struct session *session)
 {
     for_each_device(host, session, reconcile_device);
 }
 
-void reconcile_access(struct host *host, const struct session *session)
+void reconcile_access(struct host *host, struct session *session)
 {
     for (size_t i = 0; i < session->n_maps; i++)
         session->maps[i]->looks_left = LOOKS_FOR_ACCESS;

@@ -17,13 +17,13 @@ void reconciler_free(struct host *host);
 void reconcile_device(struct host *host, dev_t dev);
 
 /* A session's paths have come, gone, or changed: looks at its maps. */
-void reconcile_session(struct host *host, const struct session *session);
+void reconcile_session(struct host *host, struct session *session);
 
 /*
  * The array has changed access states, or may: the kernel asks for them a moment after it says so,
  * and is silent when it has. Looks at the session's maps several times, further and further apart.
  */
-void reconcile_access(struct host *host, const struct session *session);
+void reconcile_access(struct host *host, struct session *session);
 
 /* A request has changed the session's maps: looks at them now, contests forgotten. */
 void reconcile_changed(struct host *host, struct session *session);
