@@ -60,15 +60,22 @@ static bool nothing_usable(const struct dm_map *map)
     return true;
 }
 
-/* Whether udev's database says that the map's partitions are not to be mapped. It must stay so. */
-static bool skips_kpartx(dev_t dev)
+enum kpartx kpartx_of_device(sd_device *device)
 {
-    _cleanup_(sd_device_unrefp) sd_device *device = NULL;
     const char *value;
 
-    return sd_device_new_from_devnum(&device, 'b', dev) >= 0 &&
-           sd_device_get_property_value(device, "DM_SUBSYSTEM_UDEV_FLAG1", &value) >= 0 &&
-           strcmp(value, "1") == 0;
+    return sd_device_get_property_value(device, "DM_SUBSYSTEM_UDEV_FLAG1", &value) >= 0 &&
+                   strcmp(value, "1") == 0
+               ? KPARTX_SKIPPED
+               : KPARTX_RUNS;
+}
+
+static enum kpartx look_up_kpartx(dev_t dev)
+{
+    _cleanup_(sd_device_unrefp) sd_device *device = NULL;
+
+    return sd_device_new_from_devnum(&device, 'b', dev) < 0 ? KPARTX_RUNS
+                                                            : kpartx_of_device(device);
 }
 
 /*
@@ -76,10 +83,10 @@ static bool skips_kpartx(dev_t dev)
  * rules): FLAG0 a reload, FLAG1 no partitions, FLAG2 no usable path. Without a cookie the rules
  * would take the event for a synthetic one, and scan.
  */
-static uint16_t udev_flags(const struct dm_map *map)
+static uint16_t udev_flags(const struct dm_map *map, enum kpartx kpartx)
 {
     uint16_t flags = DM_UDEV_DISABLE_LIBRARY_FALLBACK | DM_SUBSYSTEM_UDEV_FLAG0;
-    if (skips_kpartx(map->dev))
+    if (kpartx == KPARTX_SKIPPED)
         flags |= DM_SUBSYSTEM_UDEV_FLAG1;
     if (nothing_usable(map))
         flags |= DM_SUBSYSTEM_UDEV_FLAG2;
@@ -149,8 +156,8 @@ static void fail_again(const struct dm_map *before)
  * suspended the map, or let it run, in between (linux, drivers/md/dm.c, dm_suspend(),
  * dm_swap_table() and dm_resume()).
  */
-static struct swap_result attempt(dev_t dev, const struct mp_table *table, bool is_last,
-                                  bool *ret_same)
+static struct swap_result attempt(dev_t dev, const struct mp_table *table, enum kpartx kpartx,
+                                  bool is_last, bool *ret_same)
 {
     _cleanup_(dm_map_freep) struct dm_map *before = NULL, *after = NULL;
 
@@ -167,7 +174,7 @@ static struct swap_result attempt(dev_t dev, const struct mp_table *table, bool 
     if (r < 0)
         return failed(SWAP_LOAD, r);
 
-    uint16_t flags = udev_flags(before);
+    uint16_t flags = udev_flags(before, kpartx);
     r = resume(before, flags);
     if (r == -EINVAL && !is_last)
         return (struct swap_result){0};
@@ -184,12 +191,14 @@ static struct swap_result attempt(dev_t dev, const struct mp_table *table, bool 
     return (struct swap_result){0};
 }
 
-struct swap_result swap_table(dev_t dev, const struct mp_table *table)
+struct swap_result swap_table(dev_t dev, const struct mp_table *table, enum kpartx kpartx)
 {
+    if (kpartx == KPARTX_UNKNOWN)
+        kpartx = look_up_kpartx(dev);
     for (int i = 0; i < SWAP_ATTEMPTS; i++) {
         bool same = false;
         bool is_last = i == SWAP_ATTEMPTS - 1;
-        struct swap_result result = attempt(dev, table, is_last, &same);
+        struct swap_result result = attempt(dev, table, kpartx, is_last, &same);
         if (result.error < 0 && i > 0)
             result.stage = SWAP_READ_BACK; /* an earlier attempt has changed the map */
         if (result.error < 0 || same)

@@ -7,6 +7,7 @@
  */
 
 #include <stdint.h>
+#include <systemd/sd-device.h>
 
 #include "multipath/dm.h"
 #include "plan/table.h"
@@ -25,6 +26,15 @@ struct swap_result {
     enum swap_stage stage;
 };
 
+/* Whether a map's partitions are mapped, as udev's database knows it. */
+enum kpartx {
+    KPARTX_UNKNOWN, /* not looked up yet */
+    KPARTX_RUNS,
+    KPARTX_SKIPPED, /* property DM_SUBSYSTEM_UDEV_FLAG1 */
+};
+
+enum kpartx kpartx_of_device(sd_device *device);
+
 /* Text for a log message: what `stage` could not do. */
 const char *swap_stage_text(enum swap_stage stage);
 
@@ -34,9 +44,9 @@ const char *swap_stage_text(enum swap_stage stage);
  * failed again, read back and compared; once more where somebody else's load came in between, up
  * to five times. Does nothing where the live table means the same already. -ESTALE, at SWAP_READ
  * or, after an attempt, at SWAP_READ_BACK: the map has other paths than the table by now, plan
- * again.
+ * again. Whether partitions are mapped stays as it is: where that is unknown, it is looked up.
  */
-struct swap_result swap_table(dev_t dev, const struct mp_table *table);
+struct swap_result swap_table(dev_t dev, const struct mp_table *table, enum kpartx kpartx);
 
 /* Has multipathd rebuild the map after its own configuration. */
 struct swap_result swap_give_back(dev_t dev);

@@ -144,7 +144,7 @@ static int look_and_plan(const struct change *change, struct map_change *ret)
         r = plan_one(change, &look, &after);
     if (r < 0)
         return r;
-    map_change_init(ret, TAKE_PTR(look.map), after);
+    map_change_init(change->map->host, ret, TAKE_PTR(look.map), after);
     return 0;
 }
 

@@ -109,7 +109,10 @@ static void on_block_event(struct events *events, sd_device *device)
     if (sd_device_get_sysname(device, &name) < 0 || strncmp(name, "dm-", 3) != 0 ||
         sd_device_get_devnum(device, &dev) < 0)
         return;
-    if (maps_find(events->host, dev) ||
+    struct host_map *map = maps_find(events->host, dev);
+    if (map)
+        map->kpartx = kpartx_of_device(device);
+    if (map ||
         (sd_device_get_property_value(device, "DM_UUID", &uuid) >= 0 &&
          strncmp(uuid, MPATH_UUID_PREFIX, strlen(MPATH_UUID_PREFIX)) == 0))
         reconcile_device(events->host, dev);

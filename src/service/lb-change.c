@@ -168,7 +168,7 @@ static int on_stale_map(struct map_change *map, void *userdata)
         r = plan_one(change, &look, &after);
     if (r < 0)
         return r;
-    map_change_init(map, TAKE_PTR(look.map), after);
+    map_change_init(change->host, map, TAKE_PTR(look.map), after);
     return 0;
 }
 
@@ -189,7 +189,7 @@ static int plan_all(const struct change *change, struct map_change **ret, size_t
             map_changes_free(maps, i);
             return r;
         }
-        map_change_init(&maps[i], TAKE_PTR(looks.looks[i].map), after);
+        map_change_init(change->host, &maps[i], TAKE_PTR(looks.looks[i].map), after);
     }
     *ret = maps;
     *ret_n = looks.n;

@@ -6,13 +6,18 @@
 #include "basic/macros.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"
+#include "service/maps.h"
 
-void map_change_init(struct map_change *change, struct dm_map *before, struct mp_table *after)
+void map_change_init(struct host *host, struct map_change *change, struct dm_map *before,
+                     struct mp_table *after)
 {
+    const struct host_map *map = maps_find(host, before->dev);
+
     dm_map_free(change->before);
     mp_table_free(change->after);
     change->before = before;
     change->after = after;
+    change->kpartx = map ? map->kpartx : KPARTX_UNKNOWN;
 }
 
 int map_change_plan_again(struct host *host, struct map_change *change)
@@ -25,7 +30,7 @@ int map_change_plan_again(struct host *host, struct map_change *change)
         r = lb_plan(&look, &after);
     if (r < 0)
         return r;
-    map_change_init(change, TAKE_PTR(look.map), after);
+    map_change_init(host, change, TAKE_PTR(look.map), after);
     return 0;
 }
 

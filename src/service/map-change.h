@@ -7,7 +7,8 @@
 #include "service/transaction.h"
 
 /* Takes both over. `after` NULL: multipathd is to rebuild the map its own way. */
-void map_change_init(struct map_change *change, struct dm_map *before, struct mp_table *after);
+void map_change_init(struct host *host, struct map_change *change, struct dm_map *before,
+                     struct mp_table *after);
 
 /*
  * Plans a map anew under the policies in force, its paths being others by now. -ENXIO: it is gone;

@@ -134,6 +134,7 @@ static int set_dev(struct host *host, struct host_map *map, dev_t dev)
     if (map->dev)
         tdelete(map, &host->maps_by_dev, compare_devs);
     map->dev = 0;
+    map->kpartx = KPARTX_UNKNOWN;
     maps_lose(host, dev);
 
     map->dev = dev;

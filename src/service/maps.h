@@ -3,6 +3,7 @@
 
 /* The model of the multipath maps over iSCSI disks: as last seen, and what is owed to each. */
 
+#include "multipath/swap.h"
 #include "plan/contest.h"
 #include "service/host.h"
 #include "service/judgement.h"
@@ -31,6 +32,7 @@ struct host_map {
     size_t n_paths;
     char *appearance; /* table, path and group states, as last seen: another one is a change */
     bool agrees;      /* the live table means the policies in force */
+    enum kpartx kpartx; /* as udev has told last */
     bool asymmetric;  /* its paths differ in access state */
 
     /* the disk's own policy (wmi/dsm.h), which ranks above those of sessions */

@@ -391,7 +391,7 @@ static int repair(struct host *host, struct host_map *map, struct map_look *look
         mp_table_free(planned);
         return -ENOMEM;
     }
-    map_change_init(change, TAKE_PTR(look->map), planned);
+    map_change_init(host, change, TAKE_PTR(look->map), planned);
 
     map->running = true;
     host->reconciler->n_running++;

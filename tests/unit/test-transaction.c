@@ -46,6 +46,7 @@ static const char *const table_names[] = {"old", "new", "others", "rebuilt", "ol
 struct map {
     enum table live;
     unsigned n_forward, n_backward, n_given_back;
+    unsigned n_wrong_kpartx;
     pid_t pid; /* that touched it last */
 };
 
@@ -89,7 +90,7 @@ int __real_worker_start(sd_event *event, worker_func_t func, void *arg, worker_d
                         void *userdata);
 int __wrap_worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done,
                         void *userdata);
-struct swap_result __wrap_swap_table(dev_t dev, const struct mp_table *table);
+struct swap_result __wrap_swap_table(dev_t dev, const struct mp_table *table, enum kpartx kpartx);
 struct swap_result __wrap_swap_give_back(dev_t dev);
 
 int __wrap_worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done,
@@ -150,8 +151,13 @@ static bool is_old(enum table table)
     return table == OLD || table == OLD_AGAIN;
 }
 
+static enum kpartx kpartx_of(size_t i)
+{
+    return (enum kpartx)(i % 3);
+}
+
 /* A table's name is in its features. */
-struct swap_result __wrap_swap_table(dev_t dev, const struct mp_table *table)
+struct swap_result __wrap_swap_table(dev_t dev, const struct mp_table *table, enum kpartx kpartx)
 {
     size_t i = minor(dev);
     struct map *map = &scene.maps[i];
@@ -160,6 +166,7 @@ struct swap_result __wrap_swap_table(dev_t dev, const struct mp_table *table)
     while (strcmp(table->features, table_names[wanted]) != 0)
         wanted++;
     map->pid = getpid();
+    map->n_wrong_kpartx += kpartx != kpartx_of(i);
     if (is_old(wanted)) {
         map->n_backward++;
         return act(i, scene.backward[i], wanted);
@@ -255,6 +262,7 @@ static void start(sd_event *event, size_t n_given_back)
         maps[i] = (struct map_change){
             .before = new_map(i, OLD),
             .after = i + n_given_back < scene.n ? new_table(NEW) : NULL,
+            .kpartx = kpartx_of(i),
         };
     assert_int_equal(transaction_start(event, maps, scene.n, &calls, &scene), 0);
 }
@@ -266,6 +274,8 @@ static void finish(sd_event *event)
     assert_int_equal(answer.n_calls, 1);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left, nor a zombie */
     assert_int_equal(errno, ECHILD);
+    for (size_t i = 0; i < scene.n; i++)
+        assert_int_equal(scene.maps[i].n_wrong_kpartx, 0);
 }
 
 static void run(sd_event *event)
