@@ -16,7 +16,6 @@ DEFINE_CLEANUP(struct iscsi_records *, records_free);
 
 /* The stream: words, each ended by a NUL; the first of a record is its kind. */
 #define KIND_IFACE "iface"
-#define KIND_NODE "node"
 #define KIND_END "end"
 
 static void write_word(FILE *out, const char *word)
@@ -42,24 +41,6 @@ static int write_ifaces(struct iscsi_context *context, FILE *out)
     return 0;
 }
 
-static int write_nodes(struct iscsi_context *context, FILE *out)
-{
-    struct iscsi_node **nodes = NULL;
-    uint32_t n = 0;
-
-    if (iscsi_nodes_get(context, &nodes, &n) != LIBISCSI_OK)
-        return EIO;
-    for (uint32_t i = 0; i < n; i++) {
-        write_word(out, KIND_NODE);
-        write_word(out, iscsi_node_target_name_get(nodes[i]));
-        write_word(out, iscsi_node_conn_address_get(nodes[i]));
-        fprintf(out, "%u%c", iscsi_node_conn_port_get(nodes[i]), '\0');
-        write_word(out, iscsi_node_iface_name_get(nodes[i]));
-    }
-    iscsi_nodes_free(nodes, n);
-    return 0;
-}
-
 int records_write(int fd)
 {
     _cleanup_(iscsi_context_freep) struct iscsi_context *context = iscsi_context_new();
@@ -72,8 +53,6 @@ int records_write(int fd)
         return errno;
 
     int r = write_ifaces(context, out);
-    if (r == 0)
-        r = write_nodes(context, out);
     if (r != 0)
         return r;
 
@@ -111,26 +90,6 @@ static int parse_iface(struct iscsi_records *records, char **p, const char *end)
     return 0;
 }
 
-static int parse_node(struct iscsi_records *records, char **p, const char *end)
-{
-    const char *target = next_word(p, end), *address = next_word(p, end);
-    const char *port = next_word(p, end), *iface = next_word(p, end);
-    if (!iface)
-        return -EINVAL;
-
-    struct node_record *more = reallocarray(records->nodes, records->n_nodes + 1, sizeof(*more));
-    if (!more)
-        return -ENOMEM;
-    records->nodes = more;
-    records->nodes[records->n_nodes++] = (struct node_record){
-        .target = target,
-        .address = address,
-        .port = (uint16_t)strtoul(port, NULL, 10),
-        .iface = iface,
-    };
-    return 0;
-}
-
 int records_parse(const void *data, size_t size, struct iscsi_records **ret)
 {
     _cleanup_(records_freep) struct iscsi_records *records = calloc(1, sizeof(*records));
@@ -145,15 +104,11 @@ int records_parse(const void *data, size_t size, struct iscsi_records **ret)
     char *p = records->data;
     const char *end = p + size, *kind;
     while ((kind = next_word(&p, end))) {
-        int r = -EINVAL;
         if (strcmp(kind, KIND_END) == 0) {
             *ret = TAKE_PTR(records);
             return 0;
         }
-        if (strcmp(kind, KIND_IFACE) == 0)
-            r = parse_iface(records, &p, end);
-        else if (strcmp(kind, KIND_NODE) == 0)
-            r = parse_node(records, &p, end);
+        int r = strcmp(kind, KIND_IFACE) == 0 ? parse_iface(records, &p, end) : -EINVAL;
         if (r < 0)
             return r;
     }
@@ -165,7 +120,6 @@ void records_free(struct iscsi_records *records)
     if (!records)
         return;
     free(records->ifaces);
-    free(records->nodes);
     free(records->data);
     free(records);
 }

@@ -2,36 +2,26 @@
 #pragma once
 
 /*
- * open-iscsi's records, as far as this service needs them: names only, never a secret. Reading
+ * open-iscsi's iface records, for the adapters that they make: names only, never a secret. Reading
  * them takes open-iscsi's lock and can wait for it up to 30 s, so a child process reads and
- * writes what it found to a pipe.
+ * writes what it found to a pipe. (Of nodes, only what has changed counts: see digest-read.h.)
  */
 
 #include <stddef.h>
-#include <stdint.h>
 
 struct iface_record {
     const char *name;
     const char *initiator; /* empty: the host's own */
 };
 
-struct node_record {
-    const char *target;
-    const char *address;
-    uint16_t port;
-    const char *iface;
-};
-
 struct iscsi_records {
     char *data; /* what the strings point into */
     struct iface_record *ifaces;
     size_t n_ifaces;
-    struct node_record *nodes;
-    size_t n_nodes;
 };
 
 /*
- * Reads all iface and node records and writes them to fd. For a child process: it blocks.
+ * Reads all iface records and writes them to fd. For a child process: it blocks.
  * 0, or an errno: EIO where open-iscsi's library fails.
  */
 int records_write(int fd);

@@ -18,8 +18,6 @@
 #define WHOLE                                                                                      \
     "iface\0default\0\0"                                                                           \
     "iface\0eth1\0iqn.2025-01.com.example:other\0"                                                 \
-    "node\0iqn.2025-01.com.example:target\000192.0.2.1\0003260\0default\0"                         \
-    "node\0iqn.2025-01.com.example:target\0002001:db8::1\00065535\0eth1\0"                         \
     "end\0"
 
 DEFINE_CLEANUP(struct iscsi_records *, records_free);
@@ -43,15 +41,6 @@ static void test_whole(void **state)
     assert_string_equal(records->ifaces[0].initiator, "");
     assert_string_equal(records->ifaces[1].name, "eth1");
     assert_string_equal(records->ifaces[1].initiator, "iqn.2025-01.com.example:other");
-
-    assert_int_equal(records->n_nodes, 2);
-    assert_string_equal(records->nodes[0].target, "iqn.2025-01.com.example:target");
-    assert_string_equal(records->nodes[0].address, "192.0.2.1");
-    assert_int_equal(records->nodes[0].port, 3260);
-    assert_string_equal(records->nodes[0].iface, "default");
-    assert_string_equal(records->nodes[1].address, "2001:db8::1");
-    assert_int_equal(records->nodes[1].port, 65535);
-    assert_string_equal(records->nodes[1].iface, "eth1");
 }
 
 static void test_none(void **state)
@@ -60,7 +49,6 @@ static void test_none(void **state)
 
     assert_int_equal(parse("end", 4, &records), 0);
     assert_int_equal(records->n_ifaces, 0);
-    assert_int_equal(records->n_nodes, 0);
 }
 
 /* Such an iface would be an adapter that no D-Bus message can name. */
@@ -105,8 +93,7 @@ static void test_hostile(void **state)
         TEXT("portal\0a\0end\0"),
         TEXT("iface\0end\0"),
         TEXT("iface\0a\0"),
-        TEXT("node\0t\0a\0003260\0end\0"),
-        TEXT("node\0t\0a\0003260"),
+        TEXT("node\0t\0a\0003260\0default\0end\0"),
         TEXT("iface\0a\0b\0c\0end\0"),
         TEXT("\xff\xff\xff\xff"),
     };
@@ -121,12 +108,11 @@ static void test_hostile(void **state)
 /* What comes behind the end does not count. */
 static void test_more_behind_the_end(void **state)
 {
-    static const char data[] = "iface\0a\0b\0end\0node\0iface\0\0";
+    static const char data[] = "iface\0a\0b\0end\0portal\0iface\0\0";
     _cleanup_(records_freep) struct iscsi_records *records = NULL;
 
     assert_int_equal(parse(data, sizeof(data) - 1, &records), 0);
     assert_int_equal(records->n_ifaces, 1);
-    assert_int_equal(records->n_nodes, 0);
 }
 
 static void test_many(void **state)
@@ -137,22 +123,22 @@ static void test_many(void **state)
     FILE *out = open_memstream(&data, &size);
     assert_non_null(out);
     for (unsigned i = 0; i < N; i++)
-        fprintf(out, "node%ct%u%c192.0.2.%u%c%u%cdefault%c", 0, i, 0, i % 256, 0, 3260 + i, 0, 0);
+        fprintf(out, "iface%ceth%u%ciqn.%u%c", 0, i, 0, i, 0);
     fprintf(out, "end%c", 0);
     assert_int_equal(fclose(out), 0);
     _cleanup_free_ char *written = data;
 
     _cleanup_(records_freep) struct iscsi_records *records = NULL;
     assert_int_equal(parse(written, size, &records), 0);
-    assert_int_equal(records->n_nodes, N);
-    assert_string_equal(records->nodes[N - 1].target, "t4999");
-    assert_int_equal(records->nodes[N - 1].port, 3260 + N - 1);
+    assert_int_equal(records->n_ifaces, N);
+    assert_string_equal(records->ifaces[N - 1].name, "eth4999");
+    assert_string_equal(records->ifaces[N - 1].initiator, "iqn.4999");
 }
 
 /* Words of the protocol in any order: no result but "not whole", or one with all it says. */
 static void test_random(void **state)
 {
-    static const char *const words[] = {"iface", "node", "end", "", "3260", "default"};
+    static const char *const words[] = {"iface", "end", "", "eth1", "default"};
     struct prng prng = {99};
     unsigned n_good = 0, n_bad = 0;
 
@@ -170,7 +156,7 @@ static void test_random(void **state)
         _cleanup_(records_freep) struct iscsi_records *records = NULL;
         int r = parse(data, size, &records);
         if (r == 0) {
-            assert_true(3 * records->n_ifaces + 5 * records->n_nodes < n_words);
+            assert_true(3 * records->n_ifaces < n_words);
             n_good++;
         } else {
             assert_int_equal(r, -EINVAL);
