@@ -845,6 +845,13 @@ bool reconcile_is_running(const struct host *host)
     return host->reconciler && host->reconciler->n_running > 0;
 }
 
+static void begin_device(struct host *host, dev_t dev)
+{
+    if (host->same_boot)
+        remember_old(host, dev);
+    reconcile_device(host, dev);
+}
+
 int reconciler_new(struct host *host)
 {
     struct reconciler *r = calloc(1, sizeof(*r));
@@ -854,9 +861,7 @@ int reconciler_new(struct host *host)
     host->reconciler = r;
     for (size_t i = 0; i < host->n_sessions; i++) {
         read_states(host, host->sessions[i]);
-        if (host->same_boot)
-            for_each_device(host, host->sessions[i], remember_old);
-        for_each_device(host, host->sessions[i], reconcile_device);
+        for_each_device(host, host->sessions[i], begin_device);
     }
     return 0;
 }
