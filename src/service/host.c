@@ -131,17 +131,19 @@ const char *host_initiator(const struct host *host, const char *name)
     return name && name[0] ? name : host->initiator;
 }
 
-/* The tag of its record; none where it has none, or the store cannot tell. */
+/* The tag of its record, an adapter's GUID; none where it has none, or the store cannot tell. */
 static void read_tag(struct host *host, struct connection *connection)
 {
+    const struct adapter *adapter = host_adapter(host, connection->session->adapter_id);
     const struct store_record record = {
         .target = connection->session->target,
         .address = connection->kernel->address,
         .port = connection->kernel->port,
         .iface = connection->kernel->iface,
     };
-    connection->has_tag = store_get_tag(host->store, connection->session->initiator, &record,
-                                        connection->tag) >= 0;
+    connection->has_tag =
+        adapter->has_guid &&
+        store_get_tag(host->store, connection->session->initiator, &record, connection->tag) >= 0;
 }
 
 int host_reload_guid(struct host *host, struct adapter *adapter)
@@ -558,9 +560,23 @@ static void host_freep(struct host **host)
     host_free(*host);
 }
 
-int host_new(sd_event *event, struct store *store, struct host **ret)
+/* All that the store has, and the sessions that there are. */
+static int load(struct host *host)
 {
     struct adapter *own;
+
+    int r = settings_load(host);
+    if (r >= 0)
+        r = add_adapter(host, host->initiator, &own);
+    if (r >= 0)
+        r = load_policies(host);
+    if (r >= 0)
+        r = maps_load_policies(host);
+    return r < 0 ? r : load_sessions(host);
+}
+
+int host_new(sd_event *event, struct store *store, struct host **ret)
+{
     _cleanup_(host_freep) struct host *host = calloc(1, sizeof(*host));
     if (!host)
         return -ENOMEM;
@@ -577,17 +593,12 @@ int host_new(sd_event *event, struct store *store, struct host **ret)
     if (!host->initiator)
         return -ENOMEM;
 
-    int r = settings_load(host);
+    int r = store_begin_reading(store);
     if (r >= 0)
-        r = add_adapter(host, host->initiator, &own);
-    if (r >= 0)
-        r = load_policies(host);
-    if (r >= 0)
-        r = maps_load_policies(host);
-    if (r >= 0)
-        r = load_sessions(host);
+        r = store_end_reading(store, load(host));
     if (r < 0)
         return r;
+    settings_note_boot(host);
     *ret = TAKE_PTR(host);
     return 0;
 }

@@ -32,28 +32,18 @@ static int load_default_policy(struct host *host)
     return 0;
 }
 
-/* A boot that is not known, or cannot be saved, is another one than that of the last start. */
-static int note_boot(struct host *host)
+/* A boot that is not known, or was not saved, is another one than that of the last start. */
+static int load_boot(struct host *host)
 {
     _cleanup_free_ char *last = NULL;
     char this[SD_ID128_STRING_MAX];
     sd_id128_t id;
 
-    int r = sd_id128_get_boot(&id);
-    if (r < 0) {
-        log_warning("Which boot this is cannot be told: %s.", strerror(-r));
-        return 0;
-    }
-    sd_id128_to_string(id, this);
-    r = store_get_setting(host->store, BOOT, &last);
-    if (r < 0 && r != -ENODATA)
-        return r;
-    host->same_boot = last && strcmp(last, this) == 0;
-    if (host->same_boot)
-        return 0;
-    r = store_put_setting(host->store, BOOT, this);
+    int r = store_get_setting(host->store, BOOT, &last);
     if (r < 0)
-        log_warning("That the service has run in this boot cannot be saved: %s.", strerror(-r));
+        return r == -ENODATA ? 0 : r;
+    host->same_boot =
+        sd_id128_get_boot(&id) >= 0 && strcmp(last, sd_id128_to_string(id, this)) == 0;
     return 0;
 }
 
@@ -66,7 +56,24 @@ int settings_load(struct host *host)
         return r;
     host->highest_first = order && strcmp(order, HIGHEST_FIRST) == 0;
     r = load_default_policy(host);
-    return r < 0 ? r : note_boot(host);
+    return r < 0 ? r : load_boot(host);
+}
+
+void settings_note_boot(struct host *host)
+{
+    char this[SD_ID128_STRING_MAX];
+    sd_id128_t id;
+
+    if (host->same_boot)
+        return;
+    int r = sd_id128_get_boot(&id);
+    if (r < 0) {
+        log_warning("Which boot this is cannot be told: %s.", strerror(-r));
+        return;
+    }
+    r = store_put_setting(host->store, BOOT, sd_id128_to_string(id, this));
+    if (r < 0)
+        log_warning("That the service has run in this boot cannot be saved: %s.", strerror(-r));
 }
 
 const char *settings_weight_order(const struct host *host)

@@ -8,10 +8,11 @@
 struct host;
 struct store_disk_policy;
 
-/*
- * Reads them, and whether the service has run in this boot before; which it has from now on.
- */
+/* Reads them, and whether the service has run in this boot before. */
 int settings_load(struct host *host);
+
+/* It has, from now on. */
+void settings_note_boot(struct host *host);
 
 /* "lowest-first" or "highest-first". */
 const char *settings_weight_order(const struct host *host);

@@ -181,6 +181,8 @@ static int open_file(const char *path, int flags, struct store **ret)
     if (!store)
         return -ENOMEM;
 
+    /* Memory for one page at a time, not for 20 at once. Later calls are refused. */
+    (void)sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
     int rc = sqlite3_open_v2(path, &store->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc != SQLITE_OK)
         return rc == SQLITE_CANTOPEN ? -EACCES : errno_of_sqlite(rc);
@@ -190,11 +192,14 @@ static int open_file(const char *path, int flags, struct store **ret)
     return 0;
 }
 
-/* Whether sqlite's own check finds the whole file sound. */
+/*
+ * Whether sqlite's own check finds the whole file sound. Of "main" by name: otherwise the check makes
+ * a database for temporary tables, to check that too, and keeps its memory.
+ */
 static int check_integrity(struct store *store)
 {
     _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
-    int r = prepare(store, "PRAGMA quick_check(1)", &statement);
+    int r = prepare(store, "PRAGMA main.quick_check(1)", &statement);
     if (r < 0)
         return r;
     int rc = sqlite3_step(statement);
@@ -226,6 +231,18 @@ static int check_schema(struct store *store)
     if (r < 0)
         return r;
     return n == 0 ? 0 : -EUCLEAN;
+}
+
+int store_begin_reading(struct store *store)
+{
+    return execute(store, "BEGIN");
+}
+
+int store_end_reading(struct store *store, int r)
+{
+    r = finish(store, r);
+    (void)sqlite3_db_release_memory(store->db);
+    return r;
 }
 
 /* Whether a file that was there already is a store of ours. *ret_version is for the message. */
@@ -300,9 +317,13 @@ int store_open(const char *path, struct store **ret, char **ret_message)
      */
     int r = open_file(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &store);
     if (r >= 0)
+        r = store_begin_reading(store);
+    if (r >= 0)
         r = read_number(store, "PRAGMA page_count", &n_pages);
     if (r >= 0)
         r = n_pages == 0 && is_empty(path) ? 0 : inspect(store, &version);
+    if (r >= 0)
+        r = finish(store, r);
     if (r >= 0)
         r = upgrade_schema(store, version);
     if (r >= 0)

@@ -87,6 +87,14 @@ struct store_digests {
 int store_open(const char *path, struct store **ret, char **ret_message);
 struct store *store_close(struct store *store); /* NULL */
 
+/*
+ * What is read between these is one state of the file, which is locked and looked at once, not anew
+ * for each row that is asked for. Nothing is changed meanwhile. The end passes a failure `r` on, and
+ * forgets the pages that were read.
+ */
+int store_begin_reading(struct store *store);
+int store_end_reading(struct store *store, int r);
+
 /* All policies, the one chosen last first. */
 int store_load_policies(struct store *store, struct store_policy ***ret, size_t *ret_n);
 /* Replaces the session's policy; sets policy->serial. */

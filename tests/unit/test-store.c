@@ -471,6 +471,31 @@ static void test_settings(void **state)
     store_close(store);
 }
 
+/* What fails meanwhile comes out; after it, and while nobody reads, there are changes as ever. */
+static void test_reading(void **state)
+{
+    static const int results[] = {0, -EIO};
+    struct store *store = open_store();
+    char *value = NULL;
+
+    assert_int_equal(store_put_setting(store, "a", "1"), 0);
+    for (size_t i = 0; i < ELEMENTSOF(results); i++) {
+        assert_int_equal(store_begin_reading(store), 0);
+        assert_int_equal(store_get_setting(store, "a", &value), 0);
+        assert_string_equal(value, "1");
+        free(TAKE_PTR(value));
+        assert_int_equal(store_end_reading(store, results[i]), results[i]);
+        assert_int_equal(store_put_setting(store, "a", "2"), 0);
+        store_close(store);
+        store = open_store();
+        assert_int_equal(store_get_setting(store, "a", &value), 0);
+        assert_string_equal(value, "2");
+        free(TAKE_PTR(value));
+        assert_int_equal(store_put_setting(store, "a", "1"), 0);
+    }
+    store_close(store);
+}
+
 static const uint8_t guid_a[GUID_SIZE] = {0, 0x27, 0, 0xff, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0};
 static const uint8_t guid_b[GUID_SIZE] = {0};
 
@@ -1093,6 +1118,7 @@ int main(void)
         TEST(test_odd_words),
         TEST(test_disk_policies),
         TEST(test_settings),
+        TEST(test_reading),
         TEST(test_guid_and_tags),
         TEST(test_adapters_are_apart),
         TEST(test_record_twice),
