@@ -104,19 +104,23 @@ static void on_records(int error, const struct iscsi_records *records, void *use
         *done = true;
 }
 
+/* *done outlives the start, as the child may. */
+static void begin_records(struct host *host, bool *done)
+{
+    *done = !host->initiator[0] || read_records(host, on_records, done) < 0;
+}
+
 /*
  * Clients should find all adapters when the name is there, and CacheValid as it is, but not wait
  * long for it.
  */
-static void wait_for_records(sd_event *event, struct host *host)
+static void wait_for_records(sd_event *event, const struct host *host, const bool *done)
 {
-    static bool done; /* outlives this call, as the child may */
     uint64_t now, until;
 
-    done = !host->initiator[0] || read_records(host, on_records, &done) < 0;
     (void)sd_event_now(event, CLOCK_MONOTONIC, &until);
     until += RECORDS_WAIT_USEC;
-    while (!(done && drift_is_settled(host)) && !stopping &&
+    while (!(*done && drift_is_settled(host)) && !stopping &&
            sd_event_now(event, CLOCK_MONOTONIC, &now) >= 0 && now < until)
         if (sd_event_run(event, until - now) < 0)
             return;
@@ -131,8 +135,11 @@ static int loop(sd_event *event, const struct host *host)
     return r;
 }
 
-/* As sd_bus_open_system() does it, but nobody can send descriptors: see docs/design.md. */
-static int open_bus(sd_bus **ret)
+/*
+ * As sd_bus_open_system() does it, but nobody can send descriptors: see docs/design.md. What the bus
+ * has to say to that is read when the loop runs.
+ */
+static int open_bus(sd_event *event, sd_bus **ret)
 {
     _cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
     const char *address = getenv("DBUS_SYSTEM_BUS_ADDRESS");
@@ -146,14 +153,22 @@ static int open_bus(sd_bus **ret)
         r = sd_bus_negotiate_fds(bus, false);
     if (r >= 0)
         r = sd_bus_start(bus);
+    if (r >= 0)
+        r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(bus);
     return 0;
 }
 
+static int no_name(int r)
+{
+    return failed(r, "The name " BUS_NAME " cannot be had on the system bus");
+}
+
 static int run(void)
 {
+    static bool records_are_read;
     _cleanup_(sd_event_unrefp) sd_event *event = NULL;
     _cleanup_(store_closep) struct store *store = NULL;
     _cleanup_(host_freep) struct host *host = NULL;
@@ -175,23 +190,26 @@ static int run(void)
     r = events_new(host, &events);
     if (r < 0)
         return failed(r, "udev's events cannot be had");
+
+    /* Children and the bus do their part while maps are listed. */
+    begin_records(host, &records_are_read);
+    r = drift_new(host);
+    if (r < 0)
+        return failed(r, "open-iscsi's records cannot be followed");
+    r = open_bus(event, &bus);
+    if (r < 0)
+        return no_name(r);
+
     r = reconciler_new(host);
     if (r >= 0)
         r = publisher_new(host);
     if (r < 0)
         return failed(r, "The host's maps cannot be followed");
-    r = drift_new(host);
-    if (r < 0)
-        return failed(r, "open-iscsi's records cannot be followed");
-    wait_for_records(event, host);
+    wait_for_records(event, host, &records_are_read);
 
-    r = open_bus(&bus);
-    if (r >= 0)
-        r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
-    if (r >= 0)
-        r = bus_start(bus, host, &authorizer, &unread);
+    r = bus_start(bus, host, &authorizer, &unread);
     if (r < 0)
-        return failed(r, "The name " BUS_NAME " cannot be had on the system bus");
+        return no_name(r);
 
     (void)sd_notifyf(0, "READY=1\nSTATUS=%zu sessions on %zu adapters.", host->n_sessions,
                      host->n_adapters);
