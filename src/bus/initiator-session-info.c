@@ -2,6 +2,9 @@
 #include "basic/macros.h"
 #include "bus/bus.h"
 #include "iscsi/session-info.h"
+#include "service/connection-look.h"
+#include "service/news.h"
+#include "service/states.h"
 
 #define IP_ADDRESS "(uuayuus)"
 #define CONNECTION "tqyyyyquu" IP_ADDRESS "u" IP_ADDRESS "utu"
@@ -11,14 +14,18 @@
 #define MAX_CONNECTIONS 1U /* likewise, and so it negotiates */
 #define PROTOCOL_TCP 6U
 
-static int append_connection(sd_bus_message *reply, const struct connection *connection)
+static int append_connection(sd_bus_message *reply, struct connection *connection)
 {
+    struct kernel_session_state state;
     struct connection_info info;
 
-    connection_info_read(connection->kernel->sid, &info);
+    states_read(connection, &state);
+    connection_info_read(connection->kernel->sid, connection_look_ends(connection),
+                         news_moment(connection->session->host), &info);
     int r = sd_bus_message_open_container(reply, 'r', CONNECTION);
     if (r >= 0)
-        r = sd_bus_message_append(reply, "tqyyyyquu", connection->id, CID, info.state, PROTOCOL_TCP,
+        r = sd_bus_message_append(reply, "tqyyyyquu", connection->id, CID,
+                                  value_connection_state(state.text), PROTOCOL_TCP,
                                   info.header_digest, info.data_digest, 0U, info.max_recv_segment,
                                   (uint32_t)info.auth);
     if (r >= 0)

@@ -5,6 +5,8 @@
 #include "basic/macros.h"
 #include "bus/bus.h"
 #include "iscsi/session-info.h"
+#include "service/connection-look.h"
+#include "service/news.h"
 
 #define PORTAL "uyyyy(uuayuus)uq"
 #define PORTAL_INITIATOR 0U
@@ -50,7 +52,8 @@ static int read_portals(const struct adapter *adapter, struct portals *portals)
             continue;
         for (size_t k = 0; k < session->n_connections && r >= 0; k++) {
             struct ip_address local;
-            connection_local_address(session->connections[k]->kernel->sid, &local);
+            connection_local_address(connection_look_ends(session->connections[k]),
+                                     news_moment(host), &local);
             r = add_portal(portals, &local);
         }
     }

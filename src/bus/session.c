@@ -6,7 +6,9 @@
 
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "service/connection-look.h"
 #include "service/judgement.h"
+#include "service/news.h"
 #include "service/session-maps.h"
 #include "service/states.h"
 #include "service/views.h"
@@ -42,26 +44,24 @@ static int get_target(sd_bus *bus, const char *path, const char *interface, cons
     return sd_bus_message_append(reply, "s", session->target);
 }
 
-static int append_connection(sd_bus_message *reply, struct connection *connection)
+static int append_connection(sd_bus_message *reply, struct connection *connection, uint64_t serial)
 {
     const struct kernel_session *kernel = connection->kernel;
     struct kernel_session_state state;
-    _cleanup_free_ char *peer = NULL;
-    _cleanup_(strings_freep) char **disks = NULL;
-    uint16_t peer_port = 0;
+    const struct kernel_session_ends *ends = connection_look_ends(connection);
+    char **disks = NULL;
     char tag[GUID_TEXT_SIZE] = "";
 
     states_read(connection, &state);
-    (void)kernel_session_peer(kernel->sid, &peer, &peer_port);
-    (void)kernel_session_disks(kernel->sid, &disks);
+    (void)connection_look_disks(connection, serial, &disks);
     if (connection->has_tag)
         guid_format(connection->tag, tag);
 
     int r = sd_bus_message_open_container(reply, 'r', "tussqsqsass");
     if (r >= 0)
         r = sd_bus_message_append(reply, "tussqsqs", connection->id, (uint32_t)state.status,
-                                  kernel->iface, kernel->address, kernel->port, peer ?: "",
-                                  peer_port, state.text);
+                                  kernel->iface, kernel->address, kernel->port, ends->peer ?: "",
+                                  ends->peer_port, state.text);
     if (r >= 0)
         r = sd_bus_message_append_strv(reply, disks);
     if (r >= 0)
@@ -74,10 +74,11 @@ static int get_connections(sd_bus *bus, const char *path, const char *interface,
                            sd_bus_error *error)
 {
     const struct session *session = userdata;
+    uint64_t serial = news_session_serial(session->host);
 
     int r = sd_bus_message_open_container(reply, 'a', "(tussqsqsass)");
     for (size_t i = 0; i < session->n_connections && r >= 0; i++)
-        r = append_connection(reply, session->connections[i]);
+        r = append_connection(reply, session->connections[i], serial);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,6 @@
 #include "basic/macros.h"
 #include "basic/utf8.h"
 #include "iscsi/kernel-session.h"
-#include "iscsi/netdev.h"
 #include "iscsi/openiscsi.h"
 #include "iscsi/values.h"
 
@@ -217,7 +217,7 @@ void kernel_session_state_again(uint32_t sid, int *fd, struct kernel_session_sta
 
 #define CONNECTION_FORMAT "/sys/class/iscsi_connection/connection%u:0/"
 
-int kernel_session_peer(uint32_t sid, char **ret_address, uint16_t *ret_port)
+static int read_peer(uint32_t sid, char **ret_address, uint16_t *ret_port)
 {
     _cleanup_free_ char *address = NULL, *port = NULL;
     int r = read_first_linef(&address, CONNECTION_FORMAT "address", sid);
@@ -235,7 +235,7 @@ int kernel_session_peer(uint32_t sid, char **ret_address, uint16_t *ret_port)
     return 0;
 }
 
-int kernel_session_local_address(uint32_t sid, char **ret)
+static int read_local_address(uint32_t sid, char **ret)
 {
     char path[64];
     snprintf(path, sizeof(path), SESSION_CLASS "/session%u", sid);
@@ -251,15 +251,18 @@ int kernel_session_local_address(uint32_t sid, char **ret)
     return read_first_linef(ret, "/sys/class/iscsi_host/host%u/ipaddress", host);
 }
 
-uint64_t kernel_session_link_speed(uint32_t sid)
+void kernel_session_ends_read(uint32_t sid, struct kernel_session_ends *ret)
 {
-    _cleanup_free_ char *text = NULL;
-    struct ip_address address;
-    struct netdev netdev;
+    *ret = (struct kernel_session_ends){0};
+    (void)read_local_address(sid, &ret->local);
+    (void)read_peer(sid, &ret->peer, &ret->peer_port);
+}
 
-    (void)kernel_session_local_address(sid, &text);
-    ip_address_parse(text, &address);
-    return netdev_of_address(&address, &netdev) < 0 ? 0 : netdev.mbits;
+void kernel_session_ends_done(struct kernel_session_ends *ends)
+{
+    free(ends->local);
+    free(ends->peer);
+    *ends = (struct kernel_session_ends){0};
 }
 
 bool kernel_session_offloads(const struct kernel_session *session)
@@ -309,23 +312,43 @@ int kernel_session_disks(uint32_t sid, char ***ret_names)
     return matching_names(pattern, ret_names);
 }
 
-int kernel_session_dm_devices(uint32_t sid, char ***ret_names, size_t *ret_n)
+static bool has_name(char *const *names, const char *name)
 {
-    char pattern[160];
-    char **names = NULL;
+    for (; names && *names; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
 
-    snprintf(pattern, sizeof(pattern),
-             SESSION_CLASS "/session%u/device/target*/*:*/block/*/holders/dm-*", sid);
-    int r = matching_names(pattern, &names);
-    if (r < 0)
-        return r;
-
+/* To a NULL-terminated list, NULL for an empty one. */
+static int add_name(char ***names, const char *name)
+{
     size_t n = 0;
-    while (names[n])
+
+    while (*names && (*names)[n])
         n++;
-    *ret_names = names;
-    *ret_n = n;
-    return 0;
+    char **more = reallocarray(*names, n + 2, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    *names = more;
+    more[n + 1] = NULL;
+    more[n] = strdup(name);
+    return more[n] ? 0 : -ENOMEM;
+}
+
+int kernel_disk_holders(const char *disk, char ***names)
+{
+    char path[NAME_MAX + sizeof("/sys/class/block//holders")];
+    int r = 0;
+
+    snprintf(path, sizeof(path), "/sys/class/block/%s/holders", disk);
+    _cleanup_(closedirp) DIR *dir = opendir(path);
+    if (!dir)
+        return errno == ENOENT ? 0 : -errno;
+    for (struct dirent *entry; r >= 0 && (entry = readdir(dir));)
+        if (strncmp(entry->d_name, "dm-", 3) == 0 && !has_name(*names, entry->d_name))
+            r = add_name(names, entry->d_name);
+    return r;
 }
 
 int kernel_session_tag(uint32_t sid, const char *guid_text)

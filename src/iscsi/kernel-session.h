@@ -53,29 +53,28 @@ void kernel_session_state(uint32_t sid, struct kernel_session_state *ret);
  */
 void kernel_session_state_again(uint32_t sid, int *fd, struct kernel_session_state *ret);
 
-/* Address and port of the target's end, -ENOTCONN while the connection is down. */
-int kernel_session_peer(uint32_t sid, char **ret_address, uint16_t *ret_port);
-
 /*
- * Address of the initiator's end: that of the session's SCSI host, of which iscsi_tcp has one for
- * each session. An errno while the connection is down.
+ * The addresses of its connection as the kernel writes them, each NULL while it is down. The
+ * initiator's end is that of the session's SCSI host, of which iscsi_tcp has one for each session.
  */
-int kernel_session_local_address(uint32_t sid, char **ret);
-
-/*
- * Mbit/s of the network interface that has the local address of the session's host; 0 where the
- * interface is not known or has no speed (the loopback interface, a bridge).
- */
-uint64_t kernel_session_link_speed(uint32_t sid);
+struct kernel_session_ends {
+    char *local, *peer;
+    uint16_t peer_port;
+};
+void kernel_session_ends_read(uint32_t sid, struct kernel_session_ends *ret);
+void kernel_session_ends_done(struct kernel_session_ends *ends);
 
 /* Whether the transport runs TCP in the adapter (bnx2i, cxgb4i, qedi, ...). */
 bool kernel_session_offloads(const struct kernel_session *session);
 
-/* Names of the multipath maps' dm devices ("dm-3") over the disks of one session, ascending. */
-int kernel_session_dm_devices(uint32_t sid, char ***ret_names, size_t *ret_n);
-
 /* Names of its SCSI disks ("sda"), NULL-terminated, ascending. */
 int kernel_session_disks(uint32_t sid, char ***ret_names);
+
+/*
+ * Adds the names of the dm devices ("dm-3") over a disk to those in *names, where they are not
+ * there yet. A disk that is gone has none.
+ */
+int kernel_disk_holders(const char *disk, char ***names);
 
 void strings_free(char **strings);
 

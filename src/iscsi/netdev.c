@@ -6,6 +6,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "basic/fileio.h"
@@ -48,6 +49,15 @@ static uint32_t read_number(const char *interface, const char *name)
 static struct ifaddrs *known;
 static int news = -1;
 
+/* Interfaces as they were read at this moment: speed and MTU are not all announced. */
+#define READ_MAX 16U
+static uint64_t now;
+static struct {
+    char name[IF_NAMESIZE];
+    struct netdev netdev;
+} read_now[READ_MAX];
+static size_t n_read_now;
+
 /* Takes all messages. An error, such as more of them than there was room for, is one too. */
 static bool has_news(void)
 {
@@ -62,34 +72,56 @@ static bool has_news(void)
     return any;
 }
 
-static int refresh(void)
+static int refresh(uint64_t moment)
 {
     bool was_listening = news >= 0;
+
+    if (known && moment && moment == now)
+        return 0;
+    now = 0;
+    n_read_now = 0;
 
     /* Before the list is read, so that no change falls between. Without it nothing is kept. */
     if (!was_listening)
         news = netlink_listen(NETLINK_ROUTE,
                               RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
-    if (known && was_listening && !has_news())
-        return 0;
-    freeifaddrsp(&known);
-    known = NULL;
-    return getifaddrs(&known) < 0 ? -errno : 0;
+    if (!known || !was_listening || has_news()) {
+        freeifaddrsp(&known);
+        known = NULL;
+        if (getifaddrs(&known) < 0)
+            return -errno;
+    }
+    now = moment;
+    return 0;
 }
 
-int netdev_of_address(const struct ip_address *address, struct netdev *ret)
+static void read_netdev(const char *name, struct netdev *ret)
 {
-    int r = refresh();
+    for (size_t i = 0; i < n_read_now; i++)
+        if (strcmp(read_now[i].name, name) == 0) {
+            *ret = read_now[i].netdev;
+            return;
+        }
+    *ret = (struct netdev){
+        .index = if_nametoindex(name),
+        .mbits = read_number(name, "speed"),
+        .mtu = read_number(name, "mtu"),
+    };
+    if (!now || n_read_now == READ_MAX || strlen(name) >= IF_NAMESIZE)
+        return;
+    strcpy(read_now[n_read_now].name, name);
+    read_now[n_read_now++].netdev = *ret;
+}
+
+int netdev_of_address(const struct ip_address *address, uint64_t moment, struct netdev *ret)
+{
+    int r = refresh(moment);
     if (r < 0)
         return r;
     for (const struct ifaddrs *ifa = known; ifa; ifa = ifa->ifa_next) {
         if (!has_address(ifa, address))
             continue;
-        *ret = (struct netdev){
-            .index = if_nametoindex(ifa->ifa_name),
-            .mbits = read_number(ifa->ifa_name, "speed"),
-            .mtu = read_number(ifa->ifa_name, "mtu"),
-        };
+        read_netdev(ifa->ifa_name, ret);
         return 0;
     }
     return -ENODEV;

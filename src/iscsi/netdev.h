@@ -11,5 +11,8 @@ struct netdev {
     uint32_t mtu;   /* bytes, 0: unknown */
 };
 
-/* -ENODEV: no interface has it. Other errors as errno. */
-int netdev_of_address(const struct ip_address *address, struct netdev *ret);
+/*
+ * What was read at one moment is read once for it: a number that the caller changes as time passes,
+ * or 0, for which nothing is kept. -ENODEV: no interface has the address. Other errors as errno.
+ */
+int netdev_of_address(const struct ip_address *address, uint64_t moment, struct netdev *ret);

@@ -51,28 +51,24 @@ void session_info_read(uint32_t sid, struct session_info *ret)
 }
 
 /* The initiator's end; 0, and the interface that has it, where one does. */
-static int read_local(uint32_t sid, struct ip_address *ret, struct netdev *ret_netdev)
+static int find_local(const struct kernel_session_ends *ends, uint64_t moment,
+                      struct ip_address *ret, struct netdev *ret_netdev)
 {
-    _cleanup_free_ char *text = NULL;
-
-    (void)kernel_session_local_address(sid, &text);
-    ip_address_parse(value_is_set(text) ? text : NULL, ret);
-    int r = netdev_of_address(ret, ret_netdev);
+    ip_address_parse(value_is_set(ends->local) ? ends->local : NULL, ret);
+    int r = netdev_of_address(ret, moment, ret_netdev);
     if (r >= 0 && ip_address_is_link_local(ret))
         ret->scope = ret_netdev->index;
     return r;
 }
 
-static void read_addresses(uint32_t sid, struct connection_info *info)
+static void take_ends(const struct kernel_session_ends *ends, uint64_t moment,
+                      struct connection_info *info)
 {
-    _cleanup_free_ char *remote = NULL;
     struct netdev netdev;
 
-    (void)kernel_session_peer(sid, &remote, &info->remote_port);
-    ip_address_parse(remote, &info->remote);
-    info->local_port = (uint16_t)connection_number(sid, "local_port");
-
-    if (read_local(sid, &info->local, &netdev) < 0)
+    info->remote_port = ends->peer_port;
+    ip_address_parse(ends->peer, &info->remote);
+    if (find_local(ends, moment, &info->local, &netdev) < 0)
         return;
     info->throughput = netdev.mbits * BYTES_PER_MBIT;
     info->max_datagram = netdev.mtu;
@@ -80,24 +76,32 @@ static void read_addresses(uint32_t sid, struct connection_info *info)
         info->remote.scope = netdev.index; /* both ends of such a connection are on one link */
 }
 
-void connection_local_address(uint32_t sid, struct ip_address *ret)
+void connection_local_address(const struct kernel_session_ends *ends, uint64_t moment,
+                              struct ip_address *ret)
 {
     struct netdev netdev;
-    (void)read_local(sid, ret, &netdev);
+    (void)find_local(ends, moment, ret, &netdev);
 }
 
-void connection_info_read(uint32_t sid, struct connection_info *ret)
+uint64_t connection_link_speed(const struct kernel_session_ends *ends, uint64_t moment)
 {
-    _cleanup_free_ char *state = session_text(sid, "state");
+    struct ip_address local;
+    struct netdev netdev;
+    return find_local(ends, moment, &local, &netdev) < 0 ? 0 : netdev.mbits;
+}
+
+void connection_info_read(uint32_t sid, const struct kernel_session_ends *ends, uint64_t moment,
+                          struct connection_info *ret)
+{
     _cleanup_free_ char *username = session_text(sid, "username");
     _cleanup_free_ char *username_in = session_text(sid, "username_in");
 
     *ret = (struct connection_info){
-        .state = value_connection_state(state),
         .header_digest = connection_number(sid, "header_digest") > 0,
         .data_digest = connection_number(sid, "data_digest") > 0,
         .max_recv_segment = connection_number(sid, "max_recv_dlength"),
         .auth = value_auth_type(username, username_in),
+        .local_port = (uint16_t)connection_number(sid, "local_port"),
     };
-    read_addresses(sid, ret);
+    take_ends(ends, moment, ret);
 }

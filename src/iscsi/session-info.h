@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "iscsi/address.h"
+#include "iscsi/kernel-session.h"
 #include "iscsi/values.h"
 
 struct session_info {
@@ -28,7 +29,6 @@ struct session_info {
 };
 
 struct connection_info {
-    enum connection_state state;
     bool header_digest; /* CRC32C */
     bool data_digest;
     uint32_t max_recv_segment; /* bytes, what the initiator declared */
@@ -40,7 +40,17 @@ struct connection_info {
 };
 
 void session_info_read(uint32_t sid, struct session_info *ret);
-void connection_info_read(uint32_t sid, struct connection_info *ret);
+
+/* `moment`: see iscsi/netdev.h. */
+void connection_info_read(uint32_t sid, const struct kernel_session_ends *ends, uint64_t moment,
+                          struct connection_info *ret);
 
 /* The initiator's end alone; an empty address while the connection is down. */
-void connection_local_address(uint32_t sid, struct ip_address *ret);
+void connection_local_address(const struct kernel_session_ends *ends, uint64_t moment,
+                              struct ip_address *ret);
+
+/*
+ * Mbit/s of the network interface that has the initiator's end; 0 where the interface is not known
+ * or has no speed (the loopback interface, a bridge).
+ */
+uint64_t connection_link_speed(const struct kernel_session_ends *ends, uint64_t moment);

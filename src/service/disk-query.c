@@ -10,6 +10,7 @@
 #include "plan/plan.h"
 #include "service/disk-query.h"
 #include "service/lb-plan.h"
+#include "service/news.h"
 
 #define SELECTORS_USEC 1000000U /* how long an answer of the module index is good for */
 
@@ -220,7 +221,7 @@ static uint32_t selectors(struct host *host)
 }
 
 /* By the kernel's word of now: nobody follows the access states of a map without a policy. */
-static bool is_asymmetric(const struct host_map *map)
+static bool read_asymmetry(const struct host_map *map)
 {
     struct scsi_disk first, disk;
 
@@ -232,7 +233,18 @@ static bool is_asymmetric(const struct host_map *map)
     return false;
 }
 
-size_t disk_supported(const struct host_map *map, uint32_t ret[DSM_LEAST_BLOCKS])
+static bool is_asymmetric(struct host_map *map)
+{
+    uint64_t moment = news_moment(map->host);
+
+    if (!moment || map->asymmetry_moment != moment) {
+        map->asymmetric_now = read_asymmetry(map);
+        map->asymmetry_moment = moment;
+    }
+    return map->asymmetric_now;
+}
+
+size_t disk_supported(struct host_map *map, uint32_t ret[DSM_LEAST_BLOCKS])
 {
     uint32_t available = selectors(map->host);
     size_t n = 0;

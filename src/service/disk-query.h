@@ -35,4 +35,4 @@ int disk_facts(const struct map_look *look, struct dsm_fact **ret, bool *ret_is_
  * has, but round robin over asymmetric access (MSDSM, DsmpQuerySupportedLBPolicies). Returns how
  * many.
  */
-size_t disk_supported(const struct host_map *map, uint32_t ret[DSM_LEAST_BLOCKS]);
+size_t disk_supported(struct host_map *map, uint32_t ret[DSM_LEAST_BLOCKS]);

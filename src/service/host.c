@@ -8,6 +8,7 @@
 #include "basic/macros.h"
 #include "iscsi/identity.h"
 #include "iscsi/openiscsi.h"
+#include "service/connection-look.h"
 #include "service/drift.h"
 #include "service/guid-change.h"
 #include "service/host.h"
@@ -70,6 +71,7 @@ static void connection_free(struct connection *connection)
     if (!connection)
         return;
     states_close(connection);
+    connection_look_done(connection);
     kernel_session_free(connection->kernel);
     free(connection);
 }

@@ -28,6 +28,10 @@ struct connection {
     struct kernel_session *kernel;
     struct kernel_session_state state; /* as clients were last told */
     int state_fd; /* open while clients ask for states (service/states.h), else -1 */
+    struct kernel_session_ends ends; /* as they were read last (service/connection-look.h) */
+    uint64_t ends_moment;
+    char **disks; /* likewise, NULL: not yet */
+    uint64_t disks_serial;
     bool has_tag; /* its node record has one */
     uint8_t tag[GUID_SIZE];
     bool record_changed; /* since the adapter's GUID was set */
@@ -193,6 +197,7 @@ struct host {
     uint64_t topology; /* of these, announcements that are not of a map's table */
     uint32_t tables[NEWS_TABLES]; /* the minors of the maps whose tables changed last, in a ring */
     uint64_t n_tables;
+    uint64_t session_serial; /* with each announcement of a session, or of what is below it */
 };
 
 /* Reads everything but open-iscsi's records. -EUCLEAN: the store cannot be read. */

@@ -4,9 +4,12 @@
 #include <time.h>
 
 #include "basic/macros.h"
+#include "iscsi/session-info.h"
 #include "plan/classify.h"
+#include "service/connection-look.h"
 #include "service/lb-plan.h"
 #include "service/lb-query.h"
+#include "service/news.h"
 #include "service/session-maps.h"
 #include "service/states.h"
 
@@ -114,11 +117,12 @@ static void answer_chosen(const struct store_policy *policy, struct lb_answer *a
     }
 }
 
-static struct lb_path describe_connection(const struct connection *connection)
+static struct lb_path describe_connection(struct connection *connection)
 {
     return (struct lb_path){
         .connection_id = connection->id,
-        .link_speed = kernel_session_link_speed(connection->kernel->sid),
+        .link_speed = connection_link_speed(connection_look_ends(connection),
+                                            news_moment(connection->session->host)),
         .offload = kernel_session_offloads(connection->kernel),
     };
 }

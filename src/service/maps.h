@@ -34,6 +34,8 @@ struct host_map {
     bool agrees;      /* the live table means the policies in force */
     enum kpartx kpartx; /* as udev has told last */
     bool asymmetric;  /* its paths differ in access state */
+    bool asymmetric_now; /* likewise, as a client asked last (service/disk-query.c), and when */
+    uint64_t asymmetry_moment;
 
     /* the disk's own policy (wmi/dsm.h), which ranks above those of sessions */
     struct store_disk_policy *policy; /* NULL: none */

@@ -17,7 +17,7 @@
 
 void news_begin(struct host *host)
 {
-    host->serial = host->topology = 1;
+    host->serial = host->topology = host->session_serial = 1;
     host->news_fd = netlink_listen(NETLINK_KOBJECT_UEVENT, KERNEL_GROUP);
 }
 
@@ -32,22 +32,27 @@ void news_of_model(struct host *host)
     host->serial++;
 }
 
-static bool concerns_us(const char *event)
-{
-    return strstr(event, "/block/") || strstr(event, "/session");
-}
-
+/* A session's disks have their place below it. */
 static void take_event(struct host *host, const char *event)
 {
+    bool of_session = strstr(event, "/session");
     unsigned minor;
 
-    if (!concerns_us(event))
+    if (!of_session && !strstr(event, "/block/"))
         return;
     host->serial++;
+    host->session_serial += of_session;
     if (sscanf(event, "change@/devices/virtual/block/dm-%u", &minor) == 1)
         host->tables[host->n_tables++ % NEWS_TABLES] = minor;
     else
         host->topology++;
+}
+
+static void take_error(struct host *host)
+{
+    host->serial++;
+    host->session_serial++;
+    host->topology++;
 }
 
 /* An error, such as more events than there was room for, may stand for any of them. */
@@ -61,10 +66,8 @@ static void take_events(struct host *host)
         if (n >= 0) {
             text[n] = '\0';
             take_event(host, text);
-        } else if (errno != EAGAIN) {
-            host->serial++;
-            host->topology++;
-        }
+        } else if (errno != EAGAIN)
+            take_error(host);
     } while (n >= 0 || errno == ENOBUFS || errno == EINTR);
 }
 
@@ -106,4 +109,16 @@ bool news_since(struct host *host, struct news_mark *mark, const dev_t *devices,
         if (!has_minor(devices, n, host->tables[mark->n_tables % NEWS_TABLES]))
             return false;
     return true;
+}
+
+uint64_t news_session_serial(struct host *host)
+{
+    return news_serial(host) ? host->session_serial : 0;
+}
+
+uint64_t news_moment(const struct host *host)
+{
+    uint64_t iteration;
+
+    return sd_event_get_iteration(host->event, &iteration) < 0 ? 0 : iteration;
 }

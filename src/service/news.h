@@ -44,3 +44,13 @@ void news_mark(struct host *host, struct news_mark *ret);
  * the mark forward then.
  */
 bool news_since(struct host *host, struct news_mark *mark, const dev_t *devices, size_t n);
+
+/* Likewise, where only a session of the kernel's may be, or have disks, other than before. */
+uint64_t news_session_serial(struct host *host);
+
+/*
+ * A number that is another one when the main loop goes on: what was read while it is the same, was
+ * read after the message had come that is being answered. For what the kernel does not announce,
+ * which an answer of many properties would read again for each. 0: nothing may be kept.
+ */
+uint64_t news_moment(const struct host *host);

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "basic/macros.h"
+#include "service/connection-look.h"
+#include "service/news.h"
 #include "service/session-maps.h"
 
 void session_maps_done(struct session_maps *maps)
@@ -14,47 +16,40 @@ void session_maps_done(struct session_maps *maps)
     *maps = (struct session_maps){0};
 }
 
-static bool has_device(const dev_t *devices, size_t n, dev_t dev)
+/* The dm devices over a session's disks, by name; NULL: none. */
+static int dm_devices(const struct session *session, char ***names)
 {
-    for (size_t i = 0; i < n; i++)
-        if (devices[i] == dev)
-            return true;
-    return false;
-}
+    uint64_t serial = news_session_serial(session->host);
+    int r = 0;
 
-static int add_devices(char *const *names, size_t n_names, dev_t **devices, size_t *n)
-{
-    dev_t *more = reallocarray(*devices, *n + n_names + 1, sizeof(*more));
-    if (!more)
-        return -ENOMEM;
-    *devices = more;
-
-    for (size_t i = 0; i < n_names; i++) {
-        dev_t dev;
-        int r = dm_devno_of_name(names[i], &dev);
-        if (r < 0 && !is_no_map(r))
-            return r;
-        if (r >= 0 && !has_device(more, *n, dev))
-            more[(*n)++] = dev;
+    for (size_t i = 0; i < session->n_connections && r >= 0; i++) {
+        char **disks;
+        r = connection_look_disks(session->connections[i], serial, &disks);
+        for (; r >= 0 && *disks; disks++)
+            r = kernel_disk_holders(*disks, names);
     }
-    return 0;
+    return r;
 }
 
 static int list_devices(const struct session *session, dev_t **ret, size_t *ret_n)
 {
+    _cleanup_(strings_freep) char **names = NULL;
     _cleanup_free_ dev_t *devices = NULL;
-    size_t n = 0;
+    size_t n_names = 0, n = 0;
 
-    for (size_t i = 0; i < session->n_connections; i++) {
-        char **names = NULL;
-        size_t n_names;
-        int r = kernel_session_dm_devices(session->connections[i]->kernel->sid, &names, &n_names);
-        if (r < 0)
+    int r = dm_devices(session, &names);
+    if (r < 0)
+        return r;
+    while (names && names[n_names])
+        n_names++;
+    devices = calloc(n_names + 1, sizeof(*devices));
+    if (!devices)
+        return -ENOMEM;
+    for (size_t i = 0; i < n_names; i++) {
+        r = dm_devno_of_name(names[i], &devices[n]);
+        if (r < 0 && !is_no_map(r))
             return r;
-        r = add_devices(names, n_names, &devices, &n);
-        strings_free(names);
-        if (r < 0)
-            return r;
+        n += r >= 0;
     }
     *ret = TAKE_PTR(devices);
     *ret_n = n;

@@ -28,14 +28,17 @@ static sd_bus *bus;
 
 /* Two adapters; the first has a session of two connections and one that is logged out. */
 static struct kernel_session kernels[] = {{.sid = SID + 1}, {.sid = SID}, {.sid = SID + 2}};
+static struct host host;
+static struct session sessions[3];
 static struct connection connections[] = {
-    {.id = 101, .kernel = &kernels[0]},
-    {.id = 102, .kernel = &kernels[1]},
-    {.id = 103, .kernel = &kernels[2]},
+    {.id = 101, .session = &sessions[0], .kernel = &kernels[0], .state_fd = -1},
+    {.id = 102, .session = &sessions[0], .kernel = &kernels[1], .state_fd = -1},
+    {.id = 103, .session = &sessions[2], .kernel = &kernels[2], .state_fd = -1},
 };
-static struct session sessions[] = {
+static struct session sessions[3] = {
     {.id = 11,
      .adapter_id = 1,
+     .host = &host,
      .initiator = (char *)"iqn.2025-01.com.example:host",
      .target = (char *)"iqn.2025-01.com.example:target",
      .connections = (struct connection *[]){&connections[0], &connections[1]},
@@ -46,6 +49,7 @@ static struct session sessions[] = {
      .target = (char *)"iqn.2025-01.com.example:gone"},
     {.id = 13,
      .adapter_id = 2,
+     .host = &host,
      .initiator = (char *)"iqn.2025-01.com.example:other",
      .target = (char *)"iqn.2025-01.com.example:target",
      .connections = (struct connection *[]){&connections[2]},

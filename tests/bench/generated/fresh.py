@@ -4,10 +4,12 @@
 
 On a host that is made up, everything that LoadBalancePolicies depends on is changed, each time right
 after an answer and without udev's word of it, and the very next answer must have it. Access states
-and link speeds, which the kernel does not announce, get a second.
+and link speeds, which the kernel does not announce, get a second there. The same goes for what
+GetManagedObjects has of connections, without such a second.
 """
 
 import argparse
+import json
 import pathlib
 import subprocess
 import sys
@@ -92,6 +94,90 @@ def check_policy(made, client):
     check("it has taken its place", policies(made)[0][0], LEAST_QUEUE_DEPTH)
 
 
+def objects(made):
+    """What GetManagedObjects has, by interface: properties of the first object that has it."""
+    reply = subprocess.run(
+        ["busctl", f"--address={made.address}", "--json=short", "call", *bench.OBJECTS.split()],
+        check=True, capture_output=True, text=True).stdout
+    found = {}
+    for interfaces in json.loads(reply)["data"][0].values():
+        for name, properties in interfaces.items():
+            found.setdefault(name.removeprefix(bench.NAME + "."), {
+                key: value["data"] for key, value in properties.items()})
+    return found
+
+
+def disks(made):
+    return sorted(disk for connection in objects(made)["Session"]["Connections"]
+                  for disk in connection[8])
+
+
+def check_disks(made):
+    before = disks(made)
+    check("each connection has its disks", len(before), 4 * made.luns)
+    check("they are still there", disks(made), before)
+    name = made.add_disk(4, made.luns)
+    check("one has come", disks(made), sorted([*before, name]))
+    made.remove_disk(4, made.luns, lambda: check("it goes", len(disks(made)), len(before) + 1))
+    check("it has gone", disks(made), before)
+
+
+def session_of(made):
+    """MSiSCSI_InitiatorSessionInfo's only session."""
+    session, = objects(made)["MSiSCSI_InitiatorSessionInfo"]["SessionsList"]
+    return session
+
+
+def check_negotiated(made):
+    """Of which the kernel does not tell: a connection that was lost comes back with other values."""
+    before = session_of(made)
+    made.set_value("iscsi_session/session1", "first_burst_len", "4096")
+    made.set_value("iscsi_connection/connection1:0", "max_recv_dlength", "8192")
+    made.set_value("iscsi_connection/connection1:0", "local_port", "50001")
+    made.set_value("iscsi_connection/connection1:0", "port", "3261")
+    after = session_of(made)
+    check("the session's values are others", after != before, True)
+    check("its first burst", 4096 in after, True)
+    for what, value in ("segment", 8192), ("local port", 50001), ("port", 3261):
+        check(f"a connection's {what}", [value in c for c in after[-1]].count(True), 1)
+    ports = [c[6] for c in objects(made)["Session"]["Connections"]]
+    check("the same port, elsewhere", ports.count(3261), 1)
+
+
+def portals(made):
+    return objects(made)["MSiSCSI_PortalInfoClass"]["PortalInfoCount"]
+
+
+def check_portals(made):
+    check("all come from one address", portals(made), 1)
+    made.set_value("iscsi_host/host1", "ipaddress", "127.0.0.9")
+    check("one comes from another", portals(made), 2)
+    made.set_value("iscsi_host/host1", "ipaddress", "127.0.0.1")
+    check("they come from one again", portals(made), 1)
+
+
+def check_mtu(made):
+    def mtus():
+        return {c[-1] for c in session_of(made)[-1]}
+    check("the interface's MTU", mtus(), {65536})
+    made.set_value("net/lo", "mtu", "9000")
+    check("its MTU is another", mtus(), {9000})
+
+
+def check_asymmetry(made):
+    """Round robin is not offered over asymmetric access (MSDSM)."""
+    def count():
+        return objects(made)["DSM_QuerySupportedLBPolicies_V2"]["SupportedLBPoliciesCount"]
+    before = count()
+    paths = list(made.root.glob("sys/devices/platform/host1/session1/target*/*/access_state"))
+    for path in paths:
+        path.write_text("active/non-optimized\n")
+    check("a policy less over asymmetric access", count(), before - 1)
+    for path in paths:
+        path.write_text("active/optimized\n")
+    check("as many as before over symmetric", count(), before)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in "service", "fake", "calls":
@@ -102,6 +188,11 @@ def main():
         client = bench.Client(options.calls, made)
         check_tables(made)
         check_states(made)
+        check_disks(made)
+        check_negotiated(made)
+        check_portals(made)
+        check_mtu(made)
+        check_asymmetry(made)
         check_connections(made)
         check_speed(made)
         check_policy(made, client)

@@ -217,6 +217,12 @@ class Host:
         link(disk / f"holders/dm-{dm}", self.root / f"sys/devices/virtual/block/dm-{dm}")
         (self.root / "sys/dev/block").mkdir(parents=True, exist_ok=True)
         link(self.root / f"sys/dev/block/{major}:{minor}", disk)
+        link(self.root / f"sys/class/block/sd{major}x{minor}", disk)
+
+    def _unlink_disk(self, sid, lun):
+        major, minor = self._disk(sid, lun)
+        (self.root / f"sys/dev/block/{major}:{minor}").unlink()
+        (self.root / f"sys/class/block/sd{major}x{minor}").unlink()
 
     def _remove_connection(self, sid):
         sys = self.root / "sys"
@@ -225,8 +231,7 @@ class Host:
                      f"class/iscsi_connection/connection{sid}:0", f"class/scsi_host/host{sid}"):
             (sys / path).unlink()
         for lun in range(self.luns):
-            major, minor = self._disk(sid, lun)
-            (sys / f"dev/block/{major}:{minor}").unlink()
+            self._unlink_disk(sid, lun)
         shutil.rmtree(sys / f"devices/platform/host{sid}")
 
     # --- Maps
@@ -286,8 +291,34 @@ class Host:
 
     def set_state(self, sid, state):
         """Of which nothing tells."""
-        path = self.root / f"sys/class/iscsi_session/session{sid}/state"
-        path.write_text(state + "\n")
+        self.set_value(f"iscsi_session/session{sid}", "state", state)
+
+    def set_value(self, device, name, value):
+        """Of a device of a class; nothing tells of it, either."""
+        (self.root / "sys/class" / device / name).write_text(value + "\n")
+
+    def add_disk(self, sid, lun):
+        """Of the session with the highest number: disks are numbered by sessions. Only the kernel
+        tells of it; its name."""
+        device = self.root / f"sys/devices/platform/host{sid}/session{sid}"
+        name = "sd{}x{}".format(*self._disk(sid, lun))
+        scsi = f"/devices/platform/host{sid}/session{sid}/target{sid}:0:0/{sid}:0:0:{lun}"
+        self.kernel_event(scsi, "add")
+        self._add_disk(device, sid, lun)
+        self.kernel_event(f"{scsi}/block/{name}", "add")
+        return name
+
+    def remove_disk(self, sid, lun, meanwhile):
+        """Likewise. `meanwhile` is called when the kernel has told that the disk goes, and it is
+        still there."""
+        name = "sd{}x{}".format(*self._disk(sid, lun))
+        scsi = f"/devices/platform/host{sid}/session{sid}/target{sid}:0:0/{sid}:0:0:{lun}"
+        self.kernel_event(f"{scsi}/block/{name}", "remove")
+        meanwhile()
+        self._unlink_disk(sid, lun)
+        shutil.rmtree(f"{self.root}/sys{scsi}")
+        self.kernel_event(scsi, "unbind")
+        self.kernel_event(scsi, "remove")
 
     def _session_event(self, sid, action):
         self.event("iscsi_session", f"/devices/platform/host{sid}/session{sid}"
