@@ -21,6 +21,7 @@
 #include "multipath/dm.h"
 #include "service/drift.h"
 #include "service/events.h"
+#include "service/news.h"
 #include "service/ping.h"
 #include "service/publish.h"
 #include "service/read-records.h"
@@ -126,12 +127,15 @@ static void wait_for_records(sd_event *event, const struct host *host, const boo
             return;
 }
 
-static int loop(sd_event *event, const struct host *host)
+static int loop(sd_event *event, sd_bus *bus, struct host *host)
 {
     int r = 0;
     while (r >= 0 && (!stopping || host->n_changes > 0 || host->guid_changes ||
-                      reconcile_is_running(host)))
+                      reconcile_is_running(host))) {
+        news_move_on(host);
         r = sd_event_run(event, UINT64_MAX);
+        bus_answer_queued(bus, host);
+    }
     return r;
 }
 
@@ -213,7 +217,7 @@ static int run(void)
 
     (void)sd_notifyf(0, "READY=1\nSTATUS=%zu sessions on %zu adapters.", host->n_sessions,
                      host->n_adapters);
-    r = loop(event, host);
+    r = loop(event, bus, host);
     ping_cancel_all(host);
     statistics_cancel_all(host);
     host->observer = (struct host_observer){0};

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "basic/log.h"
@@ -11,9 +12,11 @@
 #include "bus/authorize.h"
 #include "bus/bus.h"
 #include "bus/unread.h"
+#include "service/news.h"
 #include "service/requester.h"
 
 #define SESSION_PROPERTIES_MAX 10U /* of on_session_changed(), with the NULL */
+#define QUEUED_USEC 200U           /* so long may events wait for calls that are queued */
 
 /* What the object of an adapter has. */
 static const struct {
@@ -442,4 +445,24 @@ int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret, struct un
     *ret = TAKE_PTR(authorizer);
     *ret_unread = TAKE_PTR(unread);
     return 0;
+}
+
+static uint64_t monotonic_usec(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
+}
+
+void bus_answer_queued(sd_bus *bus, struct host *host)
+{
+    uint64_t until = monotonic_usec() + QUEUED_USEC, n;
+
+    while (host->n_changes == 0 && sd_bus_get_n_queued_read(bus, &n) >= 0 && n > 0 &&
+           monotonic_usec() < until) {
+        news_move_on(host);
+        if (sd_bus_process(bus, NULL) <= 0)
+            return;
+    }
 }

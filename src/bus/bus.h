@@ -25,6 +25,13 @@ struct authorizer;
 struct unread;
 int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret, struct unread **ret_unread);
 
+/*
+ * Handles messages that have been read already, for a moment. They queue up while the bus itself is
+ * asked for something, and the main loop takes one in each round, by way of a timer, which is half
+ * of what a query costs. Not while a policy changes: its child processes do not wait for queries.
+ */
+void bus_answer_queued(sd_bus *bus, struct host *host);
+
 void adapter_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
 void session_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
 void connection_path(uint64_t id, char ret[OBJECT_PATH_MAX]);

@@ -9,7 +9,7 @@
 
 #include "service/host.h"
 
-/* Good until the main loop goes on. */
+/* Good until the next message or event. */
 const struct kernel_session_ends *connection_look_ends(struct connection *connection);
 
 /*

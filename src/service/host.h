@@ -198,6 +198,7 @@ struct host {
     uint32_t tables[NEWS_TABLES]; /* the minors of the maps whose tables changed last, in a ring */
     uint64_t n_tables;
     uint64_t session_serial; /* with each announcement of a session, or of what is below it */
+    uint64_t moment;         /* with each message and event, 0: the main loop does not run yet */
 };
 
 /* Reads everything but open-iscsi's records. -EUCLEAN: the store cannot be read. */

@@ -49,8 +49,11 @@ bool news_since(struct host *host, struct news_mark *mark, const dev_t *devices,
 uint64_t news_session_serial(struct host *host);
 
 /*
- * A number that is another one when the main loop goes on: what was read while it is the same, was
- * read after the message had come that is being answered. For what the kernel does not announce,
- * which an answer of many properties would read again for each. 0: nothing may be kept.
+ * A number that is another one for each message and each event: what was read while it is the same,
+ * was read after the message had come that is being answered. For what the kernel does not
+ * announce, which an answer of many properties would read again for each. 0: nothing may be kept.
  */
 uint64_t news_moment(const struct host *host);
+
+/* The next message or event comes. */
+void news_move_on(struct host *host);
