@@ -78,9 +78,11 @@ static const struct {
     [KEYWORD_DEFAULTS_DETECTS] = {"detect_prio", SECTION_DEFAULTS},
 };
 
-/* A keyword's value as the configuration has it last, NULL: not there. */
-struct setting {
-    char *value;
+/* A keyword's value as the configuration has it last: a piece of its text. */
+struct value {
+    const char *text; /* NULL: not there */
+    size_t length;
+    bool quoted; /* and so a quote in it is two */
     unsigned line;
 };
 
@@ -95,17 +97,15 @@ struct scan {
 
     enum section section;
     unsigned n_unknown; /* open sections: one unknown to multipathd, and what is in it */
-    struct setting here[N_KEYWORDS]; /* in the sections that are open */
-    struct setting wins[N_KEYWORDS]; /* in those that were left */
+    struct value here[N_KEYWORDS]; /* in the sections that are open */
+    struct value wins[N_KEYWORDS]; /* in those that were left */
 };
 
 /* A line's first word and what stands behind it; pieces of the text. */
 struct line {
     const char *word;
     size_t word_length; /* 0: no keyword in this line */
-    const char *value;  /* NULL: none */
-    size_t value_length;
-    bool quoted;
+    struct value value;
     bool opens;
     bool closes;
 };
@@ -113,6 +113,11 @@ struct line {
 static bool is_blank(char c)
 {
     return isspace((unsigned char)c) || !isascii((unsigned char)c);
+}
+
+static bool is_special(char c)
+{
+    return c == '!' || c == '#' || c == '{' || c == '}' || c == '"';
 }
 
 static const char *skip_blanks(const char *at, const char *end)
@@ -126,7 +131,7 @@ static size_t bare_length(const char *from, const char *end)
 {
     const char *at = from;
 
-    while (at < end && !is_blank(*at) && !strchr("!#{}\"", *at))
+    while (at < end && !is_blank(*at) && !is_special(*at))
         at++;
     return (size_t)(at - from);
 }
@@ -159,25 +164,22 @@ static struct line split_line(const char *text, const char *end)
         return line;
 
     line.opens = *at == '{';
-    line.quoted = *at == '"';
-    line.value = line.quoted ? at + 1 : at;
-    line.value_length = line.quoted ? quoted_length(at + 1, end) : bare_length(at, end);
-    if (!line.quoted && line.value_length == 0)
-        line.value_length = 1; /* a brace */
+    if (*at == '"')
+        line.value = (struct value){at + 1, quoted_length(at + 1, end), .quoted = true};
+    else
+        line.value = (struct value){at, bare_length(at, end) ?: 1 /* a brace */};
     return line;
 }
 
 /* Moves *text behind its first line. false: it is at its end. */
 static bool next_line(const char **text, struct line *ret)
 {
-    const char *from = *text;
+    const char *from = *text, *end = strchrnul(from, '\n');
 
     if (!*from)
         return false;
-    *ret = split_line(from, from + strcspn(from, "\r\n"));
-    *text = from + strcspn(from, "\n");
-    if (**text)
-        (*text)++;
+    *ret = split_line(from, memchr(from, '\r', (size_t)(end - from)) ?: end);
+    *text = *end ? end + 1 : end;
     return true;
 }
 
@@ -186,78 +188,82 @@ static bool is_word(const struct line *line, const char *word)
     return strlen(word) == line->word_length && memcmp(line->word, word, line->word_length) == 0;
 }
 
-static char *copy_value(const struct line *line)
+/* Takes the first character off. false: there is none. */
+static bool next_char(struct value *value, char *ret)
 {
-    char *copy = malloc(line->value_length + 1);
-    char *out = copy;
+    size_t n;
+
+    if (value->length == 0)
+        return false;
+    *ret = *value->text;
+    n = value->quoted && *ret == '"' && value->length > 1 ? 2 : 1;
+    value->text += n;
+    value->length -= n;
+    return true;
+}
+
+static bool same_value(struct value a, struct value b)
+{
+    char x, y;
+
+    while (next_char(&a, &x))
+        if (!next_char(&b, &y) || x != y)
+            return false;
+    return b.length == 0;
+}
+
+static bool has_value(const struct value *value, const char *text)
+{
+    return same_value(*value, (struct value){text, strlen(text)});
+}
+
+static char *copy_value(struct value value)
+{
+    char *copy = malloc(value.length + 1), *out = copy;
 
     if (!copy)
         return NULL;
-    for (size_t i = 0; i < line->value_length; i++) {
-        *out++ = line->value[i];
-        if (line->quoted && line->value[i] == '"')
-            i++;
-    }
+    while (next_char(&value, out))
+        out++;
     *out = '\0';
     return copy;
 }
 
-static void clear(struct setting *setting)
-{
-    free(setting->value);
-    *setting = (struct setting){0};
-}
-
-static void scan_done(struct scan *scan)
-{
-    for (size_t i = 0; i < N_KEYWORDS; i++) {
-        clear(&scan->here[i]);
-        clear(&scan->wins[i]);
-    }
-}
-
-/* 1: our entry has the keyword, with another value. 0: not so. -ENOMEM. */
-static int differs_from_ours(const char *entry, const char *keyword, const char *value)
+/* Whether our entry has the keyword, with another value. */
+static bool differs_from_ours(const char *entry, const char *keyword, const struct value *value)
 {
     struct line line;
 
-    while (next_line(&entry, &line)) {
-        _cleanup_free_ char *ours = NULL;
-
-        if (!line.value || !is_word(&line, keyword))
-            continue;
-        ours = copy_value(&line);
-        if (!ours)
-            return -ENOMEM;
-        return strcmp(ours, value) != 0;
-    }
-    return 0;
+    while (next_line(&entry, &line))
+        if (line.value.text && is_word(&line, keyword))
+            return !same_value(line.value, *value);
+    return false;
 }
 
-static bool is_yes(const char *value)
+static bool is_yes(const struct value *value)
 {
-    return strcmp(value, "yes") == 0 || strcmp(value, "1") == 0;
+    return has_value(value, "yes") || has_value(value, "1");
 }
 
-static bool is_no(const char *value)
+static bool is_no(const struct value *value)
 {
-    return strcmp(value, "no") == 0 || strcmp(value, "0") == 0;
+    return has_value(value, "no") || has_value(value, "0");
 }
 
-/* A negative errno, or whether that value of a keyword wins where its section applies. */
-static int wins(const struct scan *scan, size_t keyword, const char *value)
+/* Whether that value of a keyword wins where its section applies. */
+static bool wins(const struct scan *scan, size_t keyword, const struct value *value)
 {
     if (!scan->entry)
         return true;
     switch (keywords[keyword].section) {
     case SECTION_MULTIPATH:
-        return scan->later ? differs_from_ours(scan->entry, keywords[keyword].name, value) : 0;
+        return scan->later && differs_from_ours(scan->entry, keywords[keyword].name, value);
     case SECTION_DEVICE:
         return scan->later && scan->detects && is_yes(value);
     case SECTION_OVERRIDES:
         return scan->detects && is_yes(value);
     default:
-        return 0;
+        return false;
     }
 }
 
@@ -293,9 +299,9 @@ static bool is_excessive(const char *regex)
 }
 
 /* Whether multipathd finds the regex in a vendor or product, which it reads without the padding. */
-static int matches(const char *regex, const char *text)
+static int matches(const struct value *value, const char *text)
 {
-    _cleanup_free_ char *stripped = NULL;
+    _cleanup_free_ char *stripped = NULL, *regex = NULL;
     regex_t compiled;
     size_t length;
     int r;
@@ -306,7 +312,8 @@ static int matches(const char *regex, const char *text)
     while (length > 0 && isspace((unsigned char)text[length - 1]))
         length--;
     stripped = strndup(text, length);
-    if (!stripped)
+    regex = copy_value(*value);
+    if (!stripped || !regex)
         return -ENOMEM;
 
     /* multipathd passes over a section with a broken regex as well */
@@ -318,39 +325,32 @@ static int matches(const char *regex, const char *text)
 }
 
 /* Whether the device section being left is our own. */
-static int is_our_device(const struct scan *scan)
+static bool is_our_device(const struct scan *scan)
 {
     static const size_t names[] = {KEYWORD_VENDOR, KEYWORD_PRODUCT};
 
-    for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-        int r = differs_from_ours(scan->device, keywords[names[i]].name,
-                                  scan->here[names[i]].value);
-
-        if (r != 0)
-            return r < 0 ? r : false;
-    }
+    for (size_t i = 0; i < ELEMENTSOF(names); i++)
+        if (differs_from_ours(scan->device, keywords[names[i]].name, &scan->here[names[i]]))
+            return false;
     return true;
 }
 
 /* Whether the section being left is about the map or its disk. */
 static int applies(const struct scan *scan)
 {
-    const struct setting *here = scan->here;
+    const struct value *here = scan->here;
     int r;
 
     switch (scan->section) {
     case SECTION_MULTIPATH:
-        return here[KEYWORD_WWID].value && strcmp(here[KEYWORD_WWID].value, scan->wwid) == 0;
+        return here[KEYWORD_WWID].text && has_value(&here[KEYWORD_WWID], scan->wwid);
     case SECTION_DEVICE:
-        if (!here[KEYWORD_VENDOR].value || !here[KEYWORD_PRODUCT].value)
+        if (!here[KEYWORD_VENDOR].text || !here[KEYWORD_PRODUCT].text)
             return false;
-        if (scan->device) {
-            r = is_our_device(scan);
-            if (r != 0)
-                return r < 0 ? r : false;
-        }
-        r = matches(here[KEYWORD_VENDOR].value, scan->vendor);
-        return r > 0 ? matches(here[KEYWORD_PRODUCT].value, scan->product) : r;
+        if (scan->device && is_our_device(scan))
+            return false;
+        r = matches(&here[KEYWORD_VENDOR], scan->vendor);
+        return r > 0 ? matches(&here[KEYWORD_PRODUCT], scan->product) : r;
     default:
         return true;
     }
@@ -363,20 +363,13 @@ static int leave_section(struct scan *scan)
     if (match < 0)
         return match;
     for (size_t i = 0; i < N_KEYWORDS; i++) {
-        struct setting *here = &scan->here[i];
+        struct value *here = &scan->here[i];
 
-        if (!here->value || keywords[i].section != scan->section)
+        if (!here->text || keywords[i].section != scan->section)
             continue;
-        if (match) {
-            int r = wins(scan, i, here->value);
-
-            if (r < 0)
-                return r;
-            clear(&scan->wins[i]);
-            if (r > 0)
-                scan->wins[i] = (struct setting){TAKE_PTR(here->value), here->line};
-        }
-        clear(here);
+        if (match)
+            scan->wins[i] = wins(scan, i, here) ? *here : (struct value){0};
+        *here = (struct value){0};
     }
     scan->section = sections[scan->section].parent;
     return 0;
@@ -393,24 +386,19 @@ static bool enter_section(struct scan *scan, const struct line *line)
     return false;
 }
 
-static int take_keyword(struct scan *scan, const struct line *line, unsigned number)
+static void take_keyword(struct scan *scan, const struct line *line, unsigned number)
 {
     for (size_t i = 0; i < N_KEYWORDS; i++) {
-        _cleanup_free_ char *value = NULL;
-
         if (keywords[i].section != scan->section || !is_word(line, keywords[i].name))
             continue;
-        value = copy_value(line);
-        if (!value)
-            return -ENOMEM;
         /* any other value of a switch changes nothing */
-        if (strcmp(keywords[i].name, "detect_prio") == 0 && !is_yes(value) && !is_no(value))
-            return 0;
-        clear(&scan->here[i]);
-        scan->here[i] = (struct setting){TAKE_PTR(value), number};
-        return 0;
+        if (strcmp(keywords[i].name, "detect_prio") == 0 && !is_yes(&line->value) &&
+            !is_no(&line->value))
+            return;
+        scan->here[i] = line->value;
+        scan->here[i].line = number;
+        return;
     }
-    return 0;
 }
 
 static int take_line(struct scan *scan, const struct line *line, unsigned number)
@@ -430,7 +418,9 @@ static int take_line(struct scan *scan, const struct line *line, unsigned number
         scan->n_unknown = 1;
         return 0;
     }
-    return line->value ? take_keyword(scan, line, number) : 0;
+    if (line->value.text)
+        take_keyword(scan, line, number);
+    return 0;
 }
 
 static int scan_text(struct scan *scan, const char *text)
@@ -468,7 +458,7 @@ void rival_done(struct rival *rival)
 int rival_find(const char *text, bool later, const char *wwid, const char *entry, bool detects,
                const char *vendor, const char *product, struct rival *ret)
 {
-    _cleanup_(scan_done) struct scan scan = {
+    struct scan scan = {
         .later = later,
         .detects = detects,
         .wwid = wwid,
@@ -476,7 +466,7 @@ int rival_find(const char *text, bool later, const char *wwid, const char *entry
         .vendor = vendor,
         .product = product,
     };
-    struct setting *first = NULL;
+    const struct value *first = NULL;
     size_t keyword = 0;
     int r;
 
@@ -484,7 +474,7 @@ int rival_find(const char *text, bool later, const char *wwid, const char *entry
     if (r < 0)
         return r;
     for (size_t i = 0; i < N_KEYWORDS; i++) {
-        if (!scan.wins[i].value || (first && first->line < scan.wins[i].line))
+        if (!scan.wins[i].text || (first && first->line < scan.wins[i].line))
             continue;
         first = &scan.wins[i];
         keyword = i;
@@ -492,10 +482,13 @@ int rival_find(const char *text, bool later, const char *wwid, const char *entry
     if (!first)
         return 0;
 
+    char *value = copy_value(*first);
+    if (!value)
+        return -ENOMEM;
     *ret = (struct rival){
         .section = outermost(keywords[keyword].section),
         .keyword = keywords[keyword].name,
-        .value = TAKE_PTR(first->value),
+        .value = value,
         .line = first->line,
     };
     return 1;
@@ -503,19 +496,15 @@ int rival_find(const char *text, bool later, const char *wwid, const char *entry
 
 int rival_in_force(const char *config, const char *wwid, const char *entry)
 {
-    _cleanup_(scan_done) struct scan scan = {.wwid = wwid};
+    struct scan scan = {.wwid = wwid};
     int r;
 
     r = scan_text(&scan, config);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < KEYWORD_DEVICE_DETECTS; i++) {
-        if (!scan.wins[i].value)
+    for (size_t i = 0; i < KEYWORD_DEVICE_DETECTS; i++)
+        if (!scan.wins[i].text || differs_from_ours(entry, keywords[i].name, &scan.wins[i]))
             return false;
-        r = differs_from_ours(entry, keywords[i].name, scan.wins[i].value);
-        if (r != 0)
-            return r < 0 ? r : false;
-    }
     return true;
 }
 
@@ -523,7 +512,7 @@ int rival_detection(const char *config, const char *vendor, const char *product,
 {
     static const size_t order[] = {KEYWORD_OVERRIDES_DETECTS, KEYWORD_DEVICE_DETECTS,
                                    KEYWORD_DEFAULTS_DETECTS};
-    _cleanup_(scan_done) struct scan scan = {
+    struct scan scan = {
         .wwid = "",
         .vendor = vendor,
         .product = product,
@@ -535,7 +524,7 @@ int rival_detection(const char *config, const char *vendor, const char *product,
     if (r < 0)
         return r;
     for (size_t i = 0; i < ELEMENTSOF(order); i++)
-        if (scan.wins[order[i]].value)
-            return is_yes(scan.wins[order[i]].value);
+        if (scan.wins[order[i]].text)
+            return is_yes(&scan.wins[order[i]]);
     return true; /* multipathd's own default */
 }
