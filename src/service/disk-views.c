@@ -82,8 +82,10 @@ static void tell_change(struct host_map *map, unsigned changes)
     struct disk_view view;
 
     disk_views_read(map, &view);
-    changes |= compare(&map->shown, &view);
-    map->shown = view;
+    unsigned differences = compare(&map->shown, &view);
+    if (differences) /* memory that is not written stays shared with children */
+        map->shown = view;
+    changes |= differences;
     if (changes && observer->disk_changed)
         observer->disk_changed(map, changes, observer->userdata);
 }
@@ -118,8 +120,10 @@ static void tell(struct host_map *map)
 {
     unsigned changes = map->untold;
 
-    map->to_tell = false;
-    map->untold = 0;
+    if (map->to_tell) {
+        map->to_tell = false;
+        map->untold = 0;
+    }
     if (!map_is_visible(map))
         disk_views_end(map);
     else if (map->is_shown)
@@ -130,13 +134,19 @@ static void tell(struct host_map *map)
 
 static void tell_if_announced(struct host_map *map, void *userdata)
 {
-    if (map->to_tell)
+    const bool *all = userdata;
+
+    if (*all || map->to_tell)
         tell(map);
 }
 
 static int on_announce(sd_event_source *source, void *userdata)
 {
-    maps_each(userdata, tell_if_announced, NULL);
+    struct host *host = userdata;
+    bool all = host->all_disks_to_tell;
+
+    host->all_disks_to_tell = false;
+    maps_each(host, tell_if_announced, &all);
     return 0;
 }
 
@@ -162,12 +172,18 @@ void disk_views_announce(struct host_map *map, unsigned changes)
         tell(map);
 }
 
-static void announce_one(struct host_map *map, void *userdata)
+static void tell_one(struct host_map *map, void *userdata)
 {
-    disk_views_announce(map, 0);
+    tell(map);
 }
 
 void disk_views_announce_all(struct host *host)
 {
-    maps_each(host, announce_one, NULL);
+    news_of_model(host);
+    if (host->all_disks_to_tell)
+        return;
+    if (defer(host))
+        host->all_disks_to_tell = true;
+    else
+        maps_each(host, tell_one, NULL);
 }

@@ -187,9 +187,11 @@ struct host {
     struct requests *requests; /* the bus' own: calls that are answered later */
     struct host_observer observer;
     sd_event_source *announcer; /* tells the observer of these sessions */
+    bool all_sessions_to_tell;  /* of all */
     uint64_t *to_announce;
     size_t n_to_announce;
     sd_event_source *disk_announcer; /* likewise, of disks */
+    bool all_disks_to_tell;
     sd_event_source *states_closer;
     size_t n_state_fds;
     int news_fd;     /* what the kernel announces (service/news.h), -1: not to be had */

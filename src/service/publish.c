@@ -174,8 +174,7 @@ static void conclude(struct publisher *p, bool was_check, const struct publicati
         p->wanted = true;
 
     answer_waiters(p, outcome->error);
-    for (size_t i = 0; i < host->n_sessions; i++)
-        views_announce(host->sessions[i], 0);
+    views_announce_all(host);
     disk_views_announce_all(host);
     if (p->check_wanted)
         start(p);

@@ -80,10 +80,13 @@ static void tell(struct session *session)
     struct session_view view;
 
     views_read(session, &view);
-    unsigned changes = session->untold | compare(&session->shown, &view);
-    session->shown = view;
-    session->untold = 0;
-    session->announced = false;
+    unsigned differences = compare(&session->shown, &view), changes = session->untold | differences;
+    if (differences) /* memory that is not written stays shared with children */
+        session->shown = view;
+    if (session->announced) {
+        session->untold = 0;
+        session->announced = false;
+    }
     if (changes && observer->session_changed)
         observer->session_changed(session, changes, observer->userdata);
 }
@@ -93,8 +96,12 @@ static int on_announce(sd_event_source *source, void *userdata)
     struct host *host = userdata;
     _cleanup_free_ uint64_t *ids = TAKE_PTR(host->to_announce);
     size_t n = host->n_to_announce;
+    bool all = host->all_sessions_to_tell;
 
     host->n_to_announce = 0;
+    host->all_sessions_to_tell = false;
+    for (size_t i = 0; all && i < host->n_sessions; i++)
+        tell(host->sessions[i]);
     for (size_t i = 0; i < n; i++) {
         struct session *session = host_session(host, ids[i]);
         if (session)
@@ -103,18 +110,24 @@ static int on_announce(sd_event_source *source, void *userdata)
     return 0;
 }
 
-/* Whether the end of this round of the main loop will tell of it. */
-static bool defer(struct host *host, uint64_t session_id)
+/* Whether the end of this round of the main loop will tell. */
+static bool defer(struct host *host)
+{
+    if (host->announcer)
+        return sd_event_source_set_enabled(host->announcer, SD_EVENT_ONESHOT) >= 0;
+    if (sd_event_add_defer(host->event, &host->announcer, on_announce, host) < 0)
+        return false;
+    (void)sd_event_source_set_priority(host->announcer, SD_EVENT_PRIORITY_IDLE);
+    return true;
+}
+
+static bool defer_one(struct host *host, uint64_t session_id)
 {
     uint64_t *more = reallocarray(host->to_announce, host->n_to_announce + 1, sizeof(*more));
     if (!more)
         return false;
     host->to_announce = more;
-    if (!host->announcer) {
-        if (sd_event_add_defer(host->event, &host->announcer, on_announce, host) < 0)
-            return false;
-        (void)sd_event_source_set_priority(host->announcer, SD_EVENT_PRIORITY_IDLE);
-    } else if (sd_event_source_set_enabled(host->announcer, SD_EVENT_ONESHOT) < 0)
+    if (!defer(host))
         return false;
     more[host->n_to_announce++] = session_id;
     return true;
@@ -127,8 +140,19 @@ void views_announce(struct session *session, unsigned changes)
     if (session->announced)
         return;
     session->announced = true;
-    if (!defer(session->host, session->id))
+    if (!defer_one(session->host, session->id))
         tell(session);
+}
+
+void views_announce_all(struct host *host)
+{
+    news_of_model(host);
+    if (defer(host)) {
+        host->all_sessions_to_tell = true;
+        return;
+    }
+    for (size_t i = 0; i < host->n_sessions; i++)
+        tell(host->sessions[i]);
 }
 
 void views_begin(struct session *session)

@@ -14,6 +14,9 @@ void views_read(const struct session *session, struct session_view *ret);
  */
 void views_announce(struct session *session, unsigned changes);
 
+/* The same for all sessions, without `changes`. */
+void views_announce_all(struct host *host);
+
 /* Clients are told of a new session, with all that it has now. */
 void views_begin(struct session *session);
 
