@@ -23,7 +23,7 @@ import host
 NAME = "com.open_iscsi.WMI1"
 ROOT = "/com/open_iscsi/WMI1"
 PROPERTIES = "org.freedesktop.DBus.Properties"
-ROUND_ROBIN = 2
+ROUND_ROBIN, LEAST_QUEUE_DEPTH = 2, 4
 
 
 def adapter():

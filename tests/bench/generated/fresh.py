@@ -18,7 +18,7 @@ import time
 import bench
 import host
 
-LEAST_QUEUE_DEPTH, VENDOR = 4, 6
+VENDOR = 6
 CONNECTED, DISCONNECTED, RECONNECTING = 1, 2, 3
 
 
@@ -65,8 +65,8 @@ def check_states(made):
 
 
 def check_tables(made):
-    for selector, policy in (("queue-length 0", LEAST_QUEUE_DEPTH), ("service-time 0", VENDOR),
-                             ("round-robin 0", bench.ROUND_ROBIN)):
+    for selector, policy in (("queue-length 0", bench.LEAST_QUEUE_DEPTH),
+                             ("service-time 0", VENDOR), ("round-robin 0", bench.ROUND_ROBIN)):
         swap(made, 0, selector)
         check(f"the tables have {selector}", policies(made)[0][0], policy)
 
@@ -90,8 +90,8 @@ def check_speed(made):
 def check_policy(made, client):
     check("a policy is set", client.ask("policy", bench.ROUND_ROBIN), 0)
     check("it is the session's", policies(made)[0][0], bench.ROUND_ROBIN)
-    check("another one is set", client.ask("policy", LEAST_QUEUE_DEPTH), 0)
-    check("it has taken its place", policies(made)[0][0], LEAST_QUEUE_DEPTH)
+    check("another one is set", client.ask("policy", bench.LEAST_QUEUE_DEPTH), 0)
+    check("it has taken its place", policies(made)[0][0], bench.LEAST_QUEUE_DEPTH)
 
 
 def objects(made):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""guard.py [--update] ...: counts what planning, a query and an event cost, and compares.
+"""guard.py [--update] ...: counts what planning, a query, an event and a change cost, and compares.
 
 Counted are the instructions of the project's own functions, by callgrind, and system calls, by
 strace: no clock, so that a busy machine does not matter. They depend on compiler and libraries all
@@ -29,6 +29,7 @@ QUERIES = 21
 AFRESH = 7
 MARKS = 7
 EVENTS = 10
+CHANGES = 3  # of all sessions
 CONNECTIONS = 16  # 4 sessions, 4 maps
 
 MARK = bench.call(bench.ROOT, bench.PROPERTIES, "Get", f"{bench.NAME}.Manager",
@@ -36,8 +37,9 @@ MARK = bench.call(bench.ROOT, bench.PROPERTIES, "Get", f"{bench.NAME}.Manager",
 MARKER = "get_default_policy"  # its handler
 
 HEADER = """\
-# What planning, a query and an event cost: instructions of the project's own functions, and system
-# calls. Written by `meson compile update-counts`; tests/bench/generated/guard.py tells what each is.
+# What planning, a query, an event and a change of all policies cost: instructions of the project's
+# own functions, and system calls. Written by `meson compile update-counts`;
+# tests/bench/generated/guard.py tells what each is.
 #
 # release    what                              count
 """
@@ -116,8 +118,8 @@ def ask_afresh(made, client):
 
 
 def count_instructions(options):
-    """One query of many, one afresh, and one event of many. What the service has kept is good for a
-    second only: so it is the median that counts, which no pause of a busy machine moves."""
+    """By what: one query of many, one afresh, and one event of many. What the service has kept is
+    good for a second only: so the median counts, which no pause of a busy machine moves."""
     with tempfile.TemporaryDirectory() as directory:
         with running(options, *callgrind(directory, f"--dump-before={MARKER}*")) as (made, client):
             pid = made.pid
@@ -133,8 +135,8 @@ def count_instructions(options):
                                        options.service)
                       for number in range(2, 2 + MARKS + QUERIES + AFRESH + EVENTS)])
         mark = statistics.median(itertools.islice(parts, MARKS))
-        return [int(statistics.median(itertools.islice(parts, n)) - mark)
-                for n in (QUERIES, AFRESH, EVENTS)]
+        return {what: int(statistics.median(itertools.islice(parts, n)) - mark)
+                for what, n in (("query", QUERIES), ("query-afresh", AFRESH), ("event", EVENTS))}
 
 
 def calls_when_quiet(path):
@@ -153,7 +155,22 @@ def between_replies(calls):
     return int(statistics.median(b - a for a, b in zip(replies, replies[1:])))
 
 
+def count_change(made, client, trace):
+    """The calls, children's too, until the last session has another policy: multipathd is told
+    later."""
+    counts = []
+    policies = itertools.cycle((bench.LEAST_QUEUE_DEPTH, bench.ROUND_ROBIN))
+    for policy in itertools.islice(policies, CHANGES):
+        made.wait_until_idle(3)
+        before = len(calls_when_quiet(trace))
+        if client.ask("policy", policy) != 0:
+            raise RuntimeError("a policy was refused:\n" + made.said())
+        counts.append(len(calls_when_quiet(trace)) - before)
+    return int(statistics.median(counts))
+
+
 def count_system_calls(options):
+    """By what."""
     with tempfile.TemporaryDirectory() as directory:
         trace = pathlib.Path(directory) / "trace"
         with running(options, "strace", "-f", "-qq", "-o", str(trace)) as (made, client):
@@ -165,16 +182,18 @@ def count_system_calls(options):
             ends.append(len(calls_when_quiet(trace)))
             events(made, client, lambda: ends.append(len(calls_when_quiet(trace))))
             calls = calls_when_quiet(trace)
+            change = count_change(made, client, trace)
     event = statistics.median(b - a for a, b in zip(ends[2:], ends[3:]))
-    return (between_replies(calls[ends[0]:ends[1]]), between_replies(calls[ends[1]:ends[2]]),
-            int(event))
+    return {"query": between_replies(calls[ends[0]:ends[1]]),
+            "query-afresh": between_replies(calls[ends[1]:ends[2]]),
+            "event": int(event), "change": change}
 
 
 def count(options):
     counts = {"planning-instructions": count_planning(options.planning)}
     for unit, found in (("instructions", count_instructions(options)),
                         ("system-calls", count_system_calls(options))):
-        counts |= {f"{what}-{unit}": n for what, n in zip(("query", "query-afresh", "event"), found)}
+        counts |= {f"{what}-{unit}": n for what, n in found.items()}
     return counts
 
 
