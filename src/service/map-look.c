@@ -81,3 +81,34 @@ const struct map_path *map_look_path(const struct map_look *look, dev_t dev)
             return &look->paths[i];
     return NULL;
 }
+
+bool map_look_has_iscsi_path(const struct map_look *look)
+{
+    for (size_t i = 0; i < look->n_paths; i++)
+        if (look->paths[i].connection)
+            return true;
+    return false;
+}
+
+static bool is_of_another_transport(const struct map_path *path)
+{
+    return path->disk.has_address && path->disk.sid == NO_SID;
+}
+
+bool map_look_is_leaving(const struct map_look *look)
+{
+    for (size_t i = 0; i < look->n_paths; i++)
+        if (is_of_another_transport(&look->paths[i]))
+            return false;
+    return true;
+}
+
+bool map_look_is_in_transit(const struct map_look *look)
+{
+    for (size_t i = 0; i < look->n_paths; i++) {
+        const struct map_path *path = &look->paths[i];
+        if (!path->connection && !is_of_another_transport(path))
+            return true;
+    }
+    return false;
+}

@@ -33,6 +33,17 @@ void map_look_done(struct map_look *look);
 /* The path of that device, NULL: none. */
 const struct map_path *map_look_path(const struct map_look *look, dev_t dev);
 
+bool map_look_has_iscsi_path(const struct map_look *look);
+
+/* Whether all that the map still has are iSCSI paths that log out: it goes too, or they return. */
+bool map_look_is_leaving(const struct map_look *look);
+
+/*
+ * Whether a path is on its way out, or in: its session is gone already, or has not named itself yet.
+ * It is nobody else's path, and a look at the map now would take it for one.
+ */
+bool map_look_is_in_transit(const struct map_look *look);
+
 /* Gone by now, or a dm device that is no multipath map. Anything else is a map not to be missed. */
 static inline bool is_no_map(int r)
 {

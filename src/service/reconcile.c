@@ -7,10 +7,10 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
-#include "plan/entry.h"
 #include "service/disk-views.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"
+#include "service/map-update.h"
 #include "service/maps.h"
 #include "service/news.h"
 #include "service/publish.h"
@@ -173,110 +173,6 @@ static void read_states(struct host *host, struct session *session)
 {
     if (views_read_states(session))
         watch_states(host->reconciler, STATES_USEC);
-}
-
-/* --- What is owed to a map ------------------------------------------------------------------ */
-
-/* The text by which a client could tell two looks at the map apart. */
-static char *appearance(const struct dm_map *map)
-{
-    _cleanup_free_ char *table = NULL;
-    char *text = NULL;
-    size_t size;
-
-    if (mp_table_format(map->table, &table) < 0)
-        return NULL;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
-    fprintf(out, "%s %s %.*s ", map->name, table, (int)map->status->n_groups,
-            map->status->group_states ?: "");
-    for (size_t i = 0; i < map->status->n_paths; i++)
-        fputc(map->status->paths[i].failed ? 'F' : 'A', out);
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
-static int entry_paths(const struct map_look *look, struct entry_path **ret, size_t *ret_n)
-{
-    struct entry_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
-    if (!paths)
-        return -ENOMEM;
-    *ret_n = 0;
-    for (size_t i = 0; i < look->n_paths; i++) {
-        const struct scsi_disk *disk = &look->paths[i].disk;
-        if (disk->has_address)
-            paths[(*ret_n)++] = (struct entry_path){look->paths[i].dev, disk->host, disk->channel,
-                                                    disk->target, disk->lun};
-    }
-    *ret = paths;
-    return 0;
-}
-
-/*
- * One group is what multipathd makes by itself of whatever prio it gives to the paths, as long as
- * their access states are the same, and so are ours. Several need a prio of ours, which counts only
- * where multipathd does not detect one.
- */
-static bool needs_device(const struct map_look *look, const struct mp_table *planned)
-{
-    return planned->n_groups > 1 && look->n_paths > 0 && look->paths[0].disk.has_access;
-}
-
-/*
- * Whether an entry of an earlier table will do, should it fit. Not for a failover that stays where
- * it is: a path that logs in again, at its old address, must not lead as it did then.
- */
-static bool may_keep_entry(const struct host_map *map, const struct map_look *look,
-                           const struct mp_table *planned)
-{
-    return map->entry && !lb_stays(map) && (map->vendor || !needs_device(look, planned));
-}
-
-/* Sets the map's part of the drop-in. 1: it is another one than before. */
-static int set_entry(struct host_map *map, const struct map_look *look,
-                     const struct mp_table *planned)
-{
-    _cleanup_free_ struct entry_path *paths = NULL;
-    _cleanup_free_ char *entry = NULL, *vendor = NULL, *product = NULL;
-    const char *alone = NULL;
-    size_t n;
-
-    if (planned) {
-        int r = entry_paths(look, &paths, &n);
-        if (r >= 0 && may_keep_entry(map, look, planned) &&
-            entry_fits(map->entry, planned, true, paths, n))
-            return 0;
-        if (r >= 0)
-            r = entry_multipath(map->wwid, planned, !lb_stays(map), paths, n, &entry, &alone);
-        if (r < 0 && r != -EOPNOTSUPP)
-            return r;
-        if (entry && needs_device(look, planned))
-            (void)scsi_disk_product(look->paths[0].dev, &vendor, &product);
-    }
-    map->alone = alone;
-    if (same_text(entry, map->entry) && same_text(vendor, map->vendor) &&
-        same_text(product, map->product))
-        return 0;
-
-    free(map->entry);
-    free(map->vendor);
-    free(map->product);
-    free(TAKE_PTR(map->rival));
-    map->entry = TAKE_PTR(entry);
-    map->vendor = TAKE_PTR(vendor);
-    map->product = TAKE_PTR(product);
-    map->in_force = false;
-    map->doubted = false;
-    return 1;
 }
 
 /* --- Repairs -------------------------------------------------------------------------------- */
@@ -467,103 +363,19 @@ static void map_is_gone(struct host *host, dev_t dev)
         announce(host, ids, n, CHANGED_MAPS);
 }
 
-/* Whether the primary path is in the map, or none was named. */
-static bool has_primary(const struct host_map *map, const struct map_look *look)
-{
-    bool named = false;
-
-    for (size_t i = 0; i < map->policy->n_paths; i++) {
-        if (!map->policy->paths[i].primary)
-            continue;
-        named = true;
-        for (size_t k = 0; k < look->n_paths; k++)
-            if (look->paths[k].id == map->policy->paths[i].id)
-                return true;
-    }
-    return !named;
-}
-
-/*
- * Which path of a failover that stays where it is has the I/O. The primary has it first when the map
- * appears, whatever path was there before it; and a path that takes over is nobody's contest.
- */
-static void take_leader(struct host_map *map, const struct map_look *look)
-{
-    uint64_t leader = lb_stays(map) ? lb_leader(look, map->leader) : 0;
-
-    if (!lb_stays(map))
-        map->leader = 0;
-    else if (map->leader == 0 && map->agrees && has_primary(map, look))
-        map->leader = leader;
-    else if (map->leader != 0 && leader != 0 && leader != map->leader) {
-        map->leader = leader;
-        map->contest.rounds = 0;
-    }
-}
-
 /* Brings the model up to date. Bits of enum session_change, or a negative errno. */
 static int take(struct host *host, struct host_map *map, const struct map_look *look,
                 const struct mp_table *planned)
 {
-    char *seen = appearance(look->map);
-    if (!seen)
-        return -ENOMEM;
-    bool changed = !same_text(map->appearance, seen);
-    free(map->appearance);
-    map->appearance = seen;
+    int found = map_update(map, look, planned);
 
-    int r = maps_take_paths(map, look);
-    if (r < 0)
-        return r;
-    if (r > 0) {
-        map->contest.rounds = 0;
+    if (found < 0)
+        return found;
+    if (found & MAP_PATHS_CHANGED)
         map->looks_left = LOOKS_FOR_ACCESS;
-    }
-    map->asymmetric = lb_is_asymmetric(look);
-    map->agrees = !planned || mp_table_same_meaning(look->map->table, planned, look->map->status);
-    take_leader(map, look);
-    r = set_entry(map, look, planned);
-    if (r < 0)
-        return r;
-    if (r > 0)
+    if (found & MAP_ENTRY_CHANGED)
         publish(host);
-    return changed ? CHANGED_MAPS : 0;
-}
-
-static bool has_iscsi_path(const struct map_look *look)
-{
-    for (size_t i = 0; i < look->n_paths; i++)
-        if (look->paths[i].connection)
-            return true;
-    return false;
-}
-
-static bool is_of_another_transport(const struct map_path *path)
-{
-    return path->disk.has_address && path->disk.sid == NO_SID;
-}
-
-/* Whether all that the map still has are iSCSI paths that log out: it goes too, or they return. */
-static bool is_leaving(const struct map_look *look)
-{
-    for (size_t i = 0; i < look->n_paths; i++)
-        if (is_of_another_transport(&look->paths[i]))
-            return false;
-    return true;
-}
-
-/*
- * Whether a path is on its way out, or in: its session is gone already, or has not named itself yet.
- * It is nobody else's path, and a look at the map now would take it for one.
- */
-static bool is_in_transit(const struct map_look *look)
-{
-    for (size_t i = 0; i < look->n_paths; i++) {
-        const struct map_path *path = &look->paths[i];
-        if (!path->connection && !is_of_another_transport(path))
-            return true;
-    }
-    return false;
+    return found & MAP_TABLE_CHANGED ? CHANGED_MAPS : 0;
 }
 
 /* Whether an array that moves access states about can change what the map must be. */
@@ -678,12 +490,12 @@ static void look(struct host *host, dev_t dev)
         return;
     }
     map = maps_find(host, dev);
-    if (r >= 0 && !has_iscsi_path(&look) && (is_leaving(&look) || !map)) {
+    if (r >= 0 && !map_look_has_iscsi_path(&look) && (map_look_is_leaving(&look) || !map)) {
         if (map && !map->leaving_usec)
             map->leaving_usec = now(host);
         return;
     }
-    if (r >= 0 && map && is_in_transit(&look) && map->transit_looks++ < TRANSIT_LOOKS_MAX) {
+    if (r >= 0 && map && map_look_is_in_transit(&look) && map->transit_looks++ < TRANSIT_LOOKS_MAX) {
         enqueue(host, dev, TRANSIT_USEC);
         return;
     }
