@@ -10,7 +10,6 @@ import argparse
 import contextlib
 import hashlib
 import json
-import os
 import pathlib
 import shutil
 import statistics
@@ -19,6 +18,9 @@ import sys
 import time
 
 import host
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
+import figures  # noqa: E402: the directory above is not where Python looks
 
 NAME = "com.open_iscsi.WMI1"
 ROOT = "/com/open_iscsi/WMI1"
@@ -71,22 +73,16 @@ class Figures:
     def __init__(self):
         self.rows = []
 
-    def add(self, item, what, values, goal="", unit=""):
-        values = list(values)
-        self.rows.append({
-            "item": item, "what": what, "median": statistics.median(values), "least": min(values),
-            "greatest": max(values), "repetitions": len(values), "goal": goal, "unit": unit})
-        row = self.rows[-1]
+    def add(self, item, what, values, goal="", unit="", note=""):
+        row = figures.row(item, what, values, goal, unit, note, "generated host")
+        self.rows.append(row)
         print(f"{item}: {what}: {row['median']:.4g}", file=sys.stderr)
 
-    def show(self):
-        form = "{:<7} {:<58} {:>9} {:>19}  {}"
-        print(form.format("item", "what", "median", "spread", "goal"))
-        for row in self.rows:
-            number = "{:.3g}" if row["median"] < 100 else "{:.0f}"
-            spread = f"{number} .. {number}".format(row["least"], row["greatest"])
-            print(form.format(row["item"], row["what"], number.format(row["median"]), spread,
-                              f"{row['goal']} {row['unit']}".strip()))
+    def show(self, as_json):
+        if as_json:
+            print("".join(json.dumps(row) + "\n" for row in self.rows), end="")
+        else:
+            print(figures.text(self.rows), end="")
 
 
 class Bench:
@@ -116,18 +112,23 @@ class Bench:
 
     def query(self):
         for size in self.options.sizes:
-            with self.made(size) as (_, client):
-                gets, objects = [], []
+            with self.made(size) as (made, client):
+                gets, objects, lists = [], [], []
                 n = max(1, self.options.calls_each // size)
                 for _ in self.repetitions():
                     ping = client.ask("repeat", 10 * n, PING) / 10
                     gets.append(client.ask("repeat", n, GET) / ping)
                     objects.append(client.ask("repeat", 1 + n // 20, OBJECTS) / (1 + n // 20) * n
                                    / ping)
+                    if self.options.iscsiadm:
+                        lists.append(self.iscsiadm(made) * 1e9 / (gets[-1] * ping / n))
                 self.figures.add("query", f"Get, {size} connections, in Pings", gets,
                                  "<= 4" if size == 64 else "")
                 self.figures.add("query", f"GetManagedObjects, {size} connections, in Pings",
                                  objects)
+                if lists:
+                    self.figures.add("query", f"iscsiadm -m session, {size} connections, in Gets",
+                                     lists, ">= 50" if size == 64 else "")
 
     def one_event(self, made, client, sid, own_way):
         """A login or a logout: seconds until the maps are right and told of."""
@@ -161,7 +162,7 @@ class Bench:
                                  [b[0] / a[0] for a, b in pairs])
 
     def iscsiadm(self, made):
-        """One `iscsiadm -m session` on the same host, in seconds."""
+        """One `iscsiadm -m session` on the same host, in seconds. (With -P 1 it waits for iscsid.)"""
         environment = made.environment() | {"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"}
         before = time.monotonic()
         done = subprocess.run([self.options.iscsiadm, "-m", "session"], env=environment,
@@ -182,8 +183,8 @@ class Bench:
                 self.figures.add("start", f"exec to ready, {size} connections",
                                  [1000 * t for t in starts], unit="ms")
                 if ratios:
-                    self.figures.add("start", f"the same against one iscsiadm -m session", ratios,
-                                     "<= 2")
+                    self.figures.add("start", f"{size} connections, in runs of iscsiadm -m session",
+                                     ratios, "<= 2")
 
     def rest(self):
         for size, goal in (min(self.options.sizes), "<= 8"), (max(self.options.sizes), "<= 16"):
@@ -198,9 +199,9 @@ class Bench:
                     self.figures.add("rest", f"{name} with {size} connections",
                                      [memory[name] / 1024], unit_goal, "MiB")
                 self.figures.add("rest", f"wake-ups in {self.options.seconds} s, {size} connections",
-                                 [wakeups], "0", "(and the watchdog's)")
+                                 [wakeups], "= 0", note="the watchdog's are more")
                 self.figures.add("rest", f"file descriptors with {size} connections",
-                                 [made.descriptors()], "constant")
+                                 [made.descriptors()], note="to be the same for all")
 
     def together(self, clients, changer, what):
         """So many clients and one that changes: calls a second, and seconds for a change."""
@@ -240,7 +241,7 @@ def numbers(text):
 def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("items", nargs="*", metavar="ITEM", help=", ".join(ITEMS))
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument("--json", action="store_true", help="for programs, a figure a line")
     parser.add_argument("--sizes", type=numbers, default=[4, 64, 512],
                         help="numbers of connections (default 4,64,512)")
     parser.add_argument("--per-session", type=int, default=4, help="connections of each session")
@@ -269,11 +270,7 @@ def main():
     for item in ITEMS:
         if not options.items or item in options.items:
             getattr(bench, item)()
-    if options.json:
-        json.dump(bench.figures.rows, sys.stdout, indent=1)
-        print()
-    else:
-        bench.figures.show()
+    bench.figures.show(options.json)
 
 
 if __name__ == "__main__":

@@ -158,7 +158,7 @@ class Host:
         for name in ("sys/class/iscsi_session", "sys/class/iscsi_connection",
                      "sys/class/iscsi_iface", "sys/module/dm_multipath", "run/udev",
                      "run/lock/iscsi", "etc/iscsi/ifaces", "etc/iscsi/nodes", "proc",
-                     "dev/mapper", "etc/multipath"):
+                     "dev/mapper", "etc/multipath", "var/lib"):
             (root / name).mkdir(parents=True)
         (root / "run/udev/control").touch()
         (root / "proc/devices").write_text(f"Block devices:\n{MAJOR_DM} device-mapper\n")
