@@ -282,13 +282,19 @@ void strings_free(char **strings)
     free(strings);
 }
 
+/* What goes meanwhile is no error; a directory that cannot be opened is not an empty one. */
+static int on_glob_error(const char *path, int error)
+{
+    return error != ENOENT && error != ENOTDIR;
+}
+
 /* Last parts of the paths that match, in glob's order, which is ascending. */
 static int matching_names(const char *pattern, char ***ret)
 {
     _cleanup_(globfree) glob_t found = {0};
-    int r = glob(pattern, 0, NULL, &found);
-    if (r == GLOB_NOSPACE)
-        return -ENOMEM;
+    int r = glob(pattern, 0, on_glob_error, &found);
+    if (r == GLOB_NOSPACE || r == GLOB_ABORTED)
+        return r == GLOB_NOSPACE ? -ENOMEM : -EIO;
 
     size_t n = r == 0 ? found.gl_pathc : 0;
     char **names = calloc(n + 1, sizeof(*names));

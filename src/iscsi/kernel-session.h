@@ -67,7 +67,7 @@ void kernel_session_ends_done(struct kernel_session_ends *ends);
 /* Whether the transport runs TCP in the adapter (bnx2i, cxgb4i, qedi, ...). */
 bool kernel_session_offloads(const struct kernel_session *session);
 
-/* Names of its SCSI disks ("sda"), NULL-terminated, ascending. */
+/* Names of its SCSI disks ("sda"), NULL-terminated, ascending. -EIO: sysfs cannot be read. */
 int kernel_session_disks(uint32_t sid, char ***ret_names);
 
 /*

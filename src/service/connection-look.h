@@ -14,7 +14,7 @@ const struct kernel_session_ends *connection_look_ends(struct connection *connec
 
 /*
  * Names of its disks, NULL-terminated, ascending; good until the connection is looked at again.
- * `serial` is what news_session_serial() says now. -ENOMEM.
+ * `serial` is what news_session_serial() says now. Errors as kernel_session_disks() has them.
  */
 int connection_look_disks(struct connection *connection, uint64_t serial, char ***ret);
 

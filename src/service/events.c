@@ -104,6 +104,7 @@ static void on_scsi_event(struct events *events, sd_device *device)
 static void on_block_event(struct events *events, sd_device *device)
 {
     const char *name, *uuid;
+    sd_device_action_t action;
     dev_t dev;
 
     if (sd_device_get_sysname(device, &name) < 0 || strncmp(name, "dm-", 3) != 0 ||
@@ -111,7 +112,9 @@ static void on_block_event(struct events *events, sd_device *device)
         return;
     struct host_map *map = maps_find(events->host, dev);
     if (map)
-        map->kpartx = kpartx_of_device(device);
+        map->kpartx = sd_device_get_action(device, &action) >= 0 && action != SD_DEVICE_REMOVE
+                          ? kpartx_of_device(device)
+                          : KPARTX_UNKNOWN;
     if (map ||
         (sd_device_get_property_value(device, "DM_UUID", &uuid) >= 0 &&
          strncmp(uuid, MPATH_UUID_PREFIX, strlen(MPATH_UUID_PREFIX)) == 0))

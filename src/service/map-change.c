@@ -11,13 +11,13 @@
 void map_change_init(struct host *host, struct map_change *change, struct dm_map *before,
                      struct mp_table *after)
 {
-    const struct host_map *map = maps_find(host, before->dev);
+    const struct host_map *map = maps_find_wwid(host, dm_map_wwid(before));
 
     dm_map_free(change->before);
     mp_table_free(change->after);
     change->before = before;
     change->after = after;
-    change->kpartx = map ? map->kpartx : KPARTX_UNKNOWN;
+    change->kpartx = map && map->dev == before->dev ? map->kpartx : KPARTX_UNKNOWN;
 }
 
 int map_change_plan_again(struct host *host, struct map_change *change)

@@ -159,7 +159,7 @@ int map_update(struct host_map *map, const struct map_look *look, const struct m
         return r;
     if (r > 0) {
         map->contest.rounds = 0;
-        changes |= MAP_PATHS_CHANGED;
+        map->looks_left = LOOKS_FOR_ACCESS;
     }
     map->asymmetric = lb_is_asymmetric(look);
     map->agrees = !planned || mp_table_same_meaning(look->map->table, planned, look->map->status);

@@ -5,11 +5,13 @@
 
 #include "service/maps.h"
 
+/* So many looks follow new paths, whose access states may still change. */
+#define LOOKS_FOR_ACCESS 5U
+
 /* What a look has found other than the model had it, as bits. */
 enum map_difference {
     MAP_TABLE_CHANGED = 1 << 0, /* table, path or group states: what a client could tell apart */
-    MAP_PATHS_CHANGED = 1 << 1,
-    MAP_ENTRY_CHANGED = 1 << 2, /* what multipathd is to be told */
+    MAP_ENTRY_CHANGED = 1 << 1, /* what multipathd is to be told */
 };
 
 /*

@@ -24,8 +24,7 @@
 #define STATES_USEC 1000000U /* until the next look at connections that are down, doubled ... */
 #define STATES_MAX_USEC 16000000U /* ... up to this */
 #define RETRY_USEC 1000000U       /* after a failure, doubled each time */
-#define LOOKS_FOR_ACCESS 5U       /* the first after this long, the next after twice as long, ... */
-#define LOOK_FOR_ACCESS_USEC 1000000U
+#define LOOK_FOR_ACCESS_USEC 1000000U /* until the first; until the next, twice as long, ... */
 #define FAILURES_MAX 6U
 #define TRANSIT_USEC 500000U  /* from one look to the next at a map with a path on its way ... */
 #define TRANSIT_LOOKS_MAX 20U /* ... until it is taken for somebody else's */
@@ -371,8 +370,6 @@ static int take(struct host *host, struct host_map *map, const struct map_look *
 
     if (found < 0)
         return found;
-    if (found & MAP_PATHS_CHANGED)
-        map->looks_left = LOOKS_FOR_ACCESS;
     if (found & MAP_ENTRY_CHANGED)
         publish(host);
     return found & MAP_TABLE_CHANGED ? CHANGED_MAPS : 0;
