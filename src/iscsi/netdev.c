@@ -109,7 +109,7 @@ static void read_netdev(const char *name, struct netdev *ret)
     };
     if (!now || n_read_now == READ_MAX || strlen(name) >= IF_NAMESIZE)
         return;
-    strcpy(read_now[n_read_now].name, name);
+    memcpy(read_now[n_read_now].name, name, strlen(name) + 1);
     read_now[n_read_now++].netdev = *ret;
 }
 

@@ -144,7 +144,7 @@ static void read_tag(struct host *host, struct connection *connection)
         .iface = connection->kernel->iface,
     };
     connection->has_tag =
-        adapter->has_guid &&
+        adapter && adapter->has_guid &&
         store_get_tag(host->store, connection->session->initiator, &record, connection->tag) >= 0;
 }
 
