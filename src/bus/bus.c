@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "bus/authorize.h"
@@ -445,14 +445,6 @@ int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret, struct un
     *ret = TAKE_PTR(authorizer);
     *ret_unread = TAKE_PTR(unread);
     return 0;
-}
-
-static uint64_t monotonic_usec(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
 }
 
 void bus_answer_queued(sd_bus *bus, struct host *host)

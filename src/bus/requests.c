@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "bus/bus.h"
 #include "bus/rules.h"
@@ -162,21 +162,13 @@ static void count(const struct client *client, enum request_kind kind, size_t *r
     }
 }
 
-static uint64_t now_usec(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 /* One line for the journal, at times. */
 static void log_refusal(struct requests *requests, sd_bus_message *message, const char *why)
 {
     struct requester who;
     uint64_t n;
 
-    if (!bounds_refused(&requests->refusals, now_usec(), &n))
+    if (!bounds_refused(&requests->refusals, monotonic_usec(), &n))
         return;
     bus_requester(message, &who);
     log_warning(

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
-#include <time.h>
 
+#include "basic/clock.h"
 #include "client/client.h"
 #include "iscsi-wmi/names.h"
 
@@ -318,11 +318,8 @@ int iscsiwmi_client_get_events(struct iscsiwmi_client *client, short *ret_events
 /* From an instant of CLOCK_MONOTONIC to milliseconds from now, never too early. */
 static int wait_until(uint64_t usec)
 {
-    struct timespec t;
-    uint64_t now, msec;
+    uint64_t now = monotonic_usec(), msec;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    now = (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
     if (usec <= now)
         return 0;
     msec = (usec - now + 999) / 1000;

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/macros.h"
 #include "multipath/mpathd.h"
 
@@ -21,13 +21,6 @@
 /* Newer releases (0.12 on) listen on the path too; every release has the abstract name. */
 static const char *const socket_names[] = {"/run/multipathd.socket",
                                            "@/org/kernel/linux/storage/multipathd"};
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int connect_to(const char *name)
 {
@@ -69,7 +62,7 @@ bool mpathd_listens(void)
 static int wait_for(int fd, short events, int64_t deadline)
 {
     for (;;) {
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - monotonic_msec();
         struct pollfd p = {.fd = fd, .events = events};
         int n = left > 0 ? poll(&p, 1, (int)left) : 0;
         if (n > 0)
@@ -110,7 +103,7 @@ static int move_all(int fd, short direction, void *data, size_t size, int64_t de
 
 int mpathd_exchange(int fd, const char *command, int timeout_ms, char **ret_reply)
 {
-    int64_t deadline = now_ms() + timeout_ms;
+    int64_t deadline = monotonic_msec() + timeout_ms;
     size_t size = strlen(command) + 1;
     if (size > COMMAND_MAX)
         return -EMSGSIZE;
@@ -144,9 +137,9 @@ static bool is_busy(const char *reply)
 
 int mpathd_command(const char *command, int timeout_ms, char **ret_reply)
 {
-    for (int64_t deadline = now_ms() + timeout_ms;;) {
+    for (int64_t deadline = monotonic_msec() + timeout_ms;;) {
         _cleanup_free_ char *reply = NULL;
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - monotonic_msec();
         if (left <= 0)
             return -ETIMEDOUT;
 
@@ -194,7 +187,7 @@ static int wait_until_idle(int64_t deadline)
 {
     for (unsigned idle = 0; idle < 2;) {
         _cleanup_free_ char *state = NULL;
-        int64_t left = deadline - now_ms();
+        int64_t left = deadline - monotonic_msec();
         if (left <= 0)
             return -ETIMEDOUT;
         int r = mpathd_command("show daemon", (int)left, &state);
@@ -208,7 +201,7 @@ static int wait_until_idle(int64_t deadline)
 
 int mpathd_reconfigure(int timeout_ms)
 {
-    int64_t deadline = now_ms() + timeout_ms;
+    int64_t deadline = monotonic_msec() + timeout_ms;
     _cleanup_free_ char *reply = NULL;
 
     int r = mpathd_command("reconfigure", timeout_ms, &reply);

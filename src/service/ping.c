@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "service/ping-socket.h"
@@ -53,19 +53,10 @@ static void finish(struct ping *ping, uint32_t status)
     ping_free(ping);
 }
 
-/* The clock itself: a loop that was late must not make an answer late, or a request early. */
-static uint64_t now_usec(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static void send_one(struct ping *ping)
 {
     size_t size = ping_build(&ping->format, (uint16_t)ping->progress.n_sent, ping->packet);
-    uint64_t now = now_usec();
+    uint64_t now = monotonic_usec();
 
     ping_sent(&ping->progress, now, ping_socket_send(ping->fd, ping->packet, size) >= 0);
 }
@@ -76,7 +67,7 @@ static void proceed(struct ping *ping)
     uint64_t until = 0;
     enum ping_step step;
 
-    while ((step = ping_next(&ping->progress, now_usec(), &until)) == PING_SEND)
+    while ((step = ping_next(&ping->progress, monotonic_usec(), &until)) == PING_SEND)
         send_one(ping);
     if (step == PING_DONE) {
         finish(ping, ping->progress.n_failed == ping->progress.count ? ISDSC_SEND_FAILED
@@ -102,7 +93,7 @@ static int on_packet(sd_event_source *source, int fd, uint32_t revents, void *us
             continue; /* somebody on the way says no: not an answer, the time decides */
         if ((size_t)n <= sizeof(ping->packet) && ping_same_host(&from, &ping->address) &&
             ping_parse(&ping->format, ping->packet, (size_t)n, &sequence))
-            ping_answered(&ping->progress, sequence, now_usec());
+            ping_answered(&ping->progress, sequence, monotonic_usec());
     }
     proceed(ping);
     return 0;
@@ -147,7 +138,7 @@ static uint32_t prepare(struct ping *ping, const struct ping_request *request)
     ping->format.ipv6 = ping->address.ss_family == AF_INET6;
     ping->format.size = request->size;
     if (getrandom(&ping->format.token, sizeof(ping->format.token), GRND_NONBLOCK) < 0)
-        ping->format.token = now_usec(); /* only to tell calls apart */
+        ping->format.token = monotonic_usec(); /* only to tell calls apart */
     ping->format.id = (uint16_t)ping->format.token;
     ping_begin(&ping->progress, request);
 

@@ -18,9 +18,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/macros.h"
 
 #define PATIENCE_MS 60000 /* for a slow machine under sanitizers; nothing here takes a second */
@@ -35,13 +35,6 @@ const char *required_env(const char *name)
     if (!value)
         fail_msg("%s is not set: run this through meson", name);
     return value;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static void write_bus_config(const char *path, const char *socket)
@@ -259,15 +252,15 @@ static void spawn_service(struct harness *harness, const char *state_directory)
 /* Whether a datagram with READY=1 came. False: the service has ended. */
 static bool wait_for_ready(struct harness *harness)
 {
-    int64_t deadline = now_ms() + PATIENCE_MS;
+    int64_t deadline = monotonic_msec() + PATIENCE_MS;
     _cleanup_close_ int fd = pidfd_open(harness->service_pid, 0);
     assert_true(fd >= 0);
 
-    while (now_ms() < deadline) {
+    while (monotonic_msec() < deadline) {
         char text[1024];
         struct pollfd p[] = {{.fd = harness->notify_fd, .events = POLLIN},
                              {.fd = fd, .events = POLLIN}};
-        if (poll(p, 2, (int)(deadline - now_ms())) <= 0)
+        if (poll(p, 2, (int)(deadline - monotonic_msec())) <= 0)
             break;
         if (p[0].revents == 0)
             return false;
@@ -403,9 +396,9 @@ int harness_result(int failed)
 
 sd_bus_message *next_message(sd_bus *bus, bool (*wanted)(sd_bus_message *message))
 {
-    int64_t deadline = now_ms() + PATIENCE_MS;
+    int64_t deadline = monotonic_msec() + PATIENCE_MS;
 
-    while (now_ms() < deadline) {
+    while (monotonic_msec() < deadline) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
         int r = sd_bus_process(bus, &message);
         assert_true(r >= 0);

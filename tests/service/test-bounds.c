@@ -7,12 +7,12 @@
 
 #include "fixture.h"
 
+#include "basic/clock.h"
 #include "service/bounds.h"
 #include "wmi/status.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define SECURITY INTERFACE("MSiSCSI_SecurityConfigOperations")
@@ -28,13 +28,6 @@
 #define AT_ONCE_MS 20000
 
 static const uint8_t guid[16] = {1, 2, 3};
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void add_sessions(const struct harness *harness)
 {
@@ -106,11 +99,11 @@ static void begin_change(sd_bus *bus, unsigned adapter, struct answers *answers)
 static void wait_for_answers(struct harness *harness, sd_bus *bus, const struct answers *answers,
                              unsigned n)
 {
-    int64_t deadline = now_ms() + 60000;
+    int64_t deadline = monotonic_msec() + 60000;
 
     while (answers->n < n) {
         int r = sd_bus_process(bus, NULL);
-        assert_true(r >= 0 && now_ms() < deadline);
+        assert_true(r >= 0 && monotonic_msec() < deadline);
         if (r == 0)
             assert_true(sd_bus_wait(bus, 1000000U) >= 0);
         (void)harness_log(harness);
@@ -120,10 +113,10 @@ static void wait_for_answers(struct harness *harness, sd_bus *bus, const struct 
 /* An order that others' calls do not change: this client's are answered, and how soon. */
 static void assert_serves(struct harness *harness)
 {
-    int64_t before = now_ms();
+    int64_t before = monotonic_msec();
 
     sd_bus_message_unref(call_well(harness, ROOT_PATH, MANAGER, "DescribeStatus", "u", 0U));
-    assert_true(now_ms() - before < AT_ONCE_MS);
+    assert_true(monotonic_msec() - before < AT_ONCE_MS);
 }
 
 static unsigned count_lines(const char *log, const char *text)
@@ -145,7 +138,7 @@ static void test_changes(void **state)
 
     harness_hold_lock(harness, true);
     harness_forget_log(harness);
-    before = now_ms();
+    before = monotonic_msec();
     for (unsigned i = 0; i < CHANGES_MAX_PER_CLIENT + 2; i++)
         begin_change(one, i, &first);
     wait_for_answers(harness, one, &first, 2);
@@ -162,7 +155,7 @@ static void test_changes(void **state)
     wait_for_answers(harness, harness->bus, &third, 1);
     assert_int_equal(third.n_refused, 1);
     assert_serves(harness);
-    assert_true(now_ms() - before < AT_ONCE_MS);
+    assert_true(monotonic_msec() - before < AT_ONCE_MS);
     assert_int_equal(first.n + second.n, 3);
 
     /* All that was refused is one line. */

@@ -3,12 +3,12 @@
 /* CacheValid and what has changed, with records of the test's own. Each test has a bus. */
 
 #include "fixture.h"
+#include "basic/clock.h"
 #include "iscsi/digest.h"
 #include "wmi/status.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HBA INTERFACE("MSiSCSI_HBAInformation")
@@ -117,20 +117,13 @@ static void count(struct harness *harness, struct signal_count *changes)
     assert_true(sd_bus_add_match(harness->bus, &changes->slot, match, on_change, changes) >= 0);
 }
 
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Waits until CacheValid is as wanted, for which one signal comes and, within a while, no other. */
 static void assert_becomes(struct harness *harness, struct signal_count *changes, bool valid)
 {
     unsigned before = changes->n;
-    int64_t deadline = now_ms() + NEWS_MS;
+    int64_t deadline = monotonic_msec() + NEWS_MS;
 
-    while (signal_count_now(harness, changes) == before && now_ms() < deadline)
+    while (signal_count_now(harness, changes) == before && monotonic_msec() < deadline)
         usleep(20000);
     assert_int_equal(changes->n, before + 1);
     assert_int_equal(is_valid(harness, adapter()), valid);
@@ -338,12 +331,12 @@ static void test_lock(void **state)
     count(harness, &changes);
     harness_hold_lock(harness, true);
     put_record(harness, NODE, NODE_TEXT("another"));
-    int64_t before = now_ms();
+    int64_t before = monotonic_msec();
     for (int i = 0; i < 20; i++) {
         assert_true(is_valid(harness, adapter()));
         usleep(100000);
     }
-    assert_true(now_ms() - before < 5000);
+    assert_true(monotonic_msec() - before < 5000);
     harness_hold_lock(harness, false);
     assert_becomes(harness, &changes, false);
     signal_count_end(&changes);
@@ -389,8 +382,8 @@ static unsigned count_words(const char *text, const char *words)
 
 static void wait_until_valid(struct harness *harness, bool valid)
 {
-    int64_t deadline = now_ms() + 30000;
-    while (is_valid(harness, adapter()) != valid && now_ms() < deadline)
+    int64_t deadline = monotonic_msec() + 30000;
+    while (is_valid(harness, adapter()) != valid && monotonic_msec() < deadline)
         usleep(100000);
     assert_int_equal(is_valid(harness, adapter()), valid);
 }
@@ -441,12 +434,12 @@ static void test_set_under_lock(void **state)
                                                "SetGenerationalGuid") >= 0);
     assert_true(sd_bus_message_append_array(message, 'y', guid, sizeof(guid)) >= 0);
     assert_true(sd_bus_call_async(harness->bus, NULL, message, on_reply, &reply, 0) >= 0);
-    int64_t before = now_ms();
+    int64_t before = monotonic_msec();
     for (int i = 0; i < 10; i++) {
         assert_true(is_valid(harness, adapter()));
         usleep(50000);
     }
-    assert_true(now_ms() - before < 3000);
+    assert_true(monotonic_msec() - before < 3000);
     assert_null(reply);
     harness_hold_lock(harness, false);
     while (!reply)

@@ -8,6 +8,7 @@
 
 #include "fixture.h"
 
+#include "basic/clock.h"
 #include "service/bounds.h"
 #include "wmi/ping.h"
 #include "wmi/status.h"
@@ -18,7 +19,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #define MANAGEMENT INTERFACE("MSiSCSI_ManagementOperations")
 #define GROUP_RANGE "/proc/sys/net/ipv4/ping_group_range"
@@ -179,20 +179,13 @@ static void set_silent(bool silent)
     assert_int_equal(fflush(file), 0);
 }
 
-static uint64_t now_msec(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void test_silence(void **state)
 {
     skip_unless_alone();
     set_silent(true);
-    uint64_t before = now_msec();
+    int64_t before = monotonic_msec();
     assert_refused(*state, STATUS_SUCCESS, 3, 32, 400, "127.0.0.1");
-    uint64_t took = now_msec() - before;
+    int64_t took = monotonic_msec() - before;
     set_silent(false);
     assert_true(took >= 2 * PING_INTERVAL_USEC / 1000 + 400);
 }

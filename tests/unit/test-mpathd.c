@@ -18,9 +18,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/macros.h"
 #include "multipath/mpathd.h"
 
@@ -43,13 +43,6 @@ static struct sockets make_sockets(void)
     int fds[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
     return (struct sockets){fds[0], fds[1]};
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* A reply that waits in the socket already. */
@@ -246,11 +239,11 @@ static void test_longest_reply(void **state)
 static void assert_times_out_after(int fd, int timeout_ms)
 {
     char *reply = NULL;
-    int64_t begin = now_ms();
+    int64_t begin = monotonic_msec();
 
     assert_int_equal(mpathd_exchange(fd, "show", timeout_ms, &reply), -ETIMEDOUT);
-    assert_true(now_ms() - begin >= timeout_ms - 1);
-    assert_true(now_ms() - begin < PATIENCE_MS);
+    assert_true(monotonic_msec() - begin >= timeout_ms - 1);
+    assert_true(monotonic_msec() - begin < PATIENCE_MS);
     assert_null(reply);
 }
 
