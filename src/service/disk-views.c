@@ -6,6 +6,7 @@
 #include "service/disk-views.h"
 #include "service/lb-plan.h"
 #include "service/news.h"
+#include "service/views.h"
 
 /* The policy of the map's sessions that was chosen last, NULL: they have none. */
 static const struct store_policy *session_policy(const struct host_map *map)
@@ -150,15 +151,9 @@ static int on_announce(sd_event_source *source, void *userdata)
     return 0;
 }
 
-/* Whether the end of this round of the main loop will tell of it. */
 static bool defer(struct host *host)
 {
-    if (host->disk_announcer)
-        return sd_event_source_set_enabled(host->disk_announcer, SD_EVENT_ONESHOT) >= 0;
-    if (sd_event_add_defer(host->event, &host->disk_announcer, on_announce, host) < 0)
-        return false;
-    (void)sd_event_source_set_priority(host->disk_announcer, SD_EVENT_PRIORITY_IDLE);
-    return true;
+    return views_defer(host, &host->disk_announcer, on_announce);
 }
 
 void disk_views_announce(struct host_map *map, unsigned changes)

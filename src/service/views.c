@@ -91,6 +91,21 @@ static void tell(struct session *session)
         observer->session_changed(session, changes, observer->userdata);
 }
 
+static void tell_all(const struct host *host)
+{
+    for (size_t i = 0; i < host->n_sessions; i++)
+        tell(host->sessions[i]);
+}
+
+static void tell_these(struct host *host, const uint64_t *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct session *session = host_session(host, ids[i]);
+        if (session)
+            tell(session);
+    }
+}
+
 static int on_announce(sd_event_source *source, void *userdata)
 {
     struct host *host = userdata;
@@ -100,25 +115,26 @@ static int on_announce(sd_event_source *source, void *userdata)
 
     host->n_to_announce = 0;
     host->all_sessions_to_tell = false;
-    for (size_t i = 0; all && i < host->n_sessions; i++)
-        tell(host->sessions[i]);
-    for (size_t i = 0; i < n; i++) {
-        struct session *session = host_session(host, ids[i]);
-        if (session)
-            tell(session);
-    }
+    if (all)
+        tell_all(host);
+    else
+        tell_these(host, ids, n);
     return 0;
 }
 
-/* Whether the end of this round of the main loop will tell. */
+bool views_defer(struct host *host, sd_event_source **announcer, sd_event_handler_t handler)
+{
+    if (*announcer)
+        return sd_event_source_set_enabled(*announcer, SD_EVENT_ONESHOT) >= 0;
+    if (sd_event_add_defer(host->event, announcer, handler, host) < 0)
+        return false;
+    (void)sd_event_source_set_priority(*announcer, SD_EVENT_PRIORITY_IDLE);
+    return true;
+}
+
 static bool defer(struct host *host)
 {
-    if (host->announcer)
-        return sd_event_source_set_enabled(host->announcer, SD_EVENT_ONESHOT) >= 0;
-    if (sd_event_add_defer(host->event, &host->announcer, on_announce, host) < 0)
-        return false;
-    (void)sd_event_source_set_priority(host->announcer, SD_EVENT_PRIORITY_IDLE);
-    return true;
+    return views_defer(host, &host->announcer, on_announce);
 }
 
 static bool defer_one(struct host *host, uint64_t session_id)
@@ -147,12 +163,10 @@ void views_announce(struct session *session, unsigned changes)
 void views_announce_all(struct host *host)
 {
     news_of_model(host);
-    if (defer(host)) {
+    if (defer(host))
         host->all_sessions_to_tell = true;
-        return;
-    }
-    for (size_t i = 0; i < host->n_sessions; i++)
-        tell(host->sessions[i]);
+    else
+        tell_all(host);
 }
 
 void views_begin(struct session *session)

@@ -3,6 +3,9 @@
 
 /* What a session's policy looks like from outside, and telling clients when that changes. */
 
+#include <stdbool.h>
+#include <systemd/sd-event.h>
+
 #include "service/host.h"
 
 /* As the model has it, which follows events; nothing is read from the kernel. */
@@ -16,6 +19,12 @@ void views_announce(struct session *session, unsigned changes);
 
 /* The same for all sessions, without `changes`. */
 void views_announce_all(struct host *host);
+
+/*
+ * Whether `handler` will be called with the host when the main loop has nothing else to do, once,
+ * however often this asks for it. `announcer` is its source, made at the first time.
+ */
+bool views_defer(struct host *host, sd_event_source **announcer, sd_event_handler_t handler);
 
 /* Clients are told of a new session, with all that it has now. */
 void views_begin(struct session *session);
