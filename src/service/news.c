@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <stdbool.h>
-#include <string.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/sysmacros.h>
 
@@ -81,10 +81,10 @@ uint64_t news_serial(struct host *host)
 
 void news_mark(struct host *host, struct news_mark *ret)
 {
-    if (host->news_fd >= 0)
-        take_events(host);
+    bool known = news_serial(host) != 0;
+
     *ret = (struct news_mark){
-        .topology = host->news_fd >= 0 ? host->topology : 0,
+        .topology = known ? host->topology : 0,
         .n_tables = host->n_tables,
     };
 }
