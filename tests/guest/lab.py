@@ -484,20 +484,21 @@ def disk_name(number):
     return os.path.basename(os.path.realpath(f"/sys/dev/block/{number}"))
 
 
+def _counted(words):
+    """Of a table or a status: a number, and as many words."""
+    return tuple(next(words) for _ in range(int(next(words))))
+
+
 def parse_table(line, named=disk_name):
     """The features, the hardware handler and the groups of a multipath table line, without
     its start and length; `named` makes a path's name of its device number."""
     words = iter(line.split())
-
-    def counted():
-        return tuple(next(words) for _ in range(int(next(words))))
-
-    features, handler = counted(), counted()
+    features, handler = _counted(words), _counted(words)
     number, _initial = int(next(words)), next(words)
     groups = []
     for _ in range(number):
         selector = next(words)
-        counted()
+        _counted(words)
         paths, arguments = int(next(words)), int(next(words))
         members = []
         for _ in range(paths):
@@ -567,6 +568,18 @@ def path_states():
         for number, state in re.findall(r"(\d+:\d+) ([AF]) \d+", line.split(" multipath ")[1]):
             states[disk_name(number)] = state
     return states
+
+
+def current_groups():
+    """The number of the group that each map uses, 1 being its table's first: {'mpatha': 1}. Another
+    one than the table says, where multipathd takes it for better and has the kernel switch to it."""
+    current = {}
+    for line in _dm_lines("status"):
+        name, status = re.match(r"(\S+): \d+ \d+ multipath (.*)", line).groups()
+        words = iter(status.split())
+        _features, _handler, _number = _counted(words), _counted(words), next(words)
+        current[name] = int(next(words))
+    return current
 
 
 def path_ios(paths=None):

@@ -41,22 +41,14 @@ class PolicyTest(unittest.TestCase):
         name, each = next(iter(lab.maps().items()))
         for _ in range(6):
             wmi.shapes_in(10, self.tables.__eq__)
-            lab.wait_for(lambda: self.first_group_leads(name), 10, "the first group's turn")
+            lab.wait_for(lambda: lab.current_groups()[name] == 1, 10, "the first group's turn")
             before = self.reloads()
             with lab.counting_ios(each.paths) as counted:
                 lab.read_map(name, count=READS)
             if (wmi.shapes() == self.tables and self.reloads() == before
-                    and self.first_group_leads(name)):
+                    and lab.current_groups()[name] == 1):
                 break
         return {lab.portal_of(path): ios for path, ios in counted.items()}
-
-    def first_group_leads(self, name):
-        """Whether the kernel uses the first group. multipathd, until it has read the policy, may
-        take another one for the best and switch to it."""
-        words = lab.run("dmsetup", "status", name).split(" multipath ")[1].split()
-        after_features = 1 + int(words[0])
-        after_handler = after_features + 1 + int(words[after_features])
-        return words[after_handler + 1] == "1"
 
     def reloads(self):
         """By multipathd and by the service, which counts a table a moment after it is live."""
