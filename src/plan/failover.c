@@ -38,9 +38,10 @@ static bool is_usable(const struct mp_table *live, const struct mp_status *statu
     return false;
 }
 
-dev_t failover_leader(const struct mp_table *live, const struct mp_status *status, dev_t last)
+dev_t failover_leader(const struct mp_table *live, const struct mp_status *status, dev_t last,
+                      bool told)
 {
-    size_t group = find_group(live, status);
+    size_t group = told ? find_group(live, status) : find_first(live, status);
     bool alone = group < live->n_groups && live->groups[group].n_paths == 1;
 
     if (alone && group != find_first(live, status))

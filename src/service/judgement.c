@@ -48,7 +48,7 @@ static void judge_mpathd(const struct host_map *map, struct judgement *judgement
         else
             give_reason(judgement, "multipathd builds map %s another way: %s wins.", map->name,
                         map->rival);
-    } else if (map->entry && !map->in_force) {
+    } else if (publish_is_pending(map)) {
         judgement->mpathd = MPATHD_PENDING;
         give_reason(judgement, "%s",
                     publish_error(map->host) ?: "multipathd has not read the policy yet.");

@@ -7,6 +7,7 @@
 #include "plan/failover.h"
 #include "plan/plan.h"
 #include "service/lb-plan.h"
+#include "service/publish.h"
 
 /* What plan_map() takes, for one map. */
 struct plan_input {
@@ -165,14 +166,14 @@ bool lb_is_asymmetric(const struct map_look *look)
     return false;
 }
 
-uint64_t lb_leader(const struct map_look *look, uint64_t last)
+uint64_t lb_leader(const struct map_look *look, uint64_t last, bool told)
 {
     dev_t last_dev = 0;
 
     for (size_t i = 0; i < look->n_paths && last; i++)
         if (look->paths[i].id == last)
             last_dev = look->paths[i].dev;
-    dev_t dev = failover_leader(look->map->table, look->map->status, last_dev);
+    dev_t dev = failover_leader(look->map->table, look->map->status, last_dev, told);
     const struct map_path *path = dev ? map_look_path(look, dev) : NULL;
     return path ? path->id : 0;
 }
@@ -198,7 +199,9 @@ static uint64_t first_path(const struct map_look *look, const struct host_map *m
         return 0;
     if (!lb_stays(map))
         return preferred_path(map->policy);
-    return map->leader ? lb_leader(look, map->leader) ?: map->leader : 0;
+    if (!map->leader)
+        return 0;
+    return lb_leader(look, map->leader, !publish_is_pending(map)) ?: map->leader;
 }
 
 /* The members in the order of the policy's tiers; to be freed. NULL: out of memory. */

@@ -29,9 +29,10 @@ bool lb_is_asymmetric(const struct map_look *look);
 
 /*
  * DsmPathId of the path that leads a failover that stays where it is, `last` being the one until now,
- * 0: none (plan/failover.h). 0 where the table does not tell.
+ * 0: none, and `told` whether multipathd knows the groups (plan/failover.h). 0 where the table does
+ * not tell.
  */
-uint64_t lb_leader(const struct map_look *look, uint64_t last);
+uint64_t lb_leader(const struct map_look *look, uint64_t last, bool told);
 
 /* Whether the disk's own policy is failover that stays where it is, there being no preferred path. */
 bool lb_stays(const struct host_map *map);

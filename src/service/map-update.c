@@ -8,6 +8,7 @@
 #include "plan/entry.h"
 #include "service/lb-plan.h"
 #include "service/map-update.h"
+#include "service/publish.h"
 
 /* The text by which a client could tell two looks at the map apart. */
 static char *appearance(const struct dm_map *map)
@@ -129,17 +130,20 @@ static bool has_primary(const struct host_map *map, const struct map_look *look)
 
 /*
  * Which path of a failover that stays where it is has the I/O. The primary has it first when the map
- * appears, whatever path was there before it; and a path that takes over is nobody's contest.
+ * appears, or the policy is chosen, whatever path was there before it; and a path that takes over is
+ * nobody's contest.
  */
 static void take_leader(struct host_map *map, const struct map_look *look)
 {
-    uint64_t leader = lb_stays(map) ? lb_leader(look, map->leader) : 0;
+    bool led = map->leader != 0;
+    uint64_t leader =
+        lb_stays(map) ? lb_leader(look, map->leader, led && !publish_is_pending(map)) : 0;
 
     if (!lb_stays(map))
         map->leader = 0;
-    else if (map->leader == 0 && map->agrees && has_primary(map, look))
+    else if (!led && map->agrees && has_primary(map, look))
         map->leader = leader;
-    else if (map->leader != 0 && leader != 0 && leader != map->leader) {
+    else if (led && leader != 0 && leader != map->leader) {
         map->leader = leader;
         map->contest.rounds = 0;
     }

@@ -342,6 +342,11 @@ int publish_and_wait(struct host *host, void (*func)(int r, void *userdata), voi
     return 0;
 }
 
+bool publish_is_pending(const struct host_map *map)
+{
+    return map->entry && !map->in_force && !map->rival && !publish_alone(map->host);
+}
+
 const char *publish_error(const struct host *host)
 {
     return host->publisher && host->publisher->error[0] ? host->publisher->error : NULL;

@@ -27,6 +27,9 @@ void publish_check(struct host *host);
  */
 int publish_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata);
 
+/* Whether multipathd is to read the map's entry, and has not yet said that it has, or what wins. */
+bool publish_is_pending(const struct host_map *map);
+
 /* Why the last attempt failed, one sentence; NULL: it did not. */
 const char *publish_error(const struct host *host);
 

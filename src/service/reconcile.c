@@ -301,13 +301,13 @@ static int repair(struct host *host, struct host_map *map, struct map_look *look
     return 0;
 }
 
-static enum contest_rival rival_of(const struct host *host, const struct host_map *map)
+static enum contest_rival rival_of(const struct host_map *map)
 {
     if (map->rival)
         return RIVAL_NAMED;
     if (map->doubted)
         return RIVAL_ASKED;
-    return map->entry && !map->in_force && !publish_alone(host) ? RIVAL_UNTOLD : RIVAL_UNKNOWN;
+    return publish_is_pending(map) ? RIVAL_UNTOLD : RIVAL_UNKNOWN;
 }
 
 /* Whether to give the map its table once more. */
@@ -320,7 +320,7 @@ static bool is_worth_a_round(struct host *host, struct host_map *map)
         map->doubted = true;
         publish_check(host);
     }
-    if (contest_lose(&map->contest, rival_of(host, map), now(host)))
+    if (contest_lose(&map->contest, rival_of(map), now(host)))
         return true;
     log_warning("Map %s is given other path groups again and again%s%s: it is left so until "
                 "multipath's configuration or the policy changes.",
@@ -468,7 +468,7 @@ static void on_appearance(struct host_map *map, const struct map_look *look)
 {
     if (is_old(map->host->reconciler, map->dev)) {
         if (lb_stays(map))
-            map->leader = lb_leader(look, 0);
+            map->leader = lb_leader(look, 0, true);
         return;
     }
     if (!map->policy && !map->busy && !has_policy(map))

@@ -31,9 +31,10 @@ static bool has_path(const struct mp_table *table, dev_t dev)
     return false;
 }
 
-static void check_leader(const struct mp_table *table, const struct mp_status *status, dev_t last)
+static void check_leader(const struct mp_table *table, const struct mp_status *status, dev_t last,
+                         bool told)
 {
-    dev_t leader = failover_leader(table, status, last);
+    dev_t leader = failover_leader(table, status, last, told);
 
     if (leader == 0)
         return;
@@ -44,9 +45,11 @@ static void check_leader(const struct mp_table *table, const struct mp_status *s
 static void check_together(const struct mp_table *table, const struct mp_status *status)
 {
     CHECK(mp_table_same_meaning(table, table, status));
-    check_leader(table, status, 0);
+    check_leader(table, status, 0, true);
+    check_leader(table, status, 0, false);
     for (size_t i = 0; status && i < status->n_paths; i++) {
-        check_leader(table, status, status->paths[i].dev);
+        check_leader(table, status, status->paths[i].dev, true);
+        check_leader(table, status, status->paths[i].dev, false);
         if (failover_leads(table, status, status->paths[i].dev))
             CHECK(has_path(table, status->paths[i].dev));
     }

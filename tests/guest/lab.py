@@ -22,6 +22,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -673,6 +674,23 @@ def is_idle(state):
 def multipathd_is_idle():
     """Whether multipathd has nothing left to do."""
     return is_idle(run("multipathd", "show", "daemon", check=False))
+
+
+@contextlib.contextmanager
+def frozen(*processes):
+    """They stand still inside a `with`."""
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in processes:
+            os.kill(pid, signal.SIGCONT)
+
+
+def processes_of(program):
+    """The numbers of a program's processes."""
+    return [int(pid) for pid in run("pgrep", "-x", program).split()]
 
 
 def reconfigure():

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """MSiSCSI_ConnectionStatistics against iscsiadm, and against I/O."""
 
-import os
 import re
-import signal
 import threading
 import time
 import unittest
@@ -83,20 +81,14 @@ class Statistics(unittest.TestCase):
 
     def test_a_slow_iscsid_keeps_nobody_else(self):
         address, results = lab.portals()[0], []
-        processes = [int(pid) for pid in lab.run("pgrep", "-x", "iscsid").split()]
         waiting = [threading.Thread(target=lambda: results.append(wmi.statistics(address)))
                    for _ in range(3)]
-        for pid in processes:
-            os.kill(pid, signal.SIGSTOP)
-        try:
+        with lab.frozen(*lab.processes_of("iscsid")):
             for thread in waiting:
                 thread.start()
             time.sleep(1)
             self.assertEqual(wmi.query()[0], wmi.VENDOR)
             self.assertEqual(results, [])
-        finally:
-            for pid in processes:
-                os.kill(pid, signal.SIGCONT)
         for thread in waiting:
             thread.join()
         self.assertEqual(len(results), 3)

@@ -45,16 +45,22 @@ static void make(const char *groups, const char *states, const char *failed,
     *ret_status = status;
 }
 
-static void assert_stays(const char *groups, const char *states, const char *failed, unsigned last,
-                         unsigned wanted)
+static void assert_leads(const char *groups, const char *states, const char *failed, unsigned last,
+                         bool told, unsigned wanted)
 {
     _cleanup_(mp_table_freep) struct mp_table *table = NULL;
     _cleanup_(mp_status_freep) struct mp_status *status = NULL;
 
     make(groups, states, failed, &table, &status);
-    dev_t leader = failover_leader(table, status, last ? makedev(8, last) : 0);
+    dev_t leader = failover_leader(table, status, last ? makedev(8, last) : 0, told);
     if (leader != (wanted ? makedev(8, wanted) : 0))
         fail_msg("%s (%s, failed %s): %u", groups, states, failed, minor(leader));
+}
+
+static void assert_stays(const char *groups, const char *states, const char *failed, unsigned last,
+                         unsigned wanted)
+{
+    assert_leads(groups, states, failed, last, true, wanted);
 }
 
 static void assert_leader(const char *groups, const char *states, const char *failed,
@@ -110,14 +116,26 @@ static void test_leader(void **state)
     assert_leader("1 23", "AE", "", 1);
 }
 
+/* What multipathd, which was not told of the groups, has the kernel use is no failover. */
+static void test_before_multipathd_is_told(void **state)
+{
+    assert_leads("1 2 3", "EAE", "", 1, false, 1);
+    assert_leads("1 2 3", "EAE", "", 0, false, 1);
+    assert_leads("2 1 3", "EAE", "", 2, false, 2);
+    /* That its path has failed, is one. */
+    assert_leads("1 2 3", "EEA", "1", 1, false, 2);
+    assert_leads("1 2 3", "EAE", "1", 0, false, 2);
+    assert_leads("1 2", "AE", "12", 1, false, 0);
+}
+
 static void test_without_a_status(void **state)
 {
     _cleanup_(mp_table_freep) struct mp_table *table = NULL;
     _cleanup_(mp_status_freep) struct mp_status *status = NULL;
 
     make("2 1", "EA", "", &table, &status);
-    assert_true(failover_leader(table, NULL, 0) == makedev(8, 2));
-    assert_true(failover_leader(table, status, 0) == makedev(8, 1));
+    assert_true(failover_leader(table, NULL, 0, true) == makedev(8, 2));
+    assert_true(failover_leader(table, status, 0, true) == makedev(8, 1));
 }
 
 static void test_leads(void **state)
@@ -188,7 +206,7 @@ static void test_a_leader_stays(void **state)
         _cleanup_(mp_table_freep) struct mp_table *table = NULL, *planned = NULL;
         _cleanup_(mp_status_freep) struct mp_status *status = NULL;
         make(groups, states, failed, &table, &status);
-        dev_t leader = failover_leader(table, status, 0);
+        dev_t leader = failover_leader(table, status, 0, true);
         if (!leader)
             continue;
 
@@ -198,8 +216,8 @@ static void test_a_leader_stays(void **state)
         assert_true(planned->groups[0].paths[0] == leader);
         /* A new table has no group in use yet. */
         memset(status->group_states, 'E', n);
-        assert_true(failover_leader(planned, status, 0) == leader);
-        assert_true(failover_leader(table, status, leader) == leader);
+        assert_true(failover_leader(planned, status, 0, true) == leader);
+        assert_true(failover_leader(table, status, leader, true) == leader);
     }
 }
 
@@ -208,6 +226,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_leader),
         cmocka_unit_test(test_last_leader),
+        cmocka_unit_test(test_before_multipathd_is_told),
         cmocka_unit_test(test_without_a_status),
         cmocka_unit_test(test_leads),
         cmocka_unit_test(test_order),

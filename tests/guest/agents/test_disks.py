@@ -3,6 +3,7 @@
 kernel is the witness."""
 
 import contextlib
+import time
 
 import disks
 import lab
@@ -238,6 +239,26 @@ class Failover(disks.DiskTest):
         wmi.wait_for_disk(self.WWID)
         self.assertEqual(self.shape()[0], (RR, frozenset([b])))
         self.assertEqual(wmi.noise(), {})
+        self.assert_reads([b])
+
+    def test_what_multipathd_switches_to_before_it_is_told_does_not_lead(self):
+        a, b, c, d = self.portals
+        self.set(wmi.FAILOVER, [a])
+        wmi.wait_for_disk(self.WWID)
+        with lab.frozen(*lab.processes_of("multipathd")):
+            self.set(wmi.FAILOVER, [b])
+            self.assert_alone(b, a, c, d)
+            # As multipathd does it, to the best group by the priorities that it knows.
+            lab.run("dmsetup", "message", self.WWID, "0", "switch_group 2")
+            lab.read_map(self.WWID, count=8)
+            self.assertEqual(lab.current_groups()[self.WWID], 2)
+            device = lab.maps()[self.WWID].device
+            lab.run("udevadm", "trigger", "--settle", f"/sys/block/{device}")
+            time.sleep(1)
+            self.assertEqual(self.shape()[0], (RR, frozenset([b])))
+        wmi.wait_for_disk(self.WWID, seconds=40)
+        self.assert_alone(b, a, c, d)
+        self.assertEqual(lab.current_groups()[self.WWID], 1)
         self.assert_reads([b])
 
     def test_with_a_preferred_path_it_goes_back(self):

@@ -6,7 +6,6 @@ changed between, and the ways to change.
 import contextlib
 import os
 import pathlib
-import signal
 import socket
 import struct
 import subprocess
@@ -139,12 +138,8 @@ def service_rests(seconds=1):
 def service_frozen():
     """The service stands still inside a `with`, so that it does not put back what others do to its
     maps. It has to find them as it left them. (The job switches watchdogs off.)"""
-    pid = wmi.main_pid()
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with lab.frozen(wmi.main_pid()):
         yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def cpu(unit):
