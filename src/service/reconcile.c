@@ -315,8 +315,11 @@ static bool is_worth_a_round(struct host *host, struct host_map *map)
 {
     if (map->contest.given_up)
         return false;
-    /* Should multipathd have made the other groups in spite of its entry, what wins has a name. */
-    if (map->in_force && !map->rival) {
+    /*
+     * Should multipathd have made the other groups in spite of its entry, what wins has a name. Who
+     * is no rival by all its answers has none.
+     */
+    if (map->in_force && !map->rival && map->contest.rounds < CONTEST_ROUNDS_MAX) {
         map->doubted = true;
         publish_check(host);
     }

@@ -63,6 +63,16 @@ static void test_asked_then_named(void **state)
     assert_false(contest_lose(&contest, RIVAL_NAMED, 5 * SECOND));
 }
 
+/* It has said each time that nothing wins over its entry: it is somebody else, who does not stop. */
+static void test_asked_then_unknown(void **state)
+{
+    struct contest contest = {0};
+
+    for (unsigned i = 0; i < CONTEST_ROUNDS_MAX; i++)
+        assert_true(contest_lose(&contest, RIVAL_ASKED, i * SECOND));
+    assert_false(contest_lose(&contest, RIVAL_UNKNOWN, 5 * SECOND));
+}
+
 /* A moment in which multipathd had not been told is no round between two others. */
 static void test_untold_does_not_count(void **state)
 {
@@ -82,6 +92,7 @@ int main(void)
         cmocka_unit_test(test_rounds),
         cmocka_unit_test(test_it_stays_given_up),
         cmocka_unit_test(test_asked_then_named),
+        cmocka_unit_test(test_asked_then_unknown),
         cmocka_unit_test(test_untold_does_not_count),
     };
 

@@ -35,6 +35,9 @@ class AgreementTest(test_policies.PolicyTest):
         self.set(*args, **kwargs)
         wmi.wait_for_agreement()
 
+    def agreement(self):
+        return wmi.session("Agreement")
+
 
 class File(AgreementTest):
     """The file, against multipathd's own view and against the kernel's."""
@@ -159,9 +162,6 @@ class Contested(AgreementTest):
         RIVAL.unlink(missing_ok=True)
         lab.reconfigure()
 
-    def agreement(self):
-        return wmi.session("Agreement")
-
     def assert_hold(self, names, groups):
         shapes = wmi.shapes()
         self.assertEqual([shapes[name] for name in names], [groups] * len(names))
@@ -218,3 +218,29 @@ class ByHand(AgreementTest):
         lines = [line for line in wmi.journal(since)
                  if "STATUS_" not in line and any(each in line for each in lab.maps())]
         self.assertEqual([name in line for line in lines], [True], lines)
+
+    def test_somebody_who_goes_on_wins(self):
+        a, b, c, d = self.portals
+        self.set_and_agree(wmi.ROUND_ROBIN)
+        wanted, before = wmi.shapes(), wmi.session("Reapplications")
+        name = min(lab.maps())
+
+        def settled():
+            return self.agreement() == "Contested" or wmi.shapes() == wanted
+
+        for _ in range(10):
+            lab.load_groups(name, [[a], [b, c, d]], RR)
+            lab.wait_for(settled, 10, "the service's answer")
+            if self.agreement() == "Contested":
+                break
+        self.assertEqual(self.agreement(), "Contested")
+        self.assertIn(f"Map {name} was given other path groups again and again",
+                      wmi.session("Reason"))
+        rounds = wmi.session("Reapplications")
+        self.assertGreaterEqual(rounds, before + 3)
+        time.sleep(3)
+        self.assertEqual(wmi.session("Reapplications"), rounds)
+
+        self.set_and_agree(wmi.ROUND_ROBIN)
+        self.assertEqual(wmi.shapes(), wanted)
+        self.assertEqual(wmi.session("Reason"), "")
