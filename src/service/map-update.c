@@ -149,6 +149,12 @@ static void take_leader(struct host_map *map, const struct map_look *look)
     }
 }
 
+void map_expect_access(struct host_map *map)
+{
+    map->looks_left = LOOKS_FOR_ACCESS;
+    map->next_look_usec = 0;
+}
+
 int map_update(struct host_map *map, const struct map_look *look, const struct mp_table *planned)
 {
     char *seen = appearance(look->map);
@@ -163,7 +169,7 @@ int map_update(struct host_map *map, const struct map_look *look, const struct m
         return r;
     if (r > 0) {
         map->contest.rounds = 0;
-        map->looks_left = LOOKS_FOR_ACCESS;
+        map_expect_access(map);
     }
     map->asymmetric = lb_is_asymmetric(look);
     map->agrees = !planned || mp_table_same_meaning(look->map->table, planned, look->map->status);

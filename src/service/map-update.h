@@ -5,7 +5,7 @@
 
 #include "service/maps.h"
 
-/* So many looks follow new paths, whose access states may still change. */
+/* So many looks follow new paths, and an array's word that it has moved access states. */
 #define LOOKS_FOR_ACCESS 5U
 
 /* What a look has found other than the model had it, as bits. */
@@ -13,6 +13,9 @@ enum map_difference {
     MAP_TABLE_CHANGED = 1 << 0, /* table, path or group states: what a client could tell apart */
     MAP_ENTRY_CHANGED = 1 << 1, /* what multipathd is to be told */
 };
+
+/* Access states may change from now on: that many looks, further and further apart. */
+void map_expect_access(struct host_map *map);
 
 /*
  * Takes over what the map looks like, its paths, whether it means `planned` (NULL: it has no

@@ -59,6 +59,7 @@ struct host_map {
     uint64_t leaving_usec; /* since when all of its paths log out (CLOCK_MONOTONIC); 0: they do not */
     struct contest contest;
     unsigned looks_left; /* for access states that may change */
+    uint64_t next_look_usec; /* the next of them, whatever looks come before (CLOCK_MONOTONIC) */
     uint32_t n_reapplied; /* how often it got its table again without a request */
 
     struct disk_view shown; /* as clients were last told */

@@ -382,11 +382,17 @@ static int take(struct host *host, struct host_map *map, const struct map_look *
 static void look_again_for_access(struct host *host, struct host_map *map,
                                   const struct map_look *look)
 {
-    if (map->looks_left == 0 || !map->entry || look->n_paths == 0 ||
-        !look->paths[0].disk.has_access)
+    uint64_t time = now(host);
+
+    if (!map->entry || look->n_paths == 0 || !look->paths[0].disk.has_access)
         return;
-    enqueue(host, map->dev, (uint64_t)LOOK_FOR_ACCESS_USEC << (LOOKS_FOR_ACCESS - map->looks_left));
-    map->looks_left--;
+    if (time >= map->next_look_usec && map->looks_left > 0) {
+        map->next_look_usec =
+            time + ((uint64_t)LOOK_FOR_ACCESS_USEC << (LOOKS_FOR_ACCESS - map->looks_left));
+        map->looks_left--;
+    }
+    if (time < map->next_look_usec)
+        enqueue(host, map->dev, map->next_look_usec - time);
 }
 
 /* Compares a map with what was asked, and gives it its table where they part. */
@@ -561,7 +567,7 @@ void reconcile_session(struct host *host, struct session *session)
 void reconcile_access(struct host *host, struct session *session)
 {
     for (size_t i = 0; i < session->n_maps; i++)
-        session->maps[i]->looks_left = LOOKS_FOR_ACCESS;
+        map_expect_access(session->maps[i]);
     reconcile_session(host, session);
 }
 
