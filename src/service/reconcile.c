@@ -407,6 +407,8 @@ static int look_at(struct host *host, struct host_map *map, struct map_look *loo
     if (changes < 0)
         return changes;
     look_again_for_access(host, map, look);
+    if (map->agrees)
+        map->failures = 0;
 
     size_t n = map->n_sessions;
     if (!map->agrees && !map->running && !maps_is_busy(host, map) && is_worth_a_round(host, map))
