@@ -163,7 +163,8 @@ static int on_stale_map(struct map_change *map, void *userdata)
     _cleanup_(map_look_done) struct map_look look = {0};
     struct mp_table *after = NULL;
 
-    int r = map_look_read(change->host, map->before->dev, &look);
+    int r = session_map_read(host_session(change->host, change->session_id), map->before->dev,
+                             &look);
     if (r >= 0)
         r = plan_one(change, &look, &after);
     if (r < 0)

@@ -25,7 +25,7 @@ int map_change_plan_again(struct host *host, struct map_change *change)
     _cleanup_(map_look_done) struct map_look look = {0};
     struct mp_table *after = NULL;
 
-    int r = map_look_read(host, change->before->dev, &look);
+    int r = map_look_read_wwid(host, change->before->dev, dm_map_wwid(change->before), &look);
     if (r >= 0)
         r = lb_plan(&look, &after);
     if (r < 0)

@@ -74,6 +74,20 @@ int map_look_read(struct host *host, dev_t dev, struct map_look *ret)
     return 0;
 }
 
+int map_look_read_wwid(struct host *host, dev_t dev, const char *wwid, struct map_look *ret)
+{
+    _cleanup_(map_look_done) struct map_look look = {0};
+    int r = dev ? map_look_read(host, dev, &look) : -ENXIO;
+
+    if (r < 0)
+        return r;
+    if (strcmp(dm_map_wwid(look.map), wwid) != 0)
+        return -ENXIO;
+    *ret = look;
+    look = (struct map_look){0};
+    return 0;
+}
+
 const struct map_path *map_look_path(const struct map_look *look, dev_t dev)
 {
     for (size_t i = 0; i < look->n_paths; i++)

@@ -28,6 +28,10 @@ struct map_look {
 
 /* Reads it; errors as dm_map_read() has them. */
 int map_look_read(struct host *host, dev_t dev, struct map_look *ret);
+
+/* The same, of the map with that WWID. -ENXIO: `dev` is 0, or by now another map's. */
+int map_look_read_wwid(struct host *host, dev_t dev, const char *wwid, struct map_look *ret);
+
 void map_look_done(struct map_look *look);
 
 /* The path of that device, NULL: none. */

@@ -498,6 +498,10 @@ static void look(struct host *host, dev_t dev)
         return;
     }
     map = maps_find(host, dev);
+    if (r >= 0 && map && strcmp(map->wwid, dm_map_wwid(look.map)) != 0) {
+        map_is_gone(host, dev);
+        map = NULL;
+    }
     if (r >= 0 && !map_look_has_iscsi_path(&look) && (map_look_is_leaving(&look) || !map)) {
         if (map && !map->leaving_usec)
             map->leaving_usec = now(host);

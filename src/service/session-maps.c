@@ -92,8 +92,7 @@ static bool is_over(const struct map_look *look, const struct session *session)
     return false;
 }
 
-/* -ENXIO: it is not over the session's disks any more; else as map_look_read(). */
-static int look_at(const struct session *session, dev_t dev, struct map_look *ret)
+int session_map_read(const struct session *session, dev_t dev, struct map_look *ret)
 {
     struct map_look look;
 
@@ -119,7 +118,7 @@ int session_has_map(struct session *session, bool *ret)
         return r;
     for (size_t i = 0; i < n && !found; i++) {
         _cleanup_(map_look_done) struct map_look look = {0};
-        r = look_at(session, devices[i], &look);
+        r = session_map_read(session, devices[i], &look);
         if (r < 0 && !is_no_map(r))
             return r;
         found = r >= 0;
@@ -147,7 +146,7 @@ int session_maps_read(struct session *session, struct session_maps *ret)
     if (!maps.looks)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        r = look_at(session, devices[i], &maps.looks[maps.n]);
+        r = session_map_read(session, devices[i], &maps.looks[maps.n]);
         if (r < 0 && !is_no_map(r))
             return r;
         maps.n += r >= 0;

@@ -15,6 +15,9 @@ struct session_maps {
 int session_maps_read(struct session *session, struct session_maps *ret);
 void session_maps_done(struct session_maps *maps);
 
+/* One of them. -ENXIO: it is not over the session's disks any more; else as map_look_read(). */
+int session_map_read(const struct session *session, dev_t dev, struct map_look *ret);
+
 /* Whether there is any. */
 int session_has_map(struct session *session, bool *ret);
 
