@@ -61,7 +61,7 @@ const struct command commands[] = {
      "which of open-iscsi's records have changed since it was set; fails where one has",
      run_guid_check, .words = {WORD_ADAPTER}},
     {"ping", NULL, 1, 1, JSON | ADAPTER | PING,
-     "ping ADDRESS [--count N] [--size BYTES] [--timeout MILLISECONDS]",
+     "ping ADDRESS [--count N] [--size BYTES] [--timeout MILLISECONDS] [--adapter ADAPTER]",
      "whether a portal answers the host; fails where nothing does", run_ping, .words = {WORD_FREE}},
     {"monitor", NULL, 0, 0, JSON, "monitor", "what happens, one line each, until it is interrupted",
      run_monitor},
