@@ -14,7 +14,8 @@
  *   -ENOTCONN   the bus cannot be reached, or has closed the connection
  *   -ENXIO      the service does not run, and cannot be started
  *   -EACCES     not permitted: neither root, nor allowed by polkit
- *   -EBUSY      too many calls of this user's wait for polkit
+ *   -EBUSY      too many calls of this user's wait for polkit or for counters, or too many answers
+ *               were not read
  *   -ENOENT     there is no such adapter, session, connection or disk
  *   -ETIMEDOUT  no answer came in time
  *   -EINVAL     a value that the service refuses

@@ -67,7 +67,8 @@ int fail_reading(struct iscsiwmi_client *client, int r)
     "not permitted without authentication, and nobody could be asked: do it as root, or in a "     \
     "session with a polkit agent"
 #define ADVICE_BUSY                                                                                \
-    "too many calls of yours wait for polkit: answer what it asks, or try again later"
+    "too many calls of yours wait for polkit or for a connection's counters, or too many answers " \
+    "to you were not read: answer what polkit asks, read the answers, or try again later"
 #define ADVICE_SILENT                                                                              \
     "iscsi-wmid gave no answer: look at 'iscsi-wmi status' and 'journalctl -u iscsi-wmid'"
 #define ADVICE_GONE                                                                                \

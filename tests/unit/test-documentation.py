@@ -102,6 +102,15 @@ class Pages(unittest.TestCase):
         part = section(page("iscsi-wmid.8"), "AUTHORIZATION")
         self.assertEqual(re.findall(r"^\.TP\n\.B (com\..*)", part, re.M), actions)
 
+    def test_environment(self):
+        """What the service asks its environment for; the command has a page of its own."""
+        names = {name for folder in (SOURCE / "src").iterdir() if folder.name != "cli"
+                 for file in ([folder] if folder.suffix == ".c" else folder.glob("*.c"))
+                 for name in re.findall(r'\bgetenv\("(\w+)"\)', file.read_text())}
+        self.assertGreater(len(names), 3)
+        part = section(page("iscsi-wmid.8"), "ENVIRONMENT")
+        self.assertEqual(set(re.findall(r"^\.TP\n\.B (\w+)", part, re.M)), names)
+
 
 class Statuses(unittest.TestCase):
     def test_all_are_there(self):
@@ -126,8 +135,17 @@ class Statuses(unittest.TestCase):
                          given & set(codes()))
 
 
+def advice():
+    """What is quoted in the README's table of statuses, and in iscsi-wmi-status(7)."""
+    rows = re.findall(r"^\| `0x.*\| (.*) \|$", (SOURCE / "README.md").read_text(), re.M)
+    given = section(page("iscsi-wmi-status.7"), "STATUSES THAT THE SERVICE GIVES")
+    return (re.findall(r"`([^`]+)`", "\n".join(rows)) +
+            [words(quote) for quote in re.findall(r'"([^"]+)"', given)])
+
+
 def command_lines():
-    """Those that the guest test suite documentation runs: of sh blocks and of EXAMPLES."""
+    """Those that the guest test suite documentation runs: of sh blocks, of EXAMPLES, and advice."""
+    yield from advice()
     blocks = re.findall(r"^```sh\n(.*?)^```$", (SOURCE / "README.md").read_text(), re.M | re.S)
     for name in PAGES:
         blocks += re.findall(r"^\.EX\n(.*?)^\.EE$", section(page(name), "EXAMPLES"), re.M | re.S)
