@@ -4,10 +4,12 @@ host that they tell of: its initiator and target have the names that are used th
 portals 10.0.0.1 to 10.0.0.4 as well.
 
 In the README these are the blocks that begin with ```sh, in the man pages the blocks of EXAMPLES. A
-block of C is built by the line that follows it.
+block of C is built by the line that follows it. What to do about a status is quoted in the README's
+table, in `backticks`, and in iscsi-wmi-status(7), in "quotes": that runs, too.
 """
 
 import gzip
+import os
 import pathlib
 import re
 import subprocess
@@ -27,8 +29,26 @@ LEFT_OUT = {
     "apt ": "the guest has no package source",
     "dpkg-buildpackage ": "the guest has no sources",
     "meson ": "the guest has no sources; the lab has built and installed the project",
-    "iscsi-wmi -H ": "there is no other host",
 }
+
+# What is quoted as advice and is no command line: how it begins, and what it is.
+NO_COMMANDS = {
+    "-": "an option",
+    "/": "a directory",
+    "there is nothing to clear": "what to think",
+}
+
+# Words of advice that stand for something.
+PLACEHOLDERS = {"DISK": lab.wwid(0), "ADDRESS": PORTALS[0]}
+
+# In the place of ssh, for there is no other host: the bus of this one.
+SSH = """#!/bin/sh
+case "$*" in
+    *" root@storage1 systemd-stdio-bridge") exec systemd-stdio-bridge ;;
+esac
+echo "ssh: not as documented: $*" >&2
+exit 255
+"""
 
 # Lines that go on until somebody interrupts them: after so many seconds.
 INTERRUPTED = {"iscsi-wmi monitor": 8}
@@ -59,6 +79,27 @@ def man_blocks(name):
 
 def readme_blocks():
     return re.findall(r"^```sh\n(.*?)^```$", README.read_text(), re.M | re.S)
+
+
+def readme_advice():
+    """What is quoted in the last column of the README's statuses, each as a block."""
+    cells = re.findall(r"^\| `0x.*\| (.*) \|$", README.read_text(), re.M)
+    return [quote for cell in cells for quote in re.findall(r"`([^`]+)`", cell)]
+
+
+def status_advice():
+    """What is quoted in iscsi-wmi-status(7), which may break its lines there."""
+    text = re.search(r"^\.SH STATUSES THAT THE SERVICE GIVES\n(.*?)(?=^\.SH |\Z)",
+                     man_page("iscsi-wmi-status.7"), re.M | re.S)[1]
+    return [" ".join(quote.split()) for quote in re.findall(r'"([^"]+)"', plain(text))]
+
+
+def filled_in(advice):
+    """Those of them that are commands, their placeholders filled in; each once."""
+    commands = [line for line in advice if not line.startswith(tuple(NO_COMMANDS))]
+    words = "|".join(PLACEHOLDERS)
+    return list(dict.fromkeys(re.sub(rf"\b({words})\b", lambda word: PLACEHOLDERS[word[1]], line)
+                              for line in commands))
 
 
 def command_lines(block):
@@ -106,6 +147,11 @@ class Documentation(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.directory = pathlib.Path(directory.name)
+        programs = self.directory / "bin"
+        programs.mkdir()
+        (programs / "ssh").write_text(SSH)
+        (programs / "ssh").chmod(0o755)
+        self.environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
         self.addCleanup(self.give_back)
 
     def give_back(self):
@@ -121,8 +167,9 @@ class Documentation(unittest.TestCase):
             if line.startswith(start):
                 command = f"timeout --signal=INT --preserve-status {seconds} {line}"
         done = subprocess.run(["bash", "-c", command], cwd=self.directory, check=False, timeout=600,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True, errors="replace")
+                              env=self.environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              errors="replace")
         self.assertEqual(done.returncode, STATUSES.get(line, 0), f"{line}\n{done.stdout}")
         if line.startswith("busctl ") and "_Operations " in line:
             self.assertRegex(done.stdout, r"^uu? 0\b", f"{line}: a Status that is not 0")
@@ -145,6 +192,9 @@ class Documentation(unittest.TestCase):
     def test_readme(self):
         self.assert_all_run(readme_blocks())
 
+    def test_advice_of_the_readme(self):
+        self.assert_all_run(filled_in(readme_advice()))
+
     def test_command(self):
         self.assert_all_run(man_blocks("iscsi-wmi.1"))
 
@@ -156,6 +206,9 @@ class Documentation(unittest.TestCase):
 
     def test_statuses(self):
         self.assert_all_run(man_blocks("iscsi-wmi-status.7"))
+
+    def test_advice_of_the_statuses(self):
+        self.assert_all_run(filled_in(status_advice()))
 
     def test_service(self):
         self.assert_all_run(man_blocks("iscsi-wmid.8"))
