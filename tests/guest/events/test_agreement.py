@@ -221,7 +221,7 @@ class ByHand(AgreementTest):
 
     def test_somebody_who_goes_on_wins(self):
         a, b, c, d = self.portals
-        self.set_and_agree(wmi.ROUND_ROBIN)
+        self.set_and_agree(wmi.QUEUE_DEPTH)
         wanted, before = wmi.shapes(), wmi.session("Reapplications")
         name = min(lab.maps())
 
@@ -241,6 +241,6 @@ class ByHand(AgreementTest):
         time.sleep(3)
         self.assertEqual(wmi.session("Reapplications"), rounds)
 
-        self.set_and_agree(wmi.ROUND_ROBIN)
+        self.set_and_agree(wmi.QUEUE_DEPTH)
         self.assertEqual(wmi.shapes(), wanted)
         self.assertEqual(wmi.session("Reason"), "")
