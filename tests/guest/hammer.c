@@ -6,8 +6,10 @@
  * service says of itself. With --uid, the first client is that user's; the others, root's, send
  * nothing that would change anything: what could is refused by a check of the arguments alone.
  *
- * Exit status 0: each call that wanted an answer got one. The first line has the seed, with which a
- * run can be made again, as far as several clients come in the same order.
+ * Exit status 0: each call that wanted an answer got one, and with enough calls for that each
+ * client has called each method, read each property and set each that can be set. The first line
+ * has the seed, with which a run can be made again, as far as several clients come in the same
+ * order.
  */
 
 #include <errno.h>
@@ -42,6 +44,7 @@
 struct member {
     char *path, *interface, *name, *signature;
     bool is_property, is_writable;
+    unsigned n_uses, n_settings; /* that were answered: calls or Get, and Set */
 };
 
 static struct member *members;
@@ -412,21 +415,27 @@ static sd_bus_message *new_call(sd_bus *bus, const char *path, const char *inter
     return message;
 }
 
-/* Get, Set or GetAll of a property. */
-static sd_bus_message *use_property(sd_bus *bus, const struct member *member)
+static sd_bus_message *get_all(sd_bus *bus, const struct member *member)
 {
-    unsigned kind = below(8);
-    sd_bus_message *message = new_call(bus, member->path, PROPERTIES,
-                                       kind == 0   ? "GetAll"
-                                       : kind == 1 ? "Set"
-                                                   : "Get");
+    sd_bus_message *message = new_call(bus, member->path, PROPERTIES, "GetAll");
 
-    if (kind == 0)
-        check(sd_bus_message_append(message, "s", member->interface), "an interface");
-    else if (kind == 1)
-        append_property(message, member);
-    else
-        check(sd_bus_message_append(message, "ss", member->interface, member->name), "a property");
+    check(sd_bus_message_append(message, "s", member->interface), "an interface");
+    return message;
+}
+
+static sd_bus_message *get_property(sd_bus *bus, const struct member *member)
+{
+    sd_bus_message *message = new_call(bus, member->path, PROPERTIES, "Get");
+
+    check(sd_bus_message_append(message, "ss", member->interface, member->name), "a property");
+    return message;
+}
+
+static sd_bus_message *set_property(sd_bus *bus, const struct member *member)
+{
+    sd_bus_message *message = new_call(bus, member->path, PROPERTIES, "Set");
+
+    append_property(message, member);
     return message;
 }
 
@@ -471,14 +480,23 @@ static sd_bus_message *use_nonsense(sd_bus *bus)
     return message;
 }
 
-static sd_bus_message *next_call(sd_bus *bus)
+/* ret_n: what counts the answer, NULL: nothing does. */
+static sd_bus_message *next_call(sd_bus *bus, unsigned **ret_n)
 {
-    const struct member *member = &members[below((unsigned)n_members)];
+    struct member *member = &members[below((unsigned)n_members)];
     bool is_large = strcmp(member->name, "GetManagedObjects") == 0;
+    unsigned kind;
 
+    *ret_n = NULL;
     if (one_in(4) || (is_large && !one_in(20)))
         return use_nonsense(bus);
-    return member->is_property ? use_property(bus, member) : use_method(bus, member);
+    kind = member->is_property ? below(8) : 8;
+    if (kind == 0)
+        return get_all(bus, member);
+    *ret_n = kind == 1 ? &member->n_settings : &member->n_uses;
+    if (kind == 8)
+        return use_method(bus, member);
+    return kind == 1 ? set_property(bus, member) : get_property(bus, member);
 }
 
 /* An answer that did not come, for the service died or is stuck. */
@@ -495,11 +513,24 @@ static bool is_lost(const char *name)
     return false;
 }
 
+/*
+ * Whether an answer is that of the member that was called, not of a service which does not know
+ * what it says that it has. (An object may have gone: another client can have cleared a policy.)
+ */
+static bool is_of_member(const sd_bus_error *error)
+{
+    return !error ||
+           (!is_lost(error->name) && !sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_METHOD));
+}
+
 static int on_answer(sd_bus_message *reply, void *userdata, sd_bus_error *ret_error)
 {
     const sd_bus_error *error = sd_bus_message_get_error(reply);
+    unsigned *n = userdata;
 
     n_waiting--;
+    if (n && is_of_member(error))
+        ++*n;
     if (!error) {
         n_good++;
         return 0;
@@ -524,19 +555,59 @@ static void process(sd_bus *bus, unsigned n_left)
     }
 }
 
-static void call_once(sd_bus *bus)
+static void call_and_count(sd_bus *bus, sd_bus_message *message, unsigned *n)
 {
-    sd_bus_message *message = next_call(bus);
-
-    if (one_in(16)) {
-        check(sd_bus_message_set_expect_reply(message, 0), "a flag");
-        check(sd_bus_send(bus, message, NULL), "a call");
-    } else {
-        check(sd_bus_call_async(bus, NULL, message, on_answer, NULL, TIMEOUT_USEC), "a call");
-        n_waiting++;
-    }
+    check(sd_bus_call_async(bus, NULL, message, on_answer, n, TIMEOUT_USEC), "a call");
+    n_waiting++;
     sd_bus_message_unref(message);
     process(bus, WAITING_MAX);
+}
+
+static void call_once(sd_bus *bus)
+{
+    unsigned *n;
+    sd_bus_message *message = next_call(bus, &n);
+
+    if (!one_in(16)) {
+        call_and_count(bus, message, n);
+        return;
+    }
+    check(sd_bus_message_set_expect_reply(message, 0), "a flag");
+    check(sd_bus_send(bus, message, NULL), "a call");
+    sd_bus_message_unref(message);
+}
+
+/* Each member once, so that none is left to chance. How many calls that were. */
+static unsigned call_each(sd_bus *bus)
+{
+    unsigned n = 0;
+
+    for (struct member *member = members; member < members + n_members; member++) {
+        call_and_count(bus,
+                       member->is_property ? get_property(bus, member) : use_method(bus, member),
+                       &member->n_uses);
+        n++;
+        if (!member->is_writable)
+            continue;
+        call_and_count(bus, set_property(bus, member), &member->n_settings);
+        n++;
+    }
+    return n;
+}
+
+/* How many were never called; names them. */
+static unsigned count_missed(unsigned client)
+{
+    unsigned n = 0;
+
+    for (const struct member *member = members; member < members + n_members; member++) {
+        if (member->n_uses > 0 && (!member->is_writable || member->n_settings > 0))
+            continue;
+        printf("client %u: %s.%s of %s was never called\n", client, member->interface, member->name,
+               member->path);
+        n++;
+    }
+    return n;
 }
 
 /* --- Clients ---------------------------------------------------------------------------------- */
@@ -550,6 +621,7 @@ static void become(uid_t uid)
 _Noreturn static void run_client(unsigned number)
 {
     sd_bus *bus = NULL;
+    unsigned calls = options.calls / options.clients, n_calls = 0, n_missed = 0;
 
     is_root = !(options.has_uid && number == 0);
     if (!is_root)
@@ -557,9 +629,14 @@ _Noreturn static void run_client(unsigned number)
     srandom(options.seed + number);
     check(sd_bus_open_system(&bus), "the system bus");
     look_around(bus);
-    for (unsigned i = 0; i < options.calls / options.clients; i++)
+    bool has_room = calls / 2 >= n_members;
+    if (has_room)
+        n_calls = call_each(bus);
+    for (; n_calls < calls; n_calls++)
         call_once(bus);
     process(bus, 0);
+    if (has_room)
+        n_missed = count_missed(number);
 
     printf("client %u: %zu members, %u answers, %u lost\n", number, n_members, n_good, n_lost);
     for (size_t i = 0; i < ERRORS_MAX && errors[i].n > 0; i++)
@@ -574,7 +651,7 @@ _Noreturn static void run_client(unsigned number)
     }
     free(members);
     xmlCleanupParser();
-    exit(n_lost > 0 || n_good == 0);
+    exit(n_lost > 0 || n_good == 0 || n_missed > 0);
 }
 
 static unsigned number_of(const char *text)
