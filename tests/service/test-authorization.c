@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <systemd/sd-id128.h>
 
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 #define MANAGER INTERFACE("Manager")
@@ -556,15 +557,55 @@ static void test_a_refusal_is_one_line(void **state)
     assert_null(strchr(log, '\033'));
 }
 
+/* Where the host has no machine ID, libsystemd closes the bus in place of an answer. */
+static bool can_be_answered(const struct rule *rule)
+{
+    sd_id128_t id;
+    return strcmp(rule->member, "GetMachineId") != 0 || sd_id128_get_machine(&id) >= 0;
+}
+
+static void fill_reading(sd_bus_message *message, const char *member)
+{
+    int r = 0;
+
+    if (strcmp(member, "Get") == 0)
+        r = sd_bus_message_append(message, "ss", MANAGER, "Version");
+    else if (strcmp(member, "GetAll") == 0)
+        r = sd_bus_message_append(message, "s", MANAGER);
+    else if (strcmp(member, "DescribeStatus") == 0)
+        r = sd_bus_message_append(message, "u", ISDSC_INITIATOR_ERROR);
+    assert_true(r >= 0);
+}
+
+static void read_by(struct harness *harness, const struct rule *rule)
+{
+    char adapter[FIXTURE_PATH_MAX];
+    bool of_adapter = strcmp(rule->interface, INTERFACE("Adapter")) == 0;
+    _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
+
+    fixture_adapter_path(adapter);
+    assert_true(sd_bus_message_new_method_call(harness->bus, &message, NAME,
+                                               of_adapter ? adapter : ROOT_PATH, rule->interface,
+                                               rule->member) >= 0);
+    fill_reading(message, rule->member);
+    if (sd_bus_call(harness->bus, message, 0, &error, &reply) < 0)
+        fail_msg("%s.%s: %s", rule->interface, rule->member, error.message);
+}
+
 static void test_reading_asks_nobody(void **state)
 {
     struct harness *harness = *state;
     sd_bus *polkit = polkit_start(harness);
+    size_t n = 0;
 
-    free(snapshot(harness));
-    sd_bus_message_unref(
-        call_well(harness, ROOT_PATH, MANAGER, "DescribeStatus", "u", ISDSC_INITIATOR_ERROR));
-    xmlFreeDoc(introspect(harness, ROOT_PATH));
+    for (size_t i = 0; i < n_rules; i++) {
+        if (rules[i].action || !can_be_answered(&rules[i]))
+            continue;
+        read_by(harness, &rules[i]);
+        n++;
+    }
+    assert_true(n > 0);
     assert_true(polkit_is_idle(harness, polkit));
     polkit_stop(polkit);
 }
