@@ -14,11 +14,12 @@ RULE = pathlib.Path("/etc/polkit-1/rules.d/10-iscsi-wmi-lab.rules")
 ACTIONS = "com.open-iscsi.wmi1."
 GUEST = "guest"
 DENIED = "(?i)access denied|not permitted"
+GUID = bytes(range(16))
 
 
-def set_property(name, signature, value):
-    lab.call(lab.BUS_PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
-             f"{lab.BUS_NAME}.Manager", name, signature, value, user=GUEST)
+def set_property(name, signature, value, user=GUEST):
+    return lab.call(lab.BUS_PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
+                    f"{lab.BUS_NAME}.Manager", name, signature, value, user=user)
 
 
 def set_policy(policy):
@@ -36,9 +37,20 @@ CHANGES = {
     "set-disk-policy": lambda: wmi.set_disk_raw(lab.wwid(0), wmi.NONE, user=GUEST),
     "set-default-policy": lambda: set_property("DefaultLoadBalancePolicy", "u", 4),
     "set-path-weight-order": lambda: set_property("PathWeightOrder", "s", "highest-first"),
-    "set-generational-guid": lambda: security("SetGenerationalGuid", "ay", 16, *range(16)),
+    "set-generational-guid": lambda: security("SetGenerationalGuid", "ay", len(GUID), *GUID),
     "clear-cache": lambda: security("ClearCache"),
     "ping": lambda: wmi.ping(lab.portals()[0], user=GUEST),
+}
+
+# What each gives who may make it.
+ANSWERS = {
+    "set-load-balance-policy": wmi.SUCCESS,
+    "set-disk-policy": wmi.SUCCESS,
+    "set-default-policy": [],
+    "set-path-weight-order": [],
+    "set-generational-guid": [wmi.SUCCESS],
+    "clear-cache": [wmi.CACHE_NOT_SUPPORTED],
+    "ping": (wmi.SUCCESS, 1),
 }
 
 
@@ -118,6 +130,36 @@ class Authorization(unittest.TestCase):
             self.assert_denied(["set-disk-policy", "set-path-weight-order"])
             self.assertEqual(wmi.stored_policy(), wmi.QUEUE_DEPTH)
             self.assertEqual(wmi.shapes(), found)
+
+    def put_back(self, before):
+        """What was there, where neither session nor disk had a policy."""
+        *_, default, order, guid = before
+        # First, for a disk that loses its policy gets that one.
+        set_property("DefaultLoadBalancePolicy", "u", default, user=None)
+        set_property("PathWeightOrder", "s", order, user=None)
+        self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
+        self.assertEqual(wmi.set_disk_raw(lab.wwid(0), wmi.NONE), wmi.SUCCESS)
+        self.assertEqual(wmi.set_guid(bytes(guid)), wmi.SUCCESS)
+        self.assertEqual(values()[1:], before[1:])
+
+    def test_a_rule_allows_each_change(self):
+        before = values()
+        self.assertEqual(before[1:3], (0, 0))
+        self.addCleanup(self.put_back, before)
+        # A policy that the user takes away: the disk then has the session's.
+        self.assertEqual(wmi.set_disk(lab.wwid(0), wmi.ROUND_ROBIN), wmi.SUCCESS)
+        since = time.time() - 1
+        with rule(f'action.id.indexOf("{ACTIONS}") == 0 && subject.user == "{GUEST}"'):
+            for action, change in CHANGES.items():
+                with self.subTest(action=action):
+                    self.assertEqual(change(), ANSWERS[action])
+        self.assertEqual([line for line in wmi.journal(since) if line.startswith("Refused ")], [])
+
+        wanted = [("queue-length", frozenset(lab.portals()))]
+        found = wmi.shapes_in(10, lambda shapes: all(each == wanted for each in shapes.values()))
+        self.assertEqual(found, dict.fromkeys(found, wanted))
+        self.assertEqual(values()[1:], (wmi.QUEUE_DEPTH, 0, 4, "highest-first", list(GUID)))
+        self.assertEqual({wmi.tag(each.sid) for each in lab.sessions()}, {wmi.guid_text(GUID)})
 
     def test_without_polkit_only_root_may(self):
         self.addCleanup(wmi.set_policy, wmi.VENDOR)
