@@ -271,6 +271,18 @@ def portal_blocked(address):
         portal_unblock(address)
 
 
+@contextlib.contextmanager
+def sysctl(name, value):
+    """A setting of net.ipv4 inside a `with`."""
+    file = pathlib.Path("/proc/sys/net/ipv4", name)
+    before = read(file)
+    write(file, value)
+    try:
+        yield
+    finally:
+        write(file, before)
+
+
 def link_up():
     """A veth pair with LINK_ADDRESS, whose end has a link speed (lo has none)."""
     if not pathlib.Path("/sys/class/net", LINK).exists():

@@ -1,30 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """PingIPAddress: portals that answer, that are cut off, that are silent; and who waits for it."""
 
-import contextlib
-import pathlib
-import threading
 import time
 import unittest
 
 import lab
 import wmi
 
-SYSCTL = pathlib.Path("/proc/sys/net/ipv4")
-
 # Of no session: what happens to it is nobody's trouble.
 SPARE = "127.0.0.99"
-
-
-@contextlib.contextmanager
-def sysctl(name, value):
-    """A setting of net.ipv4 inside a `with`."""
-    before = lab.read(SYSCTL / name)
-    lab.write(SYSCTL / name, value)
-    try:
-        yield
-    finally:
-        lab.write(SYSCTL / name, before)
 
 
 class Ping(unittest.TestCase):
@@ -42,7 +26,7 @@ class Ping(unittest.TestCase):
     def test_either_kind_of_socket(self):
         """Releases differ in who may have ICMP datagram sockets."""
         for groups in ("0 2147483647", "1 0"):
-            with self.subTest(groups=groups), sysctl("ping_group_range", groups):
+            with self.subTest(groups=groups), lab.sysctl("ping_group_range", groups):
                 self.assertEqual(wmi.ping(lab.portals()[0], 2), (wmi.SUCCESS, 2))
                 self.assertEqual(wmi.ping("::1", 2), (wmi.SUCCESS, 2))
 
@@ -76,16 +60,23 @@ class Ping(unittest.TestCase):
         self.assertGreaterEqual(time.monotonic() - before, 0.7)
 
     def test_others_are_answered_meanwhile(self):
-        results = []
-        with sysctl("icmp_echo_ignore_all", 1):
-            waiting = [threading.Thread(
-                target=lambda: results.append(wmi.ping(lab.portals()[0], 2, timeout=3000)))
-                for _ in range(3)]
-            for thread in waiting:
-                thread.start()
+        with (lab.sysctl("icmp_echo_ignore_all", 1),
+              wmi.pings(3, lab.portals()[0], count=2, timeout=3000) as results):
             time.sleep(0.5)
             self.assertEqual(wmi.query()[0], wmi.VENDOR)
             self.assertEqual(results, [])
-            for thread in waiting:
-                thread.join()
         self.assertEqual(results, 3 * [(wmi.SUCCESS, 0)])
+
+    def test_more_than_there_is_room_for(self):
+        """Each is of a connection of its own, and these of root: a client each. What is too much
+        is refused while the others wait, who do so for longer than it takes to start them all."""
+        address = lab.portals()[0]
+        refused = 3 * [(wmi.OUT_OF_RESOURCES, 0)]
+        with (lab.sysctl("icmp_echo_ignore_all", 1),
+              wmi.pings(wmi.PINGS + len(refused), address, timeout=15000) as results):
+            lab.wait_for(lambda: len(results) >= len(refused), 12, "the refusals")
+            self.assertEqual(results, refused)
+            self.assertEqual(wmi.query()[0], wmi.VENDOR)
+            self.assertEqual(results, refused)
+        self.assertEqual(results, refused + wmi.PINGS * [(wmi.SUCCESS, 0)])
+        self.assertEqual(wmi.ping(address), (wmi.SUCCESS, 1))

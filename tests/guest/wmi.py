@@ -9,6 +9,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import threading
 import time
 import uuid
 
@@ -54,7 +55,11 @@ DEVICE_BUSY = 0x80000011
 DSM_INVALID_PARAMETER = 0xC000000D
 NO_SUCH_DEVICE = 0xC000000E
 DSM_BUFFER_TOO_SMALL = 0xC0000023
+DSM_OUT_OF_RESOURCES = 0xC000009A
 DSM_NOT_SUPPORTED = 0xC00000BB
+
+# Pings at a time, of all clients and of one: src/service/bounds.h.
+PINGS, PINGS_OF_A_CLIENT = 16, 8
 
 # MPIO_DSM_Path_V2.
 DsmPath = collections.namedtuple("DsmPath", (
@@ -268,6 +273,23 @@ def ping(address, count=1, size=32, timeout=2000, user=None):
     return tuple(lab.call(adapter_path(), "MSiSCSI_ManagementOperations", "PingIPAddress",
                           "uuu(uuayuus)", count, size, timeout, 0, 0, 0, 0, 0, address,
                           user=user))
+
+
+@contextlib.contextmanager
+def pings(number, address, count=1, timeout=2000, user=None):
+    """So many calls of PingIPAddress at once, beside what runs in a `with`. It gives a list, in
+    which their results are in the order in which they came; afterwards it has all."""
+    results = []
+    threads = [threading.Thread(target=lambda: results.append(ping(address, count, timeout=timeout,
+                                                                   user=user)))
+               for _ in range(number)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield results
+    finally:
+        for thread in threads:
+            thread.join()
 
 
 def statistics(address, user=None):

@@ -161,6 +161,19 @@ class Authorization(unittest.TestCase):
         self.assertEqual(values()[1:], (wmi.QUEUE_DEPTH, 0, 4, "highest-first", list(GUID)))
         self.assertEqual({wmi.tag(each.sid) for each in lab.sessions()}, {wmi.guid_text(GUID)})
 
+    def test_a_user_has_a_share_of_the_pings(self):
+        """All connections of a user who is not root are one client; root's pings have room."""
+        refused = 3 * [(wmi.OUT_OF_RESOURCES, 0)]
+        waiting = wmi.PINGS_OF_A_CLIENT * [(wmi.SUCCESS, 0)]
+        with (rule(f'action.id == "{ACTIONS}ping" && subject.user == "{GUEST}"'),
+              lab.sysctl("icmp_echo_ignore_all", 1),
+              wmi.pings(len(refused + waiting), lab.portals()[0], timeout=15000,
+                        user=GUEST) as results):
+            lab.wait_for(lambda: len(results) >= len(refused), 12, "the refusals")
+            self.assertEqual(wmi.ping("::1"), (wmi.SUCCESS, 1))
+            self.assertEqual(results, refused)
+        self.assertEqual(results, refused + waiting)
+
     def test_without_polkit_only_root_may(self):
         self.addCleanup(wmi.set_policy, wmi.VENDOR)
         before = values()
