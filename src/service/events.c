@@ -25,21 +25,27 @@ struct events {
     struct host *host;
     sd_device_monitor *monitor;
     sd_event_source *retry;
-    unsigned retries_left;
+    unsigned retries_left; /* rounds */
 };
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
 
+/* One that is armed stays as it is. */
+static void arm(struct events *events, sd_event_source **timer, uint64_t usec,
+                sd_event_time_handler_t func)
+{
+    if (!*timer)
+        (void)sd_event_add_time_relative(events->host->event, timer, CLOCK_MONOTONIC, usec, 0, func,
+                                         events);
+    else if (sd_event_source_get_enabled(*timer, NULL) == 0 &&
+             sd_event_source_set_time_relative(*timer, usec) >= 0)
+        (void)sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
+}
+
 static void arm_retry(struct events *events)
 {
-    if (events->host->n_unidentified == 0 || events->retries_left == 0)
-        return;
-    events->retries_left--;
-    if (!events->retry)
-        (void)sd_event_add_time_relative(events->host->event, &events->retry, CLOCK_MONOTONIC,
-                                         RETRY_USEC, 0, on_retry, events);
-    else if (sd_event_source_set_time_relative(events->retry, RETRY_USEC) >= 0)
-        (void)sd_event_source_set_enabled(events->retry, SD_EVENT_ONESHOT);
+    if (events->host->n_unidentified > 0 && events->retries_left > 0)
+        arm(events, &events->retry, RETRY_USEC, on_retry);
 }
 
 static void refresh(struct events *events, uint32_t sid)
@@ -56,6 +62,8 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
     size_t n = events->host->n_unidentified;
     _cleanup_free_ uint32_t *sids = calloc(n + 1, sizeof(*sids));
 
+    if (events->retries_left > 0)
+        events->retries_left--;
     if (!sids)
         return 0;
     for (size_t i = 0; i < n; i++)
