@@ -5,3 +5,6 @@
 
 /* A socket that does not block, with what the kernel announces to these groups. -1: there is none. */
 int netlink_listen(int protocol, uint32_t groups);
+
+/* How many messages a socket had no room for since it was made, modulo 2^32. Negative errno. */
+int netlink_dropped(int fd, uint32_t *ret);

@@ -8,6 +8,7 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "basic/netlink.h"
 #include "service/events.h"
 #include "service/guid-change.h"
 #include "service/maps.h"
@@ -21,9 +22,20 @@
 #define RETRY_USEC 500000U
 #define RETRIES_MAX 120U
 
+/*
+ * The monitor's socket has room for some hundred events (net.core.rmem_max, which it takes a privilege to
+ * pass), and more may come while the service is held up. sd-device does not tell of those that were lost,
+ * but the socket counts them. They come in bursts: everything is looked at once, when this one is likely
+ * to be over.
+ */
+#define LOOK_USEC 1000000U
+
 struct events {
     struct host *host;
     sd_device_monitor *monitor;
+    int fd;          /* the monitor's */
+    uint32_t n_lost; /* events, when everything was looked at last */
+    sd_event_source *look;
     sd_event_source *retry;
     unsigned retries_left; /* rounds */
 };
@@ -73,6 +85,96 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
     arm_retry(events);
     return 0;
 }
+
+/* --- Looks at everything -------------------------------------------------------------------- */
+
+static int known_sids(const struct host *host, uint32_t **ret, size_t *ret_n)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < host->n_sessions; i++)
+        n += host->sessions[i]->n_connections;
+    uint32_t *sids = calloc(n + 1, sizeof(*sids));
+    if (!sids)
+        return -ENOMEM;
+
+    n = 0;
+    for (size_t i = 0; i < host->n_sessions; i++)
+        for (size_t k = 0; k < host->sessions[i]->n_connections; k++)
+            sids[n++] = host->sessions[i]->connections[k]->kernel->sid;
+    *ret = sids;
+    *ret_n = n;
+    return 0;
+}
+
+static bool has_sid(const uint32_t *sids, size_t n, uint32_t sid)
+{
+    for (size_t i = 0; i < n; i++)
+        if (sids[i] == sid)
+            return true;
+    return false;
+}
+
+/* Those that have come and those that have gone; with `all`, those that have stayed, too. */
+static int look_at_sessions(struct events *events, bool all)
+{
+    _cleanup_free_ uint32_t *there = NULL, *known = NULL;
+    size_t n_there = 0, n_known = 0;
+
+    int r = kernel_session_list(&there, &n_there);
+    if (r >= 0)
+        r = known_sids(events->host, &known, &n_known);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n_known; i++)
+        if (!has_sid(there, n_there, known[i]))
+            refresh(events, known[i]);
+    for (size_t i = 0; i < n_there; i++)
+        if (all || !host_find_sid(events->host, there[i]))
+            refresh(events, there[i]);
+    return 0;
+}
+
+static uint32_t lost_since(uint32_t before, uint32_t now)
+{
+    return now - before;
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct events *events = userdata;
+    uint32_t dropped;
+
+    if (netlink_dropped(events->fd, &dropped) < 0)
+        return 0;
+    events->retries_left = RETRIES_MAX;
+    int r = look_at_sessions(events, true);
+    if (r < 0) {
+        log_warning("iSCSI sessions cannot be listed: %s. It is tried again.", strerror(-r));
+        arm(events, &events->look, LOOK_USEC, on_look);
+        return 0;
+    }
+    arm_retry(events);
+    reconcile_everything(events->host);
+    log_notice("%u of udev's events were lost: all sessions and maps are looked at again.",
+               lost_since(events->n_lost, dropped));
+    events->n_lost = dropped;
+    return 0;
+}
+
+/*
+ * An event is lost only while others wait to be read: it is enough to ask with each of them, and what
+ * is lost after a look shows with the next one.
+ */
+static void notice_losses(struct events *events)
+{
+    uint32_t dropped;
+
+    if (netlink_dropped(events->fd, &dropped) >= 0 && lost_since(events->n_lost, dropped) > 0)
+        arm(events, &events->look, LOOK_USEC, on_look);
+}
+
+/* --- Events --------------------------------------------------------------------------------- */
 
 static void on_session_event(struct events *events, sd_device *device)
 {
@@ -134,6 +236,7 @@ static int on_event(sd_device_monitor *monitor, sd_device *device, void *userdat
     struct events *events = userdata;
     const char *subsystem;
 
+    notice_losses(events);
     if (sd_device_get_subsystem(device, &subsystem) < 0)
         return 0;
     if (strcmp(subsystem, "block") == 0)
@@ -150,6 +253,7 @@ struct events *events_free(struct events *events)
     if (!events)
         return NULL;
     sd_device_monitor_unref(events->monitor);
+    sd_event_source_disable_unref(events->look);
     sd_event_source_disable_unref(events->retry);
     free(events);
     return NULL;
@@ -177,19 +281,11 @@ static int open_monitor(struct events *events)
         r = sd_device_monitor_attach_event(events->monitor, events->host->event);
     if (r >= 0)
         r = sd_device_monitor_start(events->monitor, on_event, events);
-    return r;
-}
-
-/* A session that came between the first look at the host and the first event. */
-static int catch_up(struct events *events)
-{
-    _cleanup_free_ uint32_t *sids = NULL;
-    size_t n = 0;
-
-    int r = kernel_session_list(&sids, &n);
-    for (size_t i = 0; i < n && r >= 0; i++)
-        if (!host_find_sid(events->host, sids[i]))
-            refresh(events, sids[i]);
+    /* sd_device_monitor_get_fd() is younger than the oldest systemd that this is built with. */
+    if (r >= 0)
+        r = sd_event_source_get_io_fd(sd_device_monitor_get_event_source(events->monitor));
+    if (r >= 0)
+        events->fd = r;
     return r;
 }
 
@@ -202,8 +298,9 @@ int events_new(struct host *host, struct events **ret)
     events->retries_left = RETRIES_MAX;
 
     int r = open_monitor(events);
+    /* Sessions that came or went between the first look at the host and the first event. */
     if (r >= 0)
-        r = catch_up(events);
+        r = look_at_sessions(events, false);
     if (r < 0)
         return r;
     for (size_t i = 0; i < host->n_sessions; i++)

@@ -577,6 +577,21 @@ void reconcile_access(struct host *host, struct session *session)
     reconcile_session(host, session);
 }
 
+/* What udev would have said of it is not known. */
+static void look_at_known(struct host_map *map, void *userdata)
+{
+    map->kpartx = KPARTX_UNKNOWN;
+    if (map->dev)
+        reconcile_device(map->host, map->dev);
+}
+
+void reconcile_everything(struct host *host)
+{
+    for (size_t i = 0; i < host->n_sessions; i++)
+        reconcile_access(host, host->sessions[i]);
+    maps_each(host, look_at_known, NULL);
+}
+
 static void drop_entries(struct host *host, struct session *session)
 {
     for (size_t i = session->n_maps; i > 0; i--) {

@@ -25,6 +25,9 @@ void reconcile_session(struct host *host, struct session *session);
  */
 void reconcile_access(struct host *host, struct session *session);
 
+/* Events were lost, of any kind: looks at the maps of all sessions, and at all that are known. */
+void reconcile_everything(struct host *host);
+
 /* A request has changed the session's maps: looks at them now, contests forgotten. */
 void reconcile_changed(struct host *host, struct session *session);
 
