@@ -150,18 +150,32 @@ static void fail_again(const struct dm_map *before)
     }
 }
 
+/* Reads the map that was planned for. -ENXIO: it is gone, be it that its number is another's now. */
+static int read_planned(const struct dm_map *planned, struct dm_map **ret)
+{
+    _cleanup_(dm_map_freep) struct dm_map *map = NULL;
+
+    int r = dm_map_read(planned->dev, &map);
+    if (r == -EMEDIUMTYPE || (r >= 0 && strcmp(map->uuid, planned->uuid) != 0))
+        return -ENXIO;
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(map);
+    return 0;
+}
+
 /*
  * One attempt; *ret_same says whether the live table is the wanted one afterwards. EINVAL is how
  * the kernel tells one of two that take a table into use at the same moment: the other has
  * suspended the map, or let it run, in between (linux, drivers/md/dm.c, dm_suspend(),
  * dm_swap_table() and dm_resume()).
  */
-static struct swap_result attempt(dev_t dev, const struct mp_table *table, enum kpartx kpartx,
-                                  bool is_last, bool *ret_same)
+static struct swap_result attempt(const struct dm_map *planned, const struct mp_table *table,
+                                  enum kpartx kpartx, bool is_last, bool *ret_same)
 {
     _cleanup_(dm_map_freep) struct dm_map *before = NULL, *after = NULL;
 
-    int r = dm_map_read(dev, &before);
+    int r = read_planned(planned, &before);
     if (r < 0)
         return failed(SWAP_READ, r);
     if (!mp_table_same_paths(before->table, table))
@@ -184,21 +198,22 @@ static struct swap_result attempt(dev_t dev, const struct mp_table *table, enum 
     }
     fail_again(before);
 
-    r = dm_map_read(dev, &after);
+    r = read_planned(planned, &after);
     if (r < 0)
         return failed(SWAP_READ_BACK, r);
     *ret_same = mp_table_same_meaning(after->table, table, NULL);
     return (struct swap_result){0};
 }
 
-struct swap_result swap_table(dev_t dev, const struct mp_table *table, enum kpartx kpartx)
+struct swap_result swap_table(const struct dm_map *planned, const struct mp_table *table,
+                              enum kpartx kpartx)
 {
     if (kpartx == KPARTX_UNKNOWN)
-        kpartx = look_up_kpartx(dev);
+        kpartx = look_up_kpartx(planned->dev);
     for (int i = 0; i < SWAP_ATTEMPTS; i++) {
         bool same = false;
         bool is_last = i == SWAP_ATTEMPTS - 1;
-        struct swap_result result = attempt(dev, table, kpartx, is_last, &same);
+        struct swap_result result = attempt(planned, table, kpartx, is_last, &same);
         if (result.error < 0 && i > 0)
             result.stage = SWAP_READ_BACK; /* an earlier attempt has changed the map */
         if (result.error < 0 || same)
@@ -207,13 +222,13 @@ struct swap_result swap_table(dev_t dev, const struct mp_table *table, enum kpar
     return failed(SWAP_READ_BACK, -EBUSY);
 }
 
-struct swap_result swap_give_back(dev_t dev)
+struct swap_result swap_give_back(const struct dm_map *planned)
 {
     char command[256];
     _cleanup_(dm_map_freep) struct dm_map *map = NULL;
     _cleanup_free_ char *reply = NULL;
 
-    int r = dm_map_read(dev, &map);
+    int r = read_planned(planned, &map);
     if (r < 0)
         return failed(SWAP_READ, r);
 

@@ -39,14 +39,17 @@ enum kpartx kpartx_of_device(sd_device *device);
 const char *swap_stage_text(enum swap_stage stage);
 
 /*
- * Makes `table` the live one of the map: RELOAD, one RESUME with no-flush and skip-lockfs (never
- * a suspended map in between, so that dying here leaves the map running), paths that had failed
- * failed again, read back and compared; once more where somebody else's load came in between, up
- * to five times. Does nothing where the live table means the same already. -ESTALE, at SWAP_READ
- * or, after an attempt, at SWAP_READ_BACK: the map has other paths than the table by now, plan
- * again. Whether partitions are mapped stays as it is: where that is unknown, it is looked up.
+ * Makes `table` the live one of the map that it was planned for: RELOAD, one RESUME with no-flush
+ * and skip-lockfs (never a suspended map in between, so that dying here leaves the map running),
+ * paths that had failed failed again, read back and compared; once more where somebody else's load
+ * came in between, up to five times. Does nothing where the live table means the same already.
+ * -ESTALE, at SWAP_READ or, after an attempt, at SWAP_READ_BACK: the map has other paths than the
+ * table by now, plan again. -ENXIO: the map is gone; another one that has its number by now, which
+ * its UUID tells, is left alone. Whether partitions are mapped stays as it is: where that is
+ * unknown, it is looked up.
  */
-struct swap_result swap_table(dev_t dev, const struct mp_table *table, enum kpartx kpartx);
+struct swap_result swap_table(const struct dm_map *planned, const struct mp_table *table,
+                              enum kpartx kpartx);
 
-/* Has multipathd rebuild the map after its own configuration. */
-struct swap_result swap_give_back(dev_t dev);
+/* Has multipathd rebuild the map after its own configuration. -ENXIO as above. */
+struct swap_result swap_give_back(const struct dm_map *planned);

@@ -59,10 +59,10 @@ static void transaction_finish(struct transaction *t)
 static struct swap_result swap_one(const struct transaction *t, const struct map_change *map)
 {
     if (t->rolling_back)
-        return swap_table(map->before->dev, map->before->table, map->kpartx);
+        return swap_table(map->before, map->before->table, map->kpartx);
     if (!map->after)
-        return swap_give_back(map->before->dev);
-    return swap_table(map->before->dev, map->after, map->kpartx);
+        return swap_give_back(map->before);
+    return swap_table(map->before, map->after, map->kpartx);
 }
 
 /* In the child. */

@@ -90,8 +90,9 @@ int __real_worker_start(sd_event *event, worker_func_t func, void *arg, worker_d
                         void *userdata);
 int __wrap_worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done,
                         void *userdata);
-struct swap_result __wrap_swap_table(dev_t dev, const struct mp_table *table, enum kpartx kpartx);
-struct swap_result __wrap_swap_give_back(dev_t dev);
+struct swap_result __wrap_swap_table(const struct dm_map *planned, const struct mp_table *table,
+                                     enum kpartx kpartx);
+struct swap_result __wrap_swap_give_back(const struct dm_map *planned);
 
 int __wrap_worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done,
                         void *userdata)
@@ -157,9 +158,10 @@ static enum kpartx kpartx_of(size_t i)
 }
 
 /* A table's name is in its features. */
-struct swap_result __wrap_swap_table(dev_t dev, const struct mp_table *table, enum kpartx kpartx)
+struct swap_result __wrap_swap_table(const struct dm_map *planned, const struct mp_table *table,
+                                     enum kpartx kpartx)
 {
-    size_t i = minor(dev);
+    size_t i = minor(planned->dev);
     struct map *map = &scene.maps[i];
     enum table wanted = OLD;
 
@@ -175,9 +177,9 @@ struct swap_result __wrap_swap_table(dev_t dev, const struct mp_table *table, en
     return act(i, scene.forward[i], wanted);
 }
 
-struct swap_result __wrap_swap_give_back(dev_t dev)
+struct swap_result __wrap_swap_give_back(const struct dm_map *planned)
 {
-    size_t i = minor(dev);
+    size_t i = minor(planned->dev);
 
     scene.maps[i].n_given_back++;
     if (scene.forward[i] == NO_ANSWER) {

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The ways out of multipath/swap.c, with one map that is made up: libdevmapper's functions are those
+ * below, which keep the two tables of the map as the kernel does. Others touch the map while a
+ * RESUME is under way, for that is where the kernel has two who do so meet.
+ */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <libdevmapper.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "basic/macros.h"
+#include "multipath/mpathd.h"
+#include "multipath/swap.h"
+
+#define MAJOR 253
+#define MINOR 7
+#define OURS "mpath-3600"
+#define OTHER "mpath-3601"
+#define OLD "0 0 1 1 service-time 0 2 1 8:0 1 8:16 1"
+#define NEW "0 0 2 1 service-time 0 1 1 8:0 1 service-time 0 1 1 8:16 1"
+#define OTHERS "0 0 2 1 service-time 0 1 1 8:16 1 service-time 0 1 1 8:0 1"
+#define MORE_PATHS "0 0 1 1 service-time 0 3 1 8:0 1 8:16 1 8:32 1"
+#define SECTORS 2048
+
+/* What comes of a RESUME that has a table to take into use. */
+struct step {
+    int error;              /* 0: it is taken */
+    bool drops;             /* on failure; else the table stays where it is */
+    void (*meanwhile)(void); /* what others have done by the time it ends */
+};
+
+/* The map. */
+static struct {
+    const char *target, *uuid;
+    char live[128], inactive[128];
+    bool gone, suspended;
+    int read_error, load_error;
+    struct step steps[8];
+    unsigned n_resumes; /* that had a table to take into use */
+    unsigned n_changes; /* calls that change the map */
+    unsigned n_failed_again;
+    char command[64]; /* that multipathd had */
+} kernel;
+
+struct dm_task {
+    int type, major, minor, error;
+    char uuid[64], params[128], message[64];
+};
+
+static void bring_to_life(const char *table)
+{
+    snprintf(kernel.live, sizeof(kernel.live), "%s", table);
+}
+
+struct dm_task *dm_task_create(int type)
+{
+    struct dm_task *task = calloc(1, sizeof(*task));
+    assert_non_null(task);
+    task->type = type;
+    return task;
+}
+
+void dm_task_destroy(struct dm_task *task)
+{
+    free(task);
+}
+
+int dm_task_set_uuid(struct dm_task *task, const char *uuid)
+{
+    snprintf(task->uuid, sizeof(task->uuid), "%s", uuid);
+    return 1;
+}
+
+int dm_task_set_major_minor(struct dm_task *task, int ma, int mi, int allow_default_major_fallback)
+{
+    task->major = ma;
+    task->minor = mi;
+    return 1;
+}
+
+int dm_task_add_target(struct dm_task *task, uint64_t start, uint64_t size, const char *type,
+                       const char *params)
+{
+    assert_int_equal(start, 0);
+    assert_int_equal(size, SECTORS);
+    assert_string_equal(type, "multipath");
+    snprintf(task->params, sizeof(task->params), "%s", params);
+    return 1;
+}
+
+int dm_task_set_message(struct dm_task *task, const char *message)
+{
+    snprintf(task->message, sizeof(task->message), "%s", message);
+    return 1;
+}
+
+int dm_task_set_sector(struct dm_task *task, uint64_t sector)
+{
+    return 1;
+}
+
+int dm_task_set_cookie(struct dm_task *task, uint32_t *cookie, uint16_t flags)
+{
+    assert_int_equal(task->type, DM_DEVICE_RESUME);
+    assert_true(flags & DM_SUBSYSTEM_UDEV_FLAG0);
+    return 1;
+}
+
+int dm_task_set_ro(struct dm_task *task)
+{
+    return 1;
+}
+
+int dm_task_no_open_count(struct dm_task *task)
+{
+    return 1;
+}
+
+int dm_task_no_flush(struct dm_task *task)
+{
+    return 1;
+}
+
+int dm_task_skip_lockfs(struct dm_task *task)
+{
+    return 1;
+}
+
+static int resume(void)
+{
+    if (kernel.inactive[0]) {
+        assert_true(kernel.n_resumes < ELEMENTSOF(kernel.steps));
+        struct step step = kernel.steps[kernel.n_resumes++];
+        if (step.error == 0)
+            bring_to_life(kernel.inactive);
+        if (step.error == 0 || step.drops)
+            kernel.inactive[0] = '\0';
+        if (step.meanwhile)
+            step.meanwhile();
+        if (step.error < 0)
+            return step.error;
+    }
+    kernel.suspended = false;
+    return 0;
+}
+
+static int call(const struct dm_task *task)
+{
+    bool is_ours = task->uuid[0] ? strcmp(task->uuid, kernel.uuid) == 0
+                                 : task->major == MAJOR && task->minor == MINOR;
+    if (kernel.gone || !is_ours)
+        return task->type == DM_DEVICE_INFO ? 0 : -ENXIO; /* as the library has it */
+
+    switch (task->type) {
+    case DM_DEVICE_TABLE:
+        return kernel.read_error;
+    case DM_DEVICE_STATUS:
+    case DM_DEVICE_INFO:
+        return 0;
+    case DM_DEVICE_RELOAD:
+        kernel.n_changes++;
+        if (kernel.load_error == 0)
+            memcpy(kernel.inactive, task->params, sizeof(kernel.inactive));
+        return kernel.load_error;
+    case DM_DEVICE_RESUME:
+        kernel.n_changes++;
+        return resume();
+    case DM_DEVICE_CLEAR:
+        kernel.n_changes++;
+        kernel.inactive[0] = '\0';
+        return 0;
+    case DM_DEVICE_TARGET_MSG:
+        kernel.n_changes++;
+        kernel.n_failed_again += strcmp(task->message, "fail_path 8:16") == 0;
+        return 0;
+    default:
+        fail_msg("a task of type %d", task->type);
+        return -ENOTTY;
+    }
+}
+
+int dm_task_run(struct dm_task *task)
+{
+    task->error = -call(task);
+    return task->error == 0;
+}
+
+int dm_task_get_errno(struct dm_task *task)
+{
+    return task->error;
+}
+
+int dm_task_get_info(struct dm_task *task, struct dm_info *info)
+{
+    *info = (struct dm_info){.exists = !kernel.gone, .suspended = kernel.suspended};
+    if (task->uuid[0] && strcmp(task->uuid, kernel.uuid) != 0)
+        *info = (struct dm_info){0};
+    return 1;
+}
+
+const char *dm_task_get_name(const struct dm_task *task)
+{
+    return "mpatha";
+}
+
+const char *dm_task_get_uuid(const struct dm_task *task)
+{
+    return kernel.uuid;
+}
+
+/* The second path has failed, wherever it stands. */
+static const char *status_of(const char *table)
+{
+    if (strcmp(table, OLD) == 0)
+        return "2 0 0 0 1 1 A 0 2 0 8:0 A 0 8:16 F 1 ";
+    if (strcmp(table, NEW) == 0)
+        return "2 0 0 0 2 1 A 0 1 0 8:0 A 0 E 0 1 0 8:16 F 1 ";
+    if (strcmp(table, OTHERS) == 0)
+        return "2 0 0 0 2 1 A 0 1 0 8:16 F 1 E 0 1 0 8:0 A 0 ";
+    return "2 0 0 0 1 1 A 0 3 0 8:0 A 0 8:16 F 1 8:32 A 0 ";
+}
+
+void *dm_get_next_target(struct dm_task *task, void *next, uint64_t *start, uint64_t *length,
+                         char **target_type, char **params)
+{
+    const char *text = task->type == DM_DEVICE_TABLE ? kernel.live : status_of(kernel.live);
+
+    snprintf(task->params, sizeof(task->params), "%s", text);
+    *start = 0;
+    *length = SECTORS;
+    *target_type = (char *)kernel.target;
+    *params = task->params;
+    return NULL;
+}
+
+int __wrap_mpathd_command(const char *command, int timeout_ms, char **ret_reply);
+
+int __wrap_mpathd_command(const char *command, int timeout_ms, char **ret_reply)
+{
+    snprintf(kernel.command, sizeof(kernel.command), "%s", command);
+    *ret_reply = strdup("ok\n");
+    return *ret_reply ? 0 : -ENOMEM;
+}
+
+static int set_up(void **state)
+{
+    memset(&kernel, 0, sizeof(kernel));
+    kernel.target = "multipath";
+    kernel.uuid = OURS;
+    bring_to_life(OLD);
+    return 0;
+}
+
+static struct swap_result swap(void)
+{
+    _cleanup_(mp_table_freep) struct mp_table *table = NULL;
+    char uuid[] = OURS;
+    struct dm_map planned = {.dev = makedev(MAJOR, MINOR), .uuid = uuid};
+
+    assert_int_equal(mp_table_parse(NEW, &table), 0);
+    return swap_table(&planned, table, KPARTX_RUNS);
+}
+
+static struct swap_result give_back(void)
+{
+    char uuid[] = OURS;
+    struct dm_map planned = {.dev = makedev(MAJOR, MINOR), .uuid = uuid};
+
+    return swap_give_back(&planned);
+}
+
+static void assert_result(struct swap_result result, int error, enum swap_stage stage)
+{
+    assert_int_equal(result.error, error);
+    if (error < 0)
+        assert_int_equal(result.stage, stage);
+}
+
+/* The map runs with that table, and no other waits for the next RESUME. */
+static void assert_clean(const char *live)
+{
+    assert_string_equal(kernel.live, live);
+    assert_string_equal(kernel.inactive, "");
+    assert_false(kernel.suspended);
+}
+
+static void test_swap(void **state)
+{
+    assert_result(swap(), 0, 0);
+    assert_clean(NEW);
+    assert_int_equal(kernel.n_resumes, 1);
+    assert_int_equal(kernel.n_failed_again, 1);
+
+    kernel.n_changes = 0;
+    assert_result(swap(), 0, 0); /* it is so already */
+    assert_int_equal(kernel.n_changes, 0);
+}
+
+/* The number of a map that is gone has another map, or what is no multipath map at all. */
+static void test_number_is_anothers(void **state)
+{
+    kernel.uuid = OTHER;
+    assert_result(swap(), -ENXIO, SWAP_READ);
+    assert_result(give_back(), -ENXIO, SWAP_READ);
+
+    kernel.uuid = "LVM-abc";
+    kernel.target = "linear";
+    assert_result(swap(), -ENXIO, SWAP_READ);
+    assert_result(give_back(), -ENXIO, SWAP_READ);
+
+    assert_clean(OLD);
+    assert_int_equal(kernel.n_changes, 0);
+    assert_string_equal(kernel.command, "");
+}
+
+static void become_another(void)
+{
+    kernel.uuid = OTHER;
+    bring_to_life(OTHERS);
+    kernel.inactive[0] = '\0';
+}
+
+/* Likewise after the new table was taken into use. */
+static void test_number_is_anothers_late(void **state)
+{
+    kernel.steps[0].meanwhile = become_another;
+    assert_result(swap(), -ENXIO, SWAP_READ_BACK);
+    assert_clean(OTHERS);
+    assert_int_equal(kernel.n_changes, 2); /* the load and the RESUME */
+    assert_int_equal(kernel.n_failed_again, 0);
+}
+
+static void test_give_back(void **state)
+{
+    assert_result(give_back(), 0, 0);
+    assert_string_equal(kernel.command, "reload map 3600");
+    assert_int_equal(kernel.n_changes, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_swap, set_up),
+        cmocka_unit_test_setup(test_number_is_anothers, set_up),
+        cmocka_unit_test_setup(test_number_is_anothers_late, set_up),
+        cmocka_unit_test_setup(test_give_back, set_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
