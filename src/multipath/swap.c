@@ -122,16 +122,22 @@ static int resume(const struct dm_map *map, uint16_t flags)
     return run(task);
 }
 
-/* Drops our table and, should the kernel have stopped half way, lets the old one run again. */
+/*
+ * Clears away what a RESUME that failed has left: kernels either drop the table or put it back for
+ * the next RESUME, be it anybody's, and the map can be suspended. By UUID, and not by reading the
+ * table, which may be what has failed.
+ */
 static void abandon(const struct dm_map *map, uint16_t flags)
 {
-    _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(map, DM_DEVICE_CLEAR);
-    if (task)
-        (void)run(task);
+    struct dm_info info;
 
-    _cleanup_(dm_map_freep) struct dm_map *now = NULL;
-    if (dm_map_read(map->dev, &now) >= 0 && now->suspended)
-        (void)resume(now, flags);
+    _cleanup_(dm_task_destroyp) struct dm_task *clear = task_for(map, DM_DEVICE_CLEAR);
+    if (clear)
+        (void)run(clear);
+
+    _cleanup_(dm_task_destroyp) struct dm_task *look = task_for(map, DM_DEVICE_INFO);
+    if (look && run(look) >= 0 && dm_task_get_info(look, &info) && info.exists && info.suspended)
+        (void)resume(map, flags);
 }
 
 /* A new table starts with every path usable; I/O would try the dead ones again. */
@@ -150,7 +156,7 @@ static void fail_again(const struct dm_map *before)
     }
 }
 
-/* Reads the map that was planned for. -ENXIO: it is gone, be it that its number is another's now. */
+/* Reads the map that was planned for. -ENXIO: it is gone, its number maybe another's by now. */
 static int read_planned(const struct dm_map *planned, struct dm_map **ret)
 {
     _cleanup_(dm_map_freep) struct dm_map *map = NULL;
@@ -164,62 +170,73 @@ static int read_planned(const struct dm_map *planned, struct dm_map **ret)
     return 0;
 }
 
+/* A map on its way to another table. */
+struct swap {
+    const struct dm_map *planned;
+    const struct mp_table *table;
+    enum kpartx kpartx;
+    uint16_t flags; /* of the last RESUME */
+    int lost;       /* its error, 0: it has succeeded, or there was none */
+    bool same;      /* the live table is the wanted one */
+};
+
 /*
- * One attempt; *ret_same says whether the live table is the wanted one afterwards. EINVAL is how
- * the kernel tells one of two that take a table into use at the same moment: the other has
- * suspended the map, or let it run, in between (linux, drivers/md/dm.c, dm_suspend(),
- * dm_swap_table() and dm_resume()).
+ * One attempt. EINVAL and ENXIO are how the kernel tells one of two that take a table into use at
+ * the same moment: the other has suspended the map, let it run, or loaded a table, in between
+ * (linux, drivers/md/dm.c, dm_suspend(), dm_swap_table() and dm_resume(); dm-ioctl.c, do_resume()).
+ * Whether the map is gone, which is ENXIO too, shows when it is read again.
  */
-static struct swap_result attempt(const struct dm_map *planned, const struct mp_table *table,
-                                  enum kpartx kpartx, bool is_last, bool *ret_same)
+static struct swap_result attempt(struct swap *swap)
 {
     _cleanup_(dm_map_freep) struct dm_map *before = NULL, *after = NULL;
 
-    int r = read_planned(planned, &before);
+    int r = read_planned(swap->planned, &before);
     if (r < 0)
         return failed(SWAP_READ, r);
-    if (!mp_table_same_paths(before->table, table))
+    if (!mp_table_same_paths(before->table, swap->table))
         return failed(SWAP_READ, -ESTALE);
-    *ret_same = !before->suspended && mp_table_same_meaning(before->table, table, before->status);
-    if (*ret_same)
+    swap->same =
+        !before->suspended && mp_table_same_meaning(before->table, swap->table, before->status);
+    if (swap->same)
         return (struct swap_result){0};
 
-    r = load(before, table);
+    r = load(before, swap->table);
     if (r < 0)
         return failed(SWAP_LOAD, r);
 
-    uint16_t flags = udev_flags(before, kpartx);
-    r = resume(before, flags);
-    if (r == -EINVAL && !is_last)
+    swap->flags = udev_flags(before, swap->kpartx);
+    r = swap->lost = resume(before, swap->flags);
+    if (r == -EINVAL || r == -ENXIO)
         return (struct swap_result){0};
-    if (r < 0) {
-        abandon(before, flags);
+    if (r < 0)
         return failed(SWAP_RESUME, r);
-    }
     fail_again(before);
 
-    r = read_planned(planned, &after);
+    r = read_planned(swap->planned, &after);
     if (r < 0)
         return failed(SWAP_READ_BACK, r);
-    *ret_same = mp_table_same_meaning(after->table, table, NULL);
+    swap->same = mp_table_same_meaning(after->table, swap->table, NULL);
     return (struct swap_result){0};
 }
 
 struct swap_result swap_table(const struct dm_map *planned, const struct mp_table *table,
                               enum kpartx kpartx)
 {
+    struct swap swap = {planned, table, kpartx};
+    struct swap_result result = {0};
+
     if (kpartx == KPARTX_UNKNOWN)
-        kpartx = look_up_kpartx(planned->dev);
-    for (int i = 0; i < SWAP_ATTEMPTS; i++) {
-        bool same = false;
-        bool is_last = i == SWAP_ATTEMPTS - 1;
-        struct swap_result result = attempt(planned, table, kpartx, is_last, &same);
+        swap.kpartx = look_up_kpartx(planned->dev);
+    for (int i = 0; i < SWAP_ATTEMPTS && result.error >= 0 && !swap.same; i++) {
+        result = attempt(&swap);
         if (result.error < 0 && i > 0)
             result.stage = SWAP_READ_BACK; /* an earlier attempt has changed the map */
-        if (result.error < 0 || same)
-            return result;
     }
-    return failed(SWAP_READ_BACK, -EBUSY);
+    if (swap.lost < 0)
+        abandon(planned, swap.flags);
+    if (result.error < 0 || swap.same)
+        return result;
+    return failed(SWAP_READ_BACK, swap.lost == -EINVAL ? -EINVAL : -EBUSY);
 }
 
 struct swap_result swap_give_back(const struct dm_map *planned)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The ways out of multipath/swap.c, with one map that is made up: libdevmapper's functions are those
- * below, which keep the two tables of the map as the kernel does. Others touch the map while a
- * RESUME is under way, for that is where the kernel has two who do so meet.
+ * The ways out of multipath/swap.c, with one map that is made up: libdevmapper's functions are
+ * those below, which keep the two tables of the map as the kernel does. Others touch the map while
+ * a RESUME is under way, for that is where the kernel has two who do so meet.
  */
 
 #include <setjmp.h>
@@ -30,14 +30,14 @@
 #define OTHER "mpath-3601"
 #define OLD "0 0 1 1 service-time 0 2 1 8:0 1 8:16 1"
 #define NEW "0 0 2 1 service-time 0 1 1 8:0 1 service-time 0 1 1 8:16 1"
-#define OTHERS "0 0 2 1 service-time 0 1 1 8:16 1 service-time 0 1 1 8:0 1"
+#define OTHERS "0 0 2 1 round-robin 0 1 1 8:16 1 round-robin 0 1 1 8:0 1"
 #define MORE_PATHS "0 0 1 1 service-time 0 3 1 8:0 1 8:16 1 8:32 1"
 #define SECTORS 2048
 
 /* What comes of a RESUME that has a table to take into use. */
 struct step {
-    int error;              /* 0: it is taken */
-    bool drops;             /* on failure; else the table stays where it is */
+    int error;               /* 0: it is taken */
+    bool drops;              /* on failure; else the table stays where it is */
     void (*meanwhile)(void); /* what others have done by the time it ends */
 };
 
@@ -50,6 +50,7 @@ static struct {
     struct step steps[8];
     unsigned n_resumes; /* that had a table to take into use */
     unsigned n_changes; /* calls that change the map */
+    unsigned n_clears;
     unsigned n_failed_again;
     char command[64]; /* that multipathd had */
 } kernel;
@@ -179,6 +180,7 @@ static int call(const struct dm_task *task)
         return resume();
     case DM_DEVICE_CLEAR:
         kernel.n_changes++;
+        kernel.n_clears++;
         kernel.inactive[0] = '\0';
         return 0;
     case DM_DEVICE_TARGET_MSG:
@@ -342,6 +344,132 @@ static void test_number_is_anothers_late(void **state)
     assert_int_equal(kernel.n_failed_again, 0);
 }
 
+/* Others' doings while our RESUME fails. */
+static void load_others_table(void)
+{
+    bring_to_life(OTHERS);
+}
+
+static void load_same_table(void)
+{
+    bring_to_life(NEW);
+}
+
+static void add_path(void)
+{
+    bring_to_life(MORE_PATHS);
+}
+
+static void refuse_reading(void)
+{
+    kernel.read_error = -EIO;
+    kernel.suspended = true;
+}
+
+static void refuse_loading(void)
+{
+    kernel.load_error = -EIO;
+    kernel.suspended = true;
+}
+
+static void vanish(void)
+{
+    kernel.gone = true;
+}
+
+static void suspend(void)
+{
+    kernel.suspended = true;
+}
+
+/* Each of these goes with each error that the loser of two gets, the table dropped or kept. */
+static const struct way_out {
+    void (*meanwhile)(void);
+    int error;
+    const char *live;
+    unsigned n_resumes;
+} ways_out[] = {
+    {NULL, 0, NEW, 2},
+    {suspend, 0, NEW, 2},
+    {load_others_table, 0, NEW, 2},
+    {load_same_table, 0, NEW, 1},
+    {add_path, -ESTALE, MORE_PATHS, 1},
+    {refuse_reading, -EIO, OLD, 1},
+    {refuse_loading, -EIO, OLD, 1},
+};
+
+static void assert_way_out(const struct way_out *way, int error, bool drops)
+{
+    set_up(NULL);
+    kernel.steps[0] = (struct step){error, drops, way->meanwhile};
+    assert_result(swap(), way->error, SWAP_READ_BACK);
+    assert_clean(way->live);
+    assert_int_equal(kernel.n_resumes, way->n_resumes);
+    /* Nothing is cleared after a RESUME that succeeded: it would be somebody else's table. */
+    assert_int_equal(kernel.n_clears, way->n_resumes == 1);
+}
+
+static void test_lost_resume(void **state)
+{
+    static const int errors[] = {-EINVAL, -ENXIO};
+
+    for (size_t w = 0; w < ELEMENTSOF(ways_out); w++)
+        for (size_t e = 0; e < ELEMENTSOF(errors); e++) {
+            assert_way_out(&ways_out[w], errors[e], false);
+            assert_way_out(&ways_out[w], errors[e], true);
+        }
+}
+
+/* The map is removed while its table is taken into use. */
+static void test_gone_at_resume(void **state)
+{
+    kernel.steps[0] = (struct step){-ENXIO, true, vanish};
+    assert_result(swap(), -ENXIO, SWAP_READ_BACK);
+}
+
+/* Its number has another map then, in which nothing is cleared away. */
+static void test_number_is_anothers_at_resume(void **state)
+{
+    kernel.steps[0] = (struct step){-ENXIO, true, become_another};
+    assert_result(swap(), -ENXIO, SWAP_READ_BACK);
+    assert_clean(OTHERS);
+    assert_int_equal(kernel.n_changes, 2); /* the load and the RESUME of our own */
+}
+
+static void test_lost_each_time(void **state)
+{
+    for (size_t i = 0; i < ELEMENTSOF(kernel.steps); i++)
+        kernel.steps[i] = (struct step){i % 2 ? -EINVAL : -ENXIO, false, suspend};
+    assert_result(swap(), -EBUSY, SWAP_READ_BACK);
+    assert_clean(OLD);
+    assert_int_equal(kernel.n_resumes, 5);
+
+    set_up(NULL);
+    for (size_t i = 0; i < ELEMENTSOF(kernel.steps); i++)
+        kernel.steps[i].error = -EINVAL;
+    assert_result(swap(), -EINVAL, SWAP_READ_BACK);
+    assert_clean(OLD);
+}
+
+/* Any other error ends it at once. */
+static void test_refused_resume(void **state)
+{
+    kernel.steps[0] = (struct step){-EIO, false, suspend};
+    assert_result(swap(), -EIO, SWAP_RESUME);
+    assert_clean(OLD);
+    assert_int_equal(kernel.n_resumes, 1);
+    assert_int_equal(kernel.n_failed_again, 0);
+}
+
+/* What was not loaded is not cleared: what stands there is somebody else's. */
+static void test_refused_load(void **state)
+{
+    kernel.load_error = -EIO;
+    assert_result(swap(), -EIO, SWAP_LOAD);
+    assert_clean(OLD);
+    assert_int_equal(kernel.n_clears, 0);
+}
+
 static void test_give_back(void **state)
 {
     assert_result(give_back(), 0, 0);
@@ -355,6 +483,12 @@ int main(void)
         cmocka_unit_test_setup(test_swap, set_up),
         cmocka_unit_test_setup(test_number_is_anothers, set_up),
         cmocka_unit_test_setup(test_number_is_anothers_late, set_up),
+        cmocka_unit_test_setup(test_lost_resume, set_up),
+        cmocka_unit_test_setup(test_gone_at_resume, set_up),
+        cmocka_unit_test_setup(test_number_is_anothers_at_resume, set_up),
+        cmocka_unit_test_setup(test_lost_each_time, set_up),
+        cmocka_unit_test_setup(test_refused_resume, set_up),
+        cmocka_unit_test_setup(test_refused_load, set_up),
         cmocka_unit_test_setup(test_give_back, set_up),
     };
 
