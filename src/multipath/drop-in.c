@@ -70,7 +70,7 @@ static int write_all(int fd, const char *text)
     return fchmod(fd, 0644) < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-static int replace(const char *path, const char *text)
+static int replace(const char *path, const char *text, bool *changed)
 {
     char parent[PATH_MAX], temporary[PATH_MAX];
 
@@ -92,6 +92,7 @@ static int replace(const char *path, const char *text)
         (void)unlink(temporary);
         return r;
     }
+    *changed = true;
     return sync_directory();
 }
 
@@ -110,7 +111,7 @@ static void remove_leftovers(void)
         (void)unlink(found.gl_pathv[i]);
 }
 
-int drop_in_write(const char *text)
+int drop_in_write(const char *text, bool *changed)
 {
     char path[PATH_MAX];
     _cleanup_free_ char *old = NULL;
@@ -126,13 +127,12 @@ int drop_in_write(const char *text)
     if (!text) {
         if (unlink(path) < 0)
             return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-        r = sync_directory();
-        return r < 0 ? r : 1;
+        *changed = true;
+        return sync_directory();
     }
     if (r >= 0 && strcmp(old, text) == 0)
         return 0;
-    r = replace(path, text);
-    return r < 0 ? r : 1;
+    return replace(path, text, changed);
 }
 
 /* How a file of the directory stands to ours: below 0 read before it, above 0 after. */

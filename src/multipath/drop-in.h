@@ -20,12 +20,13 @@ const char *drop_in_directory(void);
 int drop_in_main_file(char ret[PATH_MAX]);
 
 /*
- * Makes `text` the file's content, NULL: removes the file. 1: it was changed, 0: it was so already.
- * The old file or the new one is there at any moment, never a part of one: the new one is written
- * outside the directory (multipathd watches it, and reads only names that end in .conf) and
- * renamed. Otherwise a negative errno, and the old file stays.
+ * Makes `text` the file's content, NULL: removes the file. *changed becomes true once that is done,
+ * even if it then fails to reach the disk; else it is untouched, and on an error the old file
+ * stays. The old file or the new one is there at any moment, never a part of one: the new one is
+ * written outside the directory (multipathd watches it, and reads only names that end in .conf)
+ * and renamed.
  */
-int drop_in_write(const char *text);
+int drop_in_write(const char *text, bool *changed);
 
 /*
  * Calls func for each other file of multipathd's configuration, in the order in which it reads

@@ -185,7 +185,7 @@ static bool needs_devices(const struct publication *publication)
     return false;
 }
 
-/* Writes the file. 1: it has changed. */
+/* Writes the file. Whether it has changed counts on failure as well: multipathd is owed that. */
 static int write_file(const struct publication *publication, struct publication_outcome *outcome)
 {
     _cleanup_free_ char *text = NULL, *config = NULL;
@@ -194,22 +194,22 @@ static int write_file(const struct publication *publication, struct publication_
         (void)mpathd_config(TIMEOUT_MS, &config);
     int r = render(publication, config, &text);
     if (r >= 0 && (text || !publication->keep))
-        r = drop_in_write(text);
+        r = drop_in_write(text, &outcome->changed);
     if (r < 0)
         return fail(outcome, r, "%s/" DROP_IN_NAME " cannot be written: %s.", drop_in_directory(),
                     strerror(-r));
-    return r;
+    return 0;
 }
 
 /*
  * Has multipathd read the file where that changes something. A release that queues the request may
  * look idle before it has begun: its configuration is the proof.
  */
-static int tell(const struct publication *publication, bool changed,
-                struct publication_verdict *verdicts, struct publication_outcome *outcome)
+static int tell(const struct publication *publication, struct publication_verdict *verdicts,
+                struct publication_outcome *outcome)
 {
+    bool changed = outcome->changed || publication->owed, reread;
     unsigned version;
-    bool reread;
 
     if (publication->n == 0 && !changed)
         return 0;
@@ -259,9 +259,8 @@ int publication_run(int fd, void *arg)
 
     int r = publication->check_only ? check(publication, verdicts, &outcome)
                                     : write_file(publication, &outcome);
-    outcome.changed = r > 0;
     if (r >= 0 && !publication->check_only)
-        r = tell(publication, outcome.changed || publication->owed, verdicts, &outcome);
+        r = tell(publication, verdicts, &outcome);
     for (size_t i = 0; i < publication->n && r >= 0; i++)
         if (write(fd, &verdicts[i], sizeof(*verdicts)) != sizeof(*verdicts))
             return EIO;

@@ -46,8 +46,37 @@ static void assert_content(const char *expected)
     assert_string_equal(text, expected);
 }
 
+/* A directory that cannot be brought to the disk. */
+static bool refuse_sync;
+
+int __wrap_fsync(int fd);
+int __real_fsync(int fd);
+
+int __wrap_fsync(int fd)
+{
+    struct stat st;
+
+    if (refuse_sync && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        errno = EIO;
+        return -1;
+    }
+    return __real_fsync(fd);
+}
+
+/* 1: it was changed, 0: it was so already. */
+static int write_drop_in(const char *text)
+{
+    bool changed = false;
+    int r = drop_in_write(text, &changed);
+
+    if (r < 0)
+        assert_false(changed);
+    return r < 0 ? r : changed;
+}
+
 static int set_up(void **state)
 {
+    refuse_sync = false;
     snprintf(top, sizeof(top), "/tmp/test-drop-in-XXXXXX");
     assert_non_null(mkdtemp(top));
     snprintf(conf_d, sizeof(conf_d), "%s/multipath/conf.d", top);
@@ -69,30 +98,30 @@ static void test_write_and_remove(void **state)
 {
     struct stat before, after;
 
-    assert_int_equal(drop_in_write(NULL), 0); /* nothing there, nothing made */
+    assert_int_equal(write_drop_in(NULL), 0); /* nothing there, nothing made */
     assert_int_equal(access(conf_d, F_OK), -1);
 
-    assert_int_equal(drop_in_write("one\n"), 1);
+    assert_int_equal(write_drop_in("one\n"), 1);
     assert_content("one\n");
     assert_int_equal(stat(path_of("multipath/conf.d/" DROP_IN_NAME), &before), 0);
     assert_int_equal(before.st_mode & 0777, 0644);
-    assert_int_equal(drop_in_write("one\n"), 0);
+    assert_int_equal(write_drop_in("one\n"), 0);
     assert_int_equal(stat(path_of("multipath/conf.d/" DROP_IN_NAME), &after), 0);
     assert_int_equal(before.st_ino, after.st_ino);
-    assert_int_equal(drop_in_write("two\n"), 1);
+    assert_int_equal(write_drop_in("two\n"), 1);
     assert_content("two\n");
 
-    assert_int_equal(drop_in_write(NULL), 1);
+    assert_int_equal(write_drop_in(NULL), 1);
     assert_int_equal(access(path_of("multipath/conf.d/" DROP_IN_NAME), F_OK), -1);
-    assert_int_equal(drop_in_write(NULL), 0);
+    assert_int_equal(write_drop_in(NULL), 0);
 }
 
 /* The directory that multipathd watches never sees a half-written file, nor one of another name. */
 static void test_nothing_is_left_beside_it(void **state)
 {
-    assert_int_equal(drop_in_write("one\n"), 1);
+    assert_int_equal(write_drop_in("one\n"), 1);
     put("multipath/." DROP_IN_NAME ".abcdef", "left behind by one that was killed");
-    assert_int_equal(drop_in_write("two\n"), 1);
+    assert_int_equal(write_drop_in("two\n"), 1);
     assert_int_equal(access(path_of("multipath/." DROP_IN_NAME ".abcdef"), F_OK), -1);
 
     /* only conf.d is in the directory above, and only the file in conf.d */
@@ -104,14 +133,32 @@ static void test_nothing_is_left_beside_it(void **state)
 /* Whatever fails, the old file stays whole. The directory stands for a file system that is full. */
 static void test_failure(void **state)
 {
-    assert_int_equal(drop_in_write("one\n"), 1);
+    assert_int_equal(write_drop_in("one\n"), 1);
     assert_int_equal(rename(path_of("multipath"), path_of("moved")), 0);
     put("multipath", "a file where the directory should be");
-    assert_int_equal(drop_in_write("two\n"), -ENOTDIR);
-    assert_int_equal(drop_in_write(NULL), 0);
+    assert_int_equal(write_drop_in("two\n"), -ENOTDIR);
+    assert_int_equal(write_drop_in(NULL), 0);
     assert_int_equal(unlink(path_of("multipath")), 0);
     assert_int_equal(rename(path_of("moved"), path_of("multipath")), 0);
     assert_content("one\n");
+}
+
+/* The change that does not reach the disk is there for all to read. */
+static void test_failure_at_the_end(void **state)
+{
+    bool changed = false;
+
+    assert_int_equal(write_drop_in("one\n"), 1);
+    refuse_sync = true;
+    assert_int_equal(drop_in_write("two\n", &changed), -EIO);
+    assert_true(changed);
+    assert_content("two\n");
+
+    changed = false;
+    assert_int_equal(drop_in_write(NULL, &changed), -EIO);
+    assert_true(changed);
+    assert_int_equal(access(path_of("multipath/conf.d/" DROP_IN_NAME), F_OK), -1);
+    assert_int_equal(write_drop_in(NULL), 0); /* nothing left to do */
 }
 
 struct seen {
@@ -136,7 +183,7 @@ static void test_other_files(void **state)
     assert_int_equal(drop_in_each_other(see, &seen), 0);
     assert_string_equal(seen.text, "");
 
-    assert_int_equal(drop_in_write("ours"), 1);
+    assert_int_equal(write_drop_in("ours"), 1);
     put("multipath.conf", "main");
     put("multipath/conf.d/95-admin.conf", "later");
     put("multipath/conf.d/10-admin.conf", "earlier");
@@ -168,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_write_and_remove, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_is_left_beside_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failure, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failure_at_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_main_file, set_up, tear_down),
     };
