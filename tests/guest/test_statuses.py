@@ -230,6 +230,16 @@ class Faults(StatusTest):
                 self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.INITIATOR_ERROR)
                 self.assertEqual(faults.seen()[0], 1)
 
+    def test_14_a_swap_that_loses_against_another_and_then_fails(self):
+        """The kernel may keep the table that the loser had loaded: it is not to stay there."""
+        uuid = self.uuids[-1]
+        faults.rules(("resume", uuid, 0, 1, errno.EINVAL, 0), ("load", uuid, 1, 1, errno.EIO, 0))
+        self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.INITIATOR_ERROR)
+        self.assertEqual(faults.seen(), [1, 2])
+        # A live table, none that waits for a RESUME, not suspended, writable.
+        self.assertEqual(lab.run("dmsetup", "info", "-c", "--noheadings", "-o", "attr", "--uuid",
+                                 uuid), "L--w")
+
     def test_15_a_map_cannot_be_put_back(self):
         # The last map refuses; the first has changed by then, and refuses to go back.
         faults.rules(("load", self.uuids[-1], 0, 1, errno.EIO, 1000),
