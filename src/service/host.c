@@ -480,7 +480,7 @@ int host_refresh_sid(struct host *host, uint32_t sid)
 void host_refresh_unidentified(struct host *host)
 {
     for (size_t i = host->n_unidentified; i > 0; i--)
-        if (i <= host->n_unidentified)
+        if (i <= host->n_unidentified && !host_find_sid(host, host->unidentified[i - 1]))
             (void)host_refresh_sid(host, host->unidentified[i - 1]);
 }
 

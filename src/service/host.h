@@ -220,7 +220,10 @@ struct connection *host_find_sid(struct host *host, uint32_t sid);
 /* A kernel session may have come, changed or gone: looks at that one. */
 int host_refresh_sid(struct host *host, uint32_t sid);
 
-/* Looks once more at those that could not say who they are. */
+/*
+ * Looks once more at those that could not say who they are, but for the ones that are known under
+ * that number: sessions can come here, none goes, for whoever looks one up may have another in hand.
+ */
 void host_refresh_unidentified(struct host *host);
 
 /* Adapters and ports from iface records. */
