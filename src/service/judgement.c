@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "basic/utf8.h"
 #include "service/judgement.h"
 #include "service/maps.h"
 #include "service/publish.h"
@@ -60,6 +61,7 @@ void judge_map(const struct host_map *map, struct judgement *ret)
     *ret = (struct judgement){0};
     judge_kernel(map, ret);
     judge_mpathd(map, ret);
+    make_utf8(ret->reason); /* a file's name can be anything, and be cut anywhere */
 }
 
 void judgement_merge(struct judgement *into, const struct judgement *other)

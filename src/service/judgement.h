@@ -8,7 +8,7 @@
 struct judgement {
     enum agreement agreement;
     enum mpathd_agreement mpathd;
-    char reason[256]; /* why one of the two is not the best; empty where both are */
+    char reason[256]; /* UTF-8: why one of the two is not the best; empty where both are */
 };
 
 /* As the model has it; a map that is gone is pending. */

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* What clients are told of a map's policy, where what wins over it has a name that is no text. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "basic/utf8.h"
+#include "service/judgement.h"
+#include "service/maps.h"
+
+static char name[] = "mpatha", entry[] = "multipath {}";
+
+/* Of a map that has its table, and whose entry `rival` wins over. */
+static void judge(char *rival, struct judgement *ret)
+{
+    struct host host = {0};
+    const struct host_map map = {
+        .host = &host,
+        .dev = 1,
+        .name = name,
+        .agrees = true,
+        .entry = entry,
+        .rival = rival,
+    };
+
+    judge_map(&map, ret);
+    assert_int_equal(ret->agreement, AGREEMENT_APPLIED);
+    assert_int_equal(ret->mpathd, MPATHD_ALONE);
+}
+
+static void test_a_name_that_is_no_text(void **state)
+{
+    char rival[] = "/etc/multipath/conf.d/caf\xe9.conf line 3: path_selector";
+    struct judgement judgement;
+
+    judge(rival, &judgement);
+    assert_non_null(strstr(judgement.reason, "/caf?.conf line 3: path_selector wins."));
+    assert_true(text_is_utf8(judgement.reason));
+}
+
+/* Wherever the name ends, or the reason, a character of two bytes is whole or not there. */
+static void test_a_name_that_is_cut(void **state)
+{
+    struct judgement judgement;
+    char rival[2 * sizeof(judgement.reason)];
+
+    for (size_t n = 1; n < sizeof(rival); n++) {
+        for (size_t i = 0; i < n; i++)
+            rival[i] = i % 2 ? '\xa9' : '\xc3';
+        rival[n] = '\0';
+        judge(rival, &judgement);
+        assert_true(text_is_utf8(judgement.reason));
+        assert_non_null(strstr(judgement.reason, n > 1 ? "\xc3\xa9" : ": ? wins."));
+    }
+}
+
+static void test_the_worse_reason_is_kept_whole(void **state)
+{
+    char rival[] = "caf\xe9";
+    struct judgement all = {0}, one;
+
+    judge(rival, &one);
+    judgement_merge(&all, &one);
+    assert_int_equal(all.mpathd, MPATHD_ALONE);
+    assert_string_equal(all.reason, one.reason);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_name_that_is_no_text),
+        cmocka_unit_test(test_a_name_that_is_cut),
+        cmocka_unit_test(test_the_worse_reason_is_kept_whole),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
