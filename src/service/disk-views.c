@@ -141,19 +141,17 @@ static void tell_if_announced(struct host_map *map, void *userdata)
         tell(map);
 }
 
-static int on_announce(sd_event_source *source, void *userdata)
+static void tell_announced(struct host *host)
 {
-    struct host *host = userdata;
     bool all = host->all_disks_to_tell;
 
     host->all_disks_to_tell = false;
     maps_each(host, tell_if_announced, &all);
-    return 0;
 }
 
 static bool defer(struct host *host)
 {
-    return views_defer(host, &host->disk_announcer, on_announce);
+    return views_defer(host, &host->disk_announcer, tell_announced);
 }
 
 void disk_views_announce(struct host_map *map, unsigned changes)

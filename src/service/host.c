@@ -543,8 +543,8 @@ struct host *host_free(struct host *host)
     free(host->adapters);
     free(host->unidentified);
     free(host->to_announce);
-    sd_event_source_disable_unref(host->announcer);
-    sd_event_source_disable_unref(host->disk_announcer);
+    views_defer_done(&host->announcer);
+    views_defer_done(&host->disk_announcer);
     sd_event_source_disable_unref(host->states_closer);
     tdestroy(host->connections_by_sid, keep);
     maps_free_all(host);

@@ -157,6 +157,13 @@ struct host_observer {
     void *userdata;
 };
 
+/* What is told later, once for all that comes together (service/views.h). */
+struct announcer {
+    sd_event_source *idle, *timer;
+    struct host *host;
+    void (*tell)(struct host *host);
+};
+
 struct host {
     sd_event *event;
     struct store *store; /* borrowed */
@@ -186,11 +193,11 @@ struct host {
     struct statistics_reader *statistics; /* NULL: never asked for */
     struct requests *requests; /* the bus' own: calls that are answered later */
     struct host_observer observer;
-    sd_event_source *announcer; /* tells the observer of these sessions */
+    struct announcer announcer; /* tells the observer of these sessions */
     bool all_sessions_to_tell;  /* of all */
     uint64_t *to_announce;
     size_t n_to_announce;
-    sd_event_source *disk_announcer; /* likewise, of disks */
+    struct announcer disk_announcer; /* likewise, of disks */
     bool all_disks_to_tell;
     sd_event_source *states_closer;
     size_t n_state_fds;

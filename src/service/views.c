@@ -10,6 +10,9 @@
 #include "service/news.h"
 #include "service/views.h"
 
+/* Clients can have the main loop busy with their calls for as long as they like. */
+#define ANNOUNCE_USEC 100000U
+
 /* What the maps over the session's disks come to. */
 static void judge_maps(const struct session *session, struct judgement *ret)
 {
@@ -106,9 +109,8 @@ static void tell_these(struct host *host, const uint64_t *ids, size_t n)
     }
 }
 
-static int on_announce(sd_event_source *source, void *userdata)
+static void tell_announced(struct host *host)
 {
-    struct host *host = userdata;
     _cleanup_free_ uint64_t *ids = TAKE_PTR(host->to_announce);
     size_t n = host->n_to_announce;
     bool all = host->all_sessions_to_tell;
@@ -119,22 +121,69 @@ static int on_announce(sd_event_source *source, void *userdata)
         tell_all(host);
     else
         tell_these(host, ids, n);
+}
+
+static void announce(struct announcer *announcer)
+{
+    (void)sd_event_source_set_enabled(announcer->idle, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(announcer->timer, SD_EVENT_OFF);
+    announcer->tell(announcer->host);
+}
+
+static int on_idle(sd_event_source *source, void *userdata)
+{
+    announce(userdata);
     return 0;
 }
 
-bool views_defer(struct host *host, sd_event_source **announcer, sd_event_handler_t handler)
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    if (*announcer)
-        return sd_event_source_set_enabled(*announcer, SD_EVENT_ONESHOT) >= 0;
-    if (sd_event_add_defer(host->event, announcer, handler, host) < 0)
-        return false;
-    (void)sd_event_source_set_priority(*announcer, SD_EVENT_PRIORITY_IDLE);
-    return true;
+    announce(userdata);
+    return 0;
+}
+
+static int make_announcer(struct announcer *announcer)
+{
+    sd_event *event = announcer->host->event;
+
+    int r = sd_event_add_defer(event, &announcer->idle, on_idle, announcer);
+    if (r >= 0)
+        r = sd_event_source_set_priority(announcer->idle, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_add_time_relative(event, &announcer->timer, CLOCK_MONOTONIC, ANNOUNCE_USEC,
+                                       1000, on_timer, announcer);
+    return r;
+}
+
+static int arm_announcer(struct announcer *announcer)
+{
+    int r = sd_event_source_set_enabled(announcer->idle, SD_EVENT_ONESHOT);
+    if (r >= 0)
+        r = sd_event_source_set_time_relative(announcer->timer, ANNOUNCE_USEC);
+    return r < 0 ? r : sd_event_source_set_enabled(announcer->timer, SD_EVENT_ONESHOT);
+}
+
+bool views_defer(struct host *host, struct announcer *announcer, void (*func)(struct host *host))
+{
+    if (announcer->idle && sd_event_source_get_enabled(announcer->idle, NULL) > 0)
+        return true; /* not put off */
+    announcer->host = host;
+    announcer->tell = func;
+    if ((announcer->idle ? arm_announcer(announcer) : make_announcer(announcer)) >= 0)
+        return true;
+    views_defer_done(announcer);
+    return false;
+}
+
+void views_defer_done(struct announcer *announcer)
+{
+    announcer->idle = sd_event_source_disable_unref(announcer->idle);
+    announcer->timer = sd_event_source_disable_unref(announcer->timer);
 }
 
 static bool defer(struct host *host)
 {
-    return views_defer(host, &host->announcer, on_announce);
+    return views_defer(host, &host->announcer, tell_announced);
 }
 
 static bool defer_one(struct host *host, uint64_t session_id)

@@ -21,10 +21,13 @@ void views_announce(struct session *session, unsigned changes);
 void views_announce_all(struct host *host);
 
 /*
- * Whether `handler` will be called with the host when the main loop has nothing else to do, once,
- * however often this asks for it. `announcer` is its source, made at the first time.
+ * Whether `func` will be called when the main loop has nothing else to do, or 100 ms after the first
+ * that asked for it: once, however often this asks. `announcer` is all zero at the first time.
  */
-bool views_defer(struct host *host, sd_event_source **announcer, sd_event_handler_t handler);
+bool views_defer(struct host *host, struct announcer *announcer, void (*func)(struct host *host));
+
+/* It will not be called any more. */
+void views_defer_done(struct announcer *announcer);
 
 /* Clients are told of a new session, with all that it has now. */
 void views_begin(struct session *session);
