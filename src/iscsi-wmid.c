@@ -66,10 +66,15 @@ static int open_store(struct store **ret)
 static bool stopping;
 
 /* A change that has begun is carried to its end: half of a session's maps is no state to leave. */
-static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+static void stop(void)
 {
     stopping = true;
     (void)sd_notify(0, "STOPPING=1");
+}
+
+static int on_stop(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+    stop();
     return 0;
 }
 
@@ -127,16 +132,27 @@ static void wait_for_records(sd_event *event, const struct host *host, const boo
             return;
 }
 
+/* Nobody could reach the service any more: it ends, and systemd starts one that has a bus. */
+static int check_bus(sd_bus *bus)
+{
+    if (sd_bus_is_open(bus) > 0)
+        return 0;
+    stop();
+    return failed(-ENOTCONN, "The system bus has gone");
+}
+
 static int loop(sd_event *event, sd_bus *bus, struct host *host)
 {
-    int r = 0;
+    int r = 0, end = 0;
     while (r >= 0 && (!stopping || host->n_changes > 0 || host->guid_changes ||
                       reconcile_is_running(host))) {
         news_move_on(host);
         r = sd_event_run(event, UINT64_MAX);
         bus_answer_queued(bus, host);
+        if (!stopping)
+            end = check_bus(bus);
     }
-    return r;
+    return r < 0 ? failed(r, "The main loop failed") : end;
 }
 
 /*
@@ -221,7 +237,7 @@ static int run(void)
     ping_cancel_all(host);
     statistics_cancel_all(host);
     host->observer = (struct host_observer){0};
-    return r < 0 ? failed(r, "The main loop failed") : 0;
+    return r;
 }
 
 int main(int argc, char **argv)

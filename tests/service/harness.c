@@ -317,6 +317,14 @@ void harness_kill(struct harness *harness)
     assert_int_equal(wait_for_end(take_pid(harness)), SIGKILL);
 }
 
+static int wait_for_exit(struct harness *harness)
+{
+    int status = wait_for_end(take_pid(harness));
+    if (!WIFEXITED(status))
+        fail_msg("the service was killed, status %#x", (unsigned)status);
+    return WEXITSTATUS(status);
+}
+
 int harness_run(struct harness *harness, const char *state_directory)
 {
     forget_notifications(harness);
@@ -325,10 +333,17 @@ int harness_run(struct harness *harness, const char *state_directory)
         harness_kill(harness);
         fail_msg("the service is ready, and should have ended");
     }
-    int status = wait_for_end(take_pid(harness));
-    if (!WIFEXITED(status))
-        fail_msg("the service was killed, status %#x", (unsigned)status);
-    return WEXITSTATUS(status);
+    return wait_for_exit(harness);
+}
+
+int harness_end_bus(struct harness *harness)
+{
+    pid_t bus_pid = harness->bus_pid;
+
+    harness->bus_pid = 0;
+    assert_int_equal(kill(bus_pid, SIGKILL), 0);
+    assert_int_equal(wait_for_end(bus_pid), SIGKILL);
+    return wait_for_exit(harness);
 }
 
 const char *harness_log(struct harness *harness)

@@ -62,6 +62,9 @@ void harness_restart(struct harness *harness);
 /* Ends it as a crash would. */
 void harness_kill(struct harness *harness);
 
+/* Ends the bus below a service that runs: gives the service's exit status. */
+int harness_end_bus(struct harness *harness);
+
 /* Starts a service that ends by itself: gives its exit status. */
 int harness_run(struct harness *harness, const char *state_directory);
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* State files that the service finds when it starts. Each test has a bus and a directory. */
+/*
+ * State files that the service finds when it starts, and a bus that is not to be had. Each test has a
+ * bus and a directory.
+ */
 
+#include "basic/clock.h"
 #include "fixture.h"
 
 #include <sqlite3.h>
@@ -299,6 +303,21 @@ static void test_name_is_taken(void **state)
     assert_non_null(strstr(harness_log(harness), "The name " NAME " cannot be had"));
 }
 
+/* Nobody would ever reach it again: systemd is to start another one. */
+static void test_bus_goes(void **state)
+{
+    struct harness *harness = *state;
+    int64_t before;
+
+    harness_start(harness);
+    harness_forget_log(harness);
+    before = monotonic_msec();
+    assert_int_equal(harness_end_bus(harness), 1);
+    assert_true(monotonic_msec() - before < 20000);
+    assert_non_null(strstr(harness_log(harness), "<3>The system bus has gone"));
+    assert_null(strchr(strchr(harness_log(harness), '\n') + 1, '\n'));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, harness_teardown)
 
 int main(void)
@@ -316,6 +335,7 @@ int main(void)
         TEST(test_stale_journal_of_the_first_start),
         TEST(test_no_directory),
         TEST(test_name_is_taken),
+        TEST(test_bus_goes),
     };
     return harness_result(cmocka_run_group_tests(tests, NULL, NULL));
 }
