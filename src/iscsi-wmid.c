@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -181,6 +182,21 @@ static int open_bus(sd_event *event, sd_bus **ret)
     return 0;
 }
 
+/*
+ * What was answered goes out. Children that still run have the connection, too, and the service's name
+ * with it: it is shut down for all of them.
+ */
+static void close_bus(sd_bus *bus)
+{
+    (void)sd_bus_flush(bus);
+    int fd = sd_bus_get_fd(bus);
+    if (fd >= 0)
+        (void)shutdown(fd, SHUT_RDWR);
+    sd_bus_close_unref(bus);
+}
+
+DEFINE_CLEANUP(sd_bus *, close_bus);
+
 static int no_name(int r)
 {
     return failed(r, "The name " BUS_NAME " cannot be had on the system bus");
@@ -193,7 +209,7 @@ static int run(void)
     _cleanup_(store_closep) struct store *store = NULL;
     _cleanup_(host_freep) struct host *host = NULL;
     _cleanup_(events_freep) struct events *events = NULL;
-    _cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+    _cleanup_(close_busp) sd_bus *bus = NULL;
     _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
     _cleanup_(unread_freep) struct unread *unread = NULL;
 

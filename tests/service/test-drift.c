@@ -353,6 +353,24 @@ static void test_lock(void **state)
     signal_count_end(&changes);
 }
 
+/* The child that waits for the lock is left to itself, without the bus. */
+static void test_end_under_lock(void **state)
+{
+    struct harness *harness = *state;
+
+    set_guid(harness, adapter());
+    harness_stop(harness);
+    harness_hold_lock(harness, true);
+    harness_start(harness);
+    int64_t before = monotonic_msec();
+    harness_stop(harness);
+    while (sd_bus_get_name_creds(harness->bus, NAME, 0, NULL) >= 0)
+        usleep(50000);
+    assert_true(monotonic_msec() - before < 10000); /* the child waits for 30 s */
+    harness_hold_lock(harness, false);
+    harness_start(harness);
+}
+
 /* A state of version 0.1.0 has a GUID, and no digests. */
 static void test_guid_without_digests(void **state)
 {
@@ -473,6 +491,7 @@ int main(void)
         TEST(test_while_it_was_away),
         TEST(test_no_directories_at_first),
         TEST(test_lock),
+        TEST(test_end_under_lock),
         TEST(test_set_under_lock),
         TEST(test_guid_without_digests),
         TEST(test_too_many),
