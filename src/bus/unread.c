@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "basic/log.h"
+#include "bus/bus.h"
 #include "bus/requests.h"
 #include "service/bounds.h"
 
@@ -72,6 +73,13 @@ static void ask_for_all(struct unread *unread, sd_bus_message *message)
     unread->has_stats = false;
 }
 
+static bool is_trusted(const struct unread *unread, sd_bus_message *message)
+{
+    uid_t uid;
+
+    return requests_get_uid(unread->requests, message, &uid) >= 0 && bus_trusts(uid);
+}
+
 static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     struct unread *unread = userdata;
@@ -88,7 +96,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
         ask(sd_bus_message_get_bus(message), sender, "OutgoingBytes", &bytes) < 0)
         return 0; /* one that has left has nothing unread */
 
-    switch (bounds_answer(unread->bytes, bytes)) {
+    switch (bounds_answer(unread->bytes, bytes, is_trusted(unread, message))) {
     case BOUNDS_ANSWER:
         return 0;
     case BOUNDS_REFUSE:

@@ -25,11 +25,15 @@ bool bounds_allow_disk(size_t n_paths, size_t n_others)
     return n_paths <= PATHS_MAX && n_others < DISKS_MAX;
 }
 
-enum bounds_answer bounds_answer(uint32_t unread, uint32_t unread_of_client)
+enum bounds_answer bounds_answer(uint32_t unread, uint32_t unread_of_client, bool trusted)
 {
-    if (unread <= UNREAD_MAX || unread_of_client <= UNREAD_MAX_PER_CLIENT)
-        return BOUNDS_ANSWER;
-    return unread_of_client <= UNREAD_MAX_REFUSALS ? BOUNDS_REFUSE : BOUNDS_IGNORE;
+    if (!trusted && unread > UNREAD_MAX_OTHERS_REFUSALS)
+        return BOUNDS_IGNORE;
+    if (unread > UNREAD_MAX && unread_of_client > UNREAD_MAX_REFUSALS)
+        return BOUNDS_IGNORE;
+    if (unread > UNREAD_MAX && unread_of_client > UNREAD_MAX_PER_CLIENT)
+        return BOUNDS_REFUSE;
+    return !trusted && unread > UNREAD_MAX_OTHERS ? BOUNDS_REFUSE : BOUNDS_ANSWER;
 }
 
 bool bounds_refused(struct refusals *refusals, uint64_t now_usec, uint64_t *ret_n)

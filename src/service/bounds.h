@@ -48,11 +48,14 @@ enum request_kind {
  * Bytes that the bus keeps for clients which have not read them: of all, from which on one has to
  * have read its own to be answered; of one, from which on it is refused; from which on it is not
  * even told so. dbus-daemon reads nothing more from a service that has 127 MiB with it, whoever
- * does not read them, and allows a user 256 connections.
+ * does not read them, and allows a user 256 connections: two users could have that with less than
+ * what one may. So from OTHERS of all on, those who are not trusted are refused, whatever is their own.
  */
 #define UNREAD_MAX (8U * 1024U * 1024U)
 #define UNREAD_MAX_PER_CLIENT (256U * 1024U)
 #define UNREAD_MAX_REFUSALS (320U * 1024U)
+#define UNREAD_MAX_OTHERS (64U * 1024U * 1024U)
+#define UNREAD_MAX_OTHERS_REFUSALS (96U * 1024U * 1024U)
 
 /* The journal hears of refused calls once in this time. */
 #define REFUSALS_USEC (60ULL * 1000 * 1000)
@@ -64,13 +67,16 @@ bool bounds_admit(enum request_kind kind, size_t n, size_t n_of_client);
 bool bounds_allow_session(size_t n_paths, size_t n_others);
 bool bounds_allow_disk(size_t n_paths, size_t n_others);
 
-/* What a call gets whose client has so much unread, where it has so much with all others. */
+/*
+ * What a call gets whose client has so much unread, where it has so much with all others. A trusted
+ * client may do everything unasked.
+ */
 enum bounds_answer {
     BOUNDS_ANSWER,
     BOUNDS_REFUSE,
     BOUNDS_IGNORE,
 };
-enum bounds_answer bounds_answer(uint32_t unread, uint32_t unread_of_client);
+enum bounds_answer bounds_answer(uint32_t unread, uint32_t unread_of_client, bool trusted);
 
 /* What the journal was told of refused calls. */
 struct refusals {

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "basic/macros.h"
 #include "service/bounds.h"
 
 static const struct {
@@ -49,15 +50,33 @@ static void test_policies(void **state)
 
 static void test_unread(void **state)
 {
-    assert_int_equal(bounds_answer(UNREAD_MAX, UNREAD_MAX), BOUNDS_ANSWER);
-    assert_int_equal(bounds_answer(UINT32_MAX, 0), BOUNDS_ANSWER);
-    assert_int_equal(bounds_answer(UNREAD_MAX + 1, UNREAD_MAX_PER_CLIENT), BOUNDS_ANSWER);
-    assert_int_equal(bounds_answer(UNREAD_MAX + 1, UNREAD_MAX_PER_CLIENT + 1), BOUNDS_REFUSE);
-    assert_int_equal(bounds_answer(UNREAD_MAX + 1, UNREAD_MAX_REFUSALS), BOUNDS_REFUSE);
-    assert_int_equal(bounds_answer(UNREAD_MAX + 1, UNREAD_MAX_REFUSALS + 1), BOUNDS_IGNORE);
+    static const bool trusted[] = {false, true};
 
-    /* All connections that one user can have do not fill what dbus-daemon takes. */
-    assert_true(UNREAD_MAX + 256U * UNREAD_MAX_REFUSALS < 127U * 1024U * 1024U);
+    for (size_t i = 0; i < ELEMENTSOF(trusted); i++) {
+        bool t = trusted[i];
+        assert_int_equal(bounds_answer(UNREAD_MAX, UNREAD_MAX, t), BOUNDS_ANSWER);
+        assert_int_equal(bounds_answer(UNREAD_MAX + 1, UNREAD_MAX_PER_CLIENT, t), BOUNDS_ANSWER);
+        assert_int_equal(bounds_answer(UNREAD_MAX + 1, UNREAD_MAX_PER_CLIENT + 1, t),
+                         BOUNDS_REFUSE);
+        assert_int_equal(bounds_answer(UNREAD_MAX + 1, UNREAD_MAX_REFUSALS, t), BOUNDS_REFUSE);
+        assert_int_equal(bounds_answer(UNREAD_MAX + 1, UNREAD_MAX_REFUSALS + 1, t), BOUNDS_IGNORE);
+    }
+}
+
+/* Any number of clients that read nothing leave room for those that are trusted. */
+static void test_unread_of_others(void **state)
+{
+    assert_int_equal(bounds_answer(UNREAD_MAX_OTHERS, 0, false), BOUNDS_ANSWER);
+    assert_int_equal(bounds_answer(UNREAD_MAX_OTHERS + 1, 0, false), BOUNDS_REFUSE);
+    assert_int_equal(bounds_answer(UNREAD_MAX_OTHERS_REFUSALS, 0, false), BOUNDS_REFUSE);
+    assert_int_equal(bounds_answer(UNREAD_MAX_OTHERS_REFUSALS + 1, 0, false), BOUNDS_IGNORE);
+    assert_int_equal(bounds_answer(UINT32_MAX, 0, true), BOUNDS_ANSWER);
+    assert_int_equal(bounds_answer(UINT32_MAX, UNREAD_MAX_PER_CLIENT, true), BOUNDS_ANSWER);
+    assert_int_equal(bounds_answer(UINT32_MAX, UNREAD_MAX_REFUSALS, true), BOUNDS_REFUSE);
+    assert_int_equal(bounds_answer(UNREAD_MAX_OTHERS + 1, UINT32_MAX, false), BOUNDS_IGNORE);
+
+    assert_true(UNREAD_MAX < UNREAD_MAX_OTHERS);
+    assert_true(UNREAD_MAX_OTHERS_REFUSALS <= 96U * 1024U * 1024U); /* dbus-daemon takes 127 MiB */
 }
 
 /* The first is told at once, the others together when the time is over. */
@@ -83,6 +102,7 @@ int main(void)
         cmocka_unit_test(test_no_client_has_all),
         cmocka_unit_test(test_policies),
         cmocka_unit_test(test_unread),
+        cmocka_unit_test(test_unread_of_others),
         cmocka_unit_test(test_refusals_are_told_at_times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
