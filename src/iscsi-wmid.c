@@ -136,7 +136,7 @@ static void wait_for_records(sd_event *event, const struct host *host, const boo
 /* Nobody could reach the service any more: it ends, and systemd starts one that has a bus. */
 static int check_bus(sd_bus *bus)
 {
-    if (sd_bus_is_open(bus) > 0)
+    if (sd_bus_is_open(bus) > 0 && sd_bus_is_open(bus_asker()) > 0)
         return 0;
     stop();
     return failed(-ENOTCONN, "The system bus has gone");
@@ -150,6 +150,7 @@ static int loop(sd_event *event, sd_bus *bus, struct host *host)
         news_move_on(host);
         r = sd_event_run(event, UINT64_MAX);
         bus_answer_queued(bus, host);
+        bus_drain_asker();
         if (!stopping)
             end = check_bus(bus);
     }
@@ -183,8 +184,8 @@ static int open_bus(sd_event *event, sd_bus **ret)
 }
 
 /*
- * What was answered goes out. Children that still run have the connection, too, and the service's name
- * with it: it is shut down for all of them.
+ * What was answered goes out. Children that still run have the connection, too, and the service's
+ * name with it: it is shut down for all of them.
  */
 static void close_bus(sd_bus *bus)
 {
@@ -209,7 +210,7 @@ static int run(void)
     _cleanup_(store_closep) struct store *store = NULL;
     _cleanup_(host_freep) struct host *host = NULL;
     _cleanup_(events_freep) struct events *events = NULL;
-    _cleanup_(close_busp) sd_bus *bus = NULL;
+    _cleanup_(close_busp) sd_bus *bus = NULL, *asker = NULL;
     _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
     _cleanup_(unread_freep) struct unread *unread = NULL;
 
@@ -233,6 +234,8 @@ static int run(void)
     if (r < 0)
         return failed(r, "open-iscsi's records cannot be followed");
     r = open_bus(event, &bus);
+    if (r >= 0)
+        r = open_bus(event, &asker);
     if (r < 0)
         return no_name(r);
 
@@ -243,7 +246,7 @@ static int run(void)
         return failed(r, "The host's maps cannot be followed");
     wait_for_records(event, host, &records_are_read);
 
-    r = bus_start(bus, host, &authorizer, &unread);
+    r = bus_start(bus, asker, host, &authorizer, &unread);
     if (r < 0)
         return no_name(r);
 

@@ -34,6 +34,13 @@ static const struct {
     {BUS_INTERFACE("MSiSCSI_SecurityConfigOperations"), security_config_operations_vtable},
 };
 
+static sd_bus *asking; /* bus_asker() */
+
+sd_bus *bus_asker(void)
+{
+    return asking;
+}
+
 static void strv_freep(char ***strv)
 {
     for (char **s = *strv; s && *s; s++)
@@ -203,10 +210,10 @@ void bus_requester(sd_bus_message *message, struct requester *ret)
         return;
     }
     *ret = (struct requester){.uid = (uid_t)-1, .name = "unknown"};
-    if (sd_bus_query_sender_creds(message,
-                                  SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID | SD_BUS_CREDS_COMM |
-                                      SD_BUS_CREDS_AUGMENT,
-                                  &creds) < 0)
+    if (!sender[0] || sd_bus_get_name_creds(asking, sender,
+                                            SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID |
+                                                SD_BUS_CREDS_COMM | SD_BUS_CREDS_AUGMENT,
+                                            &creds) < 0)
         return;
     take_creds(creds, ret);
     if (strlen(sender) < sizeof(last_sender)) {
@@ -414,11 +421,13 @@ static int register_objects(sd_bus *bus, struct host *host)
     return r < 0 ? r : disks_register(bus, host);
 }
 
-int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret, struct unread **ret_unread)
+int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct authorizer **ret,
+              struct unread **ret_unread)
 {
     _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
     _cleanup_(unread_freep) struct unread *unread = NULL;
 
+    asking = asker;
     int r = authorizer_new(bus, host, &authorizer);
     if (r >= 0)
         r = register_objects(bus, host);
@@ -449,12 +458,20 @@ int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret, struct un
 
 void bus_answer_queued(sd_bus *bus, struct host *host)
 {
-    uint64_t until = monotonic_usec() + QUEUED_USEC, n;
+    uint64_t until = monotonic_usec() + QUEUED_USEC;
 
-    while (host->n_changes == 0 && sd_bus_get_n_queued_read(bus, &n) >= 0 && n > 0 &&
-           monotonic_usec() < until) {
+    while (host->n_changes == 0 && monotonic_usec() < until) {
         news_move_on(host);
         if (sd_bus_process(bus, NULL) <= 0)
             return;
     }
+}
+
+void bus_drain_asker(void)
+{
+    uint64_t n;
+
+    while (sd_bus_get_n_queued_read(asking, &n) >= 0 && n > 0)
+        if (sd_bus_process(asking, NULL) <= 0)
+            return;
 }

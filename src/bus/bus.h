@@ -19,16 +19,27 @@
 
 /*
  * Registers all objects and has the model report what comes and goes. The name is requested. To be
- * ended before the bus is closed: by authorizer_free() and unread_free().
+ * ended before the bus is closed: by authorizer_free() and unread_free(). `asker` is a connection
+ * of its own, which lives as long: see bus_asker().
  */
 struct authorizer;
 struct unread;
-int bus_start(sd_bus *bus, struct host *host, struct authorizer **ret, struct unread **ret_unread);
+int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct authorizer **ret,
+              struct unread **ret_unread);
 
 /*
- * Handles messages that have been read already, for a moment. They queue up while the bus itself is
- * asked for something, and the main loop takes one in each round, by way of a timer, which is half
- * of what a query costs. Not while a policy changes: its child processes do not wait for queries.
+ * The connection by which the bus itself is asked for something, and its answer waited for. Who
+ * waits takes in all that comes before the answer: what clients send to the service is to stay with
+ * the bus meanwhile, which has bounds for it.
+ */
+sd_bus *bus_asker(void);
+
+/* What came there besides answers, from whomever, is dealt with: it does not pile up. */
+void bus_drain_asker(void);
+
+/*
+ * Handles messages that wait already, for a moment: a round of the main loop for each is half of
+ * what a query costs. Not while a policy changes: its child processes do not wait for queries.
  */
 void bus_answer_queued(sd_bus *bus, struct host *host);
 

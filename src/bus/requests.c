@@ -103,10 +103,9 @@ static uid_t uid_of(sd_bus_message *message)
 static void identify(struct client *client, sd_bus_message *message)
 {
     client->uid = uid_of(message);
-    int r =
-        sd_bus_track_new(sd_bus_message_get_bus(message), &client->track, on_client_gone, client);
+    int r = sd_bus_track_new(bus_asker(), &client->track, on_client_gone, client);
     if (r >= 0)
-        r = sd_bus_track_add_sender(client->track, message);
+        r = sd_bus_track_add_name(client->track, client->name);
     if (r < 0)
         client->track = sd_bus_track_unref(client->track);
 }

@@ -42,10 +42,10 @@ static int read_number(sd_bus_message *reply, const char *wanted, uint32_t *ret)
     return r < 0 ? r : -ENODATA;
 }
 
-static int ask(sd_bus *bus, const char *connection, const char *number, uint32_t *ret)
+static int ask(const char *connection, const char *number, uint32_t *ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-    int r = sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", STATS,
+    int r = sd_bus_call_method(bus_asker(), "org.freedesktop.DBus", "/org/freedesktop/DBus", STATS,
                                "GetConnectionStats", NULL, &reply, "s", connection);
     return r < 0 ? r : read_number(reply, number, ret);
 }
@@ -66,7 +66,8 @@ static void ask_for_all(struct unread *unread, sd_bus_message *message)
     if (unread->n_calls < CALLS_MAX && unread->bytes <= UNREAD_MAX)
         return;
     unread->n_calls = 0;
-    int r = ask(sd_bus_message_get_bus(message), unread->own_name, "IncomingBytes", &unread->bytes);
+    (void)sd_bus_flush(sd_bus_message_get_bus(message)); /* what it does not have is not counted */
+    int r = ask(unread->own_name, "IncomingBytes", &unread->bytes);
     if (!is_for_good(r))
         return;
     log_info("The bus does not tell what clients have not read: %s", strerror(-r));
@@ -92,8 +93,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
     if (requests_has(unread->requests, message))
         return 0; /* polkit has allowed it: whoever asked has to see it again */
     ask_for_all(unread, message);
-    if (unread->bytes <= UNREAD_MAX ||
-        ask(sd_bus_message_get_bus(message), sender, "OutgoingBytes", &bytes) < 0)
+    if (unread->bytes <= UNREAD_MAX || ask(sender, "OutgoingBytes", &bytes) < 0)
         return 0; /* one that has left has nothing unread */
 
     switch (bounds_answer(unread->bytes, bytes, is_trusted(unread, message))) {

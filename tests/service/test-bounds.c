@@ -24,6 +24,10 @@
 #define FLOODS 11U
 #define FLOOD_CALLS 10U
 
+/* Of one message, which is a sixtieth of what the harness' bus keeps for the service. */
+#define BALLAST 200000U
+#define CALLS_AT_A_TIME 100U /* dbus-daemon lets a client have 128 that are not answered */
+
 /*
  * "At once": two tenths of a second on two busy processors; the rest is for the sanitizers. (Under
  * valgrind this does not run.) A service that is slow for a bound's sake is so for longer.
@@ -285,6 +289,69 @@ static void test_a_client_that_only_sends(void **state)
     sd_bus_close_unref(client);
 }
 
+/* A large message that nobody has to answer. */
+static void send_ballast(sd_bus *bus)
+{
+    static const char ballast[BALLAST];
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+
+    assert_true(sd_bus_message_new_method_call(bus, &message, NAME, ROOT_PATH,
+                                               "org.freedesktop.DBus.Peer", "Ping") >= 0);
+    assert_true(sd_bus_message_append_array(message, 'y', ballast, sizeof(ballast)) >= 0);
+    assert_true(sd_bus_message_set_expect_reply(message, false) >= 0);
+    assert_true(sd_bus_send(bus, message, NULL) >= 0);
+}
+
+static int on_objects(sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    unsigned *n_waiting = userdata;
+
+    --*n_waiting;
+    return 0;
+}
+
+static void ask_for_objects(sd_bus *bus, unsigned *n_waiting)
+{
+    ++*n_waiting;
+    assert_true(sd_bus_call_method_async(bus, NULL, NAME, ROOT_PATH, OBJECT_MANAGER,
+                                         "GetManagedObjects", on_objects, n_waiting, "") >= 0);
+}
+
+/* Until so few calls wait for their answers. */
+static void read_answers(sd_bus *bus, const unsigned *n_waiting, unsigned n)
+{
+    int64_t deadline = monotonic_msec() + 20000; /* one that is lost costs the service 25 s */
+
+    while (sd_bus_process(bus, NULL) > 0 || *n_waiting > n) {
+        assert_true(monotonic_msec() < deadline);
+        assert_true(sd_bus_wait(bus, 1000) >= 0);
+    }
+}
+
+/* What waits behind a call for which the service asks the bus stays with the bus, within its bound.
+ */
+static void test_a_client_that_sends_much(void **state)
+{
+    struct harness *harness = *state;
+    sd_bus *client = harness_connect(harness);
+    unsigned long size = resident(harness), largest = 0;
+    unsigned n_waiting = 0;
+
+    for (unsigned i = 0; i < 1000; i++) {
+        ask_for_objects(client, &n_waiting);
+        send_ballast(client);
+        read_answers(client, &n_waiting, CALLS_AT_A_TIME);
+        assert_true(sd_bus_flush(client) >= 0);
+        unsigned long now = resident(harness);
+        largest = now > largest ? now : largest;
+    }
+    read_answers(client, &n_waiting, 0);
+    assert_serves(harness);
+    if (largest > size + 16UL * 1024)
+        fail_msg("the service had %lu KiB, and then %lu", size, largest);
+    sd_bus_close_unref(client);
+}
+
 /* A descriptor in a message that waits would be held by the service. */
 static void test_no_descriptors(void **state)
 {
@@ -315,6 +382,7 @@ int main(void)
         cmocka_unit_test(test_a_client_leaves_its_changes),
         cmocka_unit_test(test_a_client_that_never_reads),
         cmocka_unit_test(test_a_client_that_only_sends),
+        cmocka_unit_test(test_a_client_that_sends_much),
         cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(harness_test_clean_end),
     };
