@@ -475,3 +475,11 @@ void bus_drain_asker(void)
         if (sd_bus_process(asking, NULL) <= 0)
             return;
 }
+
+void bus_hear_of_leavers(void)
+{
+    (void)sd_bus_call_method(asking, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                             "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, NULL);
+    bus_drain_asker();
+    (void)sd_bus_process(asking, NULL); /* what the last message has led to: sd_bus_track's part */
+}

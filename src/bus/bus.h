@@ -38,6 +38,12 @@ sd_bus *bus_asker(void);
 void bus_drain_asker(void);
 
 /*
+ * Likewise, and all that the bus had sent there when the last call came to the service: who has left
+ * before it. The two connections have no order by themselves.
+ */
+void bus_hear_of_leavers(void);
+
+/*
  * Handles messages that wait already, for a moment: a round of the main loop for each is half of
  * what a query costs. Not while a policy changes: its child processes do not wait for queries.
  */

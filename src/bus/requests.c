@@ -80,13 +80,14 @@ static int on_client_gone(sd_bus_track *track, void *userdata)
 {
     struct client *client = userdata;
     struct request *request;
+    bool held = client->held;
 
     client->held = true; /* while its requests go */
     while ((request = find_cancellable(client))) {
         request_cancel_t cancel = TAKE_PTR(request->cancel);
         cancel(request, request->userdata);
     }
-    client->held = false;
+    client->held = held;
     drop_if_idle(client);
     return 1;
 }
@@ -161,6 +162,25 @@ static void count(const struct client *client, enum request_kind kind, size_t *r
     }
 }
 
+static bool has_room(const struct client *client, enum request_kind kind)
+{
+    size_t n, n_of_client;
+
+    count(client, kind, &n, &n_of_client);
+    return bounds_admit(kind, n, n_of_client);
+}
+
+/* Whether there is room for one more. Some that have it may have left, unheard of as yet. */
+static bool admit(struct client *client, enum request_kind kind)
+{
+    if (has_room(client, kind))
+        return true;
+    client->held = true;
+    bus_hear_of_leavers();
+    client->held = false;
+    return has_room(client, kind);
+}
+
 /* One line for the journal, at times. */
 static void log_refusal(struct requests *requests, sd_bus_message *message, const char *why)
 {
@@ -208,13 +228,11 @@ int request_begin(struct requests *requests, sd_bus_message *message, enum reque
 {
     struct client *client;
     struct request *request;
-    size_t n, n_of_client;
 
     int r = take_client(requests, message, &client);
     if (r < 0)
         return r;
-    count(client, kind, &n, &n_of_client);
-    if (!bounds_admit(kind, n, n_of_client)) {
+    if (!admit(client, kind)) {
         drop_if_idle(client);
         return request_refuse(requests, message, "Too many calls wait for their answers");
     }
