@@ -131,18 +131,13 @@ static int plan_one(const struct change *change, const struct map_look *look, st
     return 0;
 }
 
-static int look_at(const struct host_map *map, struct map_look *ret)
-{
-    return map_look_read_wwid(map->host, map->dev, map->wwid, ret);
-}
-
 /* Reads the map and plans it, for a transaction that is to begin or to be planned anew. */
 static int look_and_plan(const struct change *change, struct map_change *ret)
 {
     _cleanup_(map_look_done) struct map_look look = {0};
     struct mp_table *after = NULL;
 
-    int r = look_at(change->map, &look);
+    int r = maps_look(change->map, &look);
     if (r >= 0)
         r = plan_one(change, &look, &after);
     if (r < 0)
@@ -254,7 +249,7 @@ static uint32_t check(const struct host_map *map, const struct dsm_request *requ
         .busy = maps_is_busy(map->host, map),
     };
 
-    int r = look_at(map, &look);
+    int r = maps_look(map, &look);
     if (r >= 0) {
         disk.present = true;
         disk.n_paths = look.n_paths;

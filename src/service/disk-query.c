@@ -190,7 +190,7 @@ int disk_query(const struct host_map *map, struct disk_answer *ret)
 {
     _cleanup_(map_look_done) struct map_look look = {0};
     _cleanup_(disk_answer_done) struct disk_answer answer = {0};
-    int r = map_look_read_wwid(map->host, map->dev, map->wwid, &look);
+    int r = maps_look(map, &look);
 
     if (is_no_map(r)) {
         answer.policy = map_has_policy(map) ? lb_disk_policy(map) : DSM_NONE;

@@ -175,6 +175,11 @@ int maps_take(struct host *host, const struct map_look *look, struct host_map **
     return 0;
 }
 
+int maps_look(const struct host_map *map, struct map_look *ret)
+{
+    return map_look_read_wwid(map->host, map->dev, map->wwid, ret);
+}
+
 int maps_load_policies(struct host *host)
 {
     struct store_disk_policy **policies = NULL;

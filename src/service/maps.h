@@ -93,6 +93,9 @@ struct host_map *maps_find_wwid(struct host *host, const char *wwid);
  */
 int maps_take(struct host *host, const struct map_look *look, struct host_map **ret);
 
+/* A look at the map, if it is there: else -ENXIO, and for a number that is another map's by now. */
+int maps_look(const struct host_map *map, struct map_look *ret);
+
 /* The policies of disks, from the store. */
 int maps_load_policies(struct host *host);
 
