@@ -18,6 +18,7 @@
 #include "basic/fileio.h"
 #include "basic/macros.h"
 #include "multipath/drop-in.h"
+#include "refuse-sync.h"
 
 /* A directory that stands for /etc, with multipath/conf.d not made yet. */
 static char top[PATH_MAX], conf_d[PATH_MAX + 32];
@@ -44,23 +45,6 @@ static void assert_content(const char *expected)
     _cleanup_free_ char *text = NULL;
     assert_int_equal(read_text(path_of("multipath/conf.d/" DROP_IN_NAME), 4096, &text), 0);
     assert_string_equal(text, expected);
-}
-
-/* A directory that cannot be brought to the disk. */
-static bool refuse_sync;
-
-int __wrap_fsync(int fd);
-int __real_fsync(int fd);
-
-int __wrap_fsync(int fd)
-{
-    struct stat st;
-
-    if (refuse_sync && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-        errno = EIO;
-        return -1;
-    }
-    return __real_fsync(fd);
 }
 
 /* 1: it was changed, 0: it was so already. */

@@ -17,35 +17,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "basic/macros.h"
 #include "multipath/drop-in.h"
+#include "refuse-sync.h"
 #include "service/publication.h"
 
 static char top[PATH_MAX], conf_d[PATH_MAX + 32];
 
-/* Directories that cannot be brought to the disk, and a multipathd that is only counted. */
-static bool refuse_sync;
+/* A multipathd that is only counted. */
 static unsigned n_reconfigured;
 
-int __wrap_fsync(int fd);
-int __real_fsync(int fd);
 int __wrap_mpathd_version(int timeout_ms, unsigned *ret);
 int __wrap_mpathd_config(int timeout_ms, char **ret);
 int __wrap_mpathd_reconfigure(int timeout_ms);
-
-int __wrap_fsync(int fd)
-{
-    struct stat st;
-
-    if (refuse_sync && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-        errno = EIO;
-        return -1;
-    }
-    return __real_fsync(fd);
-}
 
 int __wrap_mpathd_version(int timeout_ms, unsigned *ret)
 {
