@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan/contest.h"
 
+bool contest_is_worth_asking(const struct contest *contest)
+{
+    return contest->rounds < CONTEST_ROUNDS_MAX;
+}
+
 bool contest_lose(struct contest *contest, enum contest_rival rival, uint64_t now)
 {
     if (contest->given_up)

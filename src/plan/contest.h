@@ -26,5 +26,11 @@ enum contest_rival {
     RIVAL_NAMED,   /* a configuration that wins over ours: it will be there the next time, too */
 };
 
+/*
+ * Whether multipathd, which has read the policy, is to be asked what it thinks now, so that the one who
+ * made other groups gets a name. After the last round the answers to the earlier ones must do.
+ */
+bool contest_is_worth_asking(const struct contest *contest);
+
 /* The map lost its groups. Whether it gets them again; false: it is contested from now on. */
 bool contest_lose(struct contest *contest, enum contest_rival rival, uint64_t now);

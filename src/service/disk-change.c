@@ -7,6 +7,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "plan/plan.h"
+#include "service/begun.h"
 #include "service/bounds.h"
 #include "service/disk-change.h"
 #include "service/disk-query.h"
@@ -91,8 +92,12 @@ static uint32_t status_of_result(enum transaction_result result, const struct ma
     }
 }
 
-/* The end of a request: the answer, and then what follows from it. */
-static void finish(struct change *change, uint32_t status)
+/*
+ * The end of a request: the answer, and then what follows from it. `settled` is the map, unless it
+ * was not changed at all, or could not be put back.
+ */
+static void finish(struct change *change, uint32_t status, const struct map_change *settled,
+                   size_t n_settled)
 {
     struct host_map *map = change->map;
 
@@ -101,6 +106,7 @@ static void finish(struct change *change, uint32_t status)
         status = STATUS_SUCCESS;
     if (status == STATUS_SUCCESS)
         save(change);
+    begun_over(map->host, settled, n_settled);
     log_result(&change->who, map, change->policy, status);
     map->busy = false;
     map->given_up = false;
@@ -118,7 +124,7 @@ static void on_transaction_done(enum transaction_result result, const struct map
 
     if (status != STATUS_SUCCESS)
         map_changes_log(maps, n_maps);
-    finish(change, status);
+    finish(change, status, maps, result == TRANSACTION_TORN ? 0 : n_maps);
 }
 
 /* What the map is to carry: the choice, else what policies of its sessions want, else its own. */
@@ -160,17 +166,21 @@ static const struct transaction_calls calls = {
 /* Nobody else changes the map now, and multipathd knows what it has to: from here on to the end. */
 static void change_map(struct change *change)
 {
+    struct host *host = change->map->host;
     struct map_change *map = calloc(1, sizeof(*map));
     int r = map ? look_and_plan(change, map) : -ENOMEM;
 
     if (r >= 0) {
-        r = transaction_start(change->map->host->event, map, 1, &calls, change);
+        if (change->chosen)
+            begun_note(host, map, 1);
+        r = transaction_start(host->event, map, 1, &calls, change);
         if (r >= 0)
             return;
+        begun_over(host, map, 1);
         map_changes_free(map, 1);
     } else
         free(map);
-    finish(change, status_of_errno(r));
+    finish(change, status_of_errno(r), NULL, 0);
     change_free(change);
 }
 
@@ -184,7 +194,7 @@ static void on_published(int r, void *userdata)
     }
     log_warning("Map %s cannot be given back: %s", change->map->name,
                 publish_error(change->map->host) ?: strerror(-r));
-    finish(change, STATUS_IO_DEVICE_ERROR);
+    finish(change, STATUS_IO_DEVICE_ERROR, NULL, 0);
     change_free(change);
 }
 

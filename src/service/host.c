@@ -8,6 +8,7 @@
 #include "basic/macros.h"
 #include "iscsi/identity.h"
 #include "iscsi/openiscsi.h"
+#include "service/begun.h"
 #include "service/connection-look.h"
 #include "service/drift.h"
 #include "service/guid-change.h"
@@ -574,6 +575,8 @@ static int load(struct host *host)
         r = load_policies(host);
     if (r >= 0)
         r = maps_load_policies(host);
+    if (r >= 0)
+        r = begun_load(host);
     return r < 0 ? r : load_sessions(host);
 }
 
@@ -600,6 +603,7 @@ int host_new(sd_event *event, struct store *store, struct host **ret)
         r = store_end_reading(store, load(host));
     if (r < 0)
         return r;
+    begun_forget_others(host);
     settings_note_boot(host);
     *ret = TAKE_PTR(host);
     return 0;

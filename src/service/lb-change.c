@@ -8,6 +8,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "plan/plan.h"
+#include "service/begun.h"
 #include "service/bounds.h"
 #include "service/lb-change.h"
 #include "service/lb-plan.h"
@@ -141,6 +142,8 @@ static void on_transaction_done(enum transaction_result result, const struct map
         status = save(change, session);
     else
         map_changes_log(maps, n_maps);
+    if (result != TRANSACTION_TORN) /* what could not be put back is made up for by a repair */
+        begun_over(change->host, maps, n_maps);
     finish(change, session, maps, n_maps, status);
 }
 
@@ -211,9 +214,12 @@ static void change_maps(struct change *change)
 
     int r = plan_all(change, &maps, &n_maps);
     if (r >= 0) {
+        if (change->chosen)
+            begun_note(change->host, maps, n_maps);
         r = transaction_start(change->host->event, maps, n_maps, &calls, change);
         if (r >= 0)
             return;
+        begun_over(change->host, maps, n_maps);
         map_changes_free(maps, n_maps);
     }
     finish(change, session, NULL, 0, status_of_errno(r));

@@ -201,6 +201,15 @@ int maps_load_policies(struct host *host)
     return r;
 }
 
+int maps_expect_begun(struct host *host, const char *wwid)
+{
+    struct host_map *map = maps_find_wwid(host, wwid);
+    int r = map ? 0 : add(host, wwid, &map);
+    if (r >= 0)
+        map->begun = true;
+    return r;
+}
+
 bool map_has_session_policy(const struct host_map *map)
 {
     for (size_t i = 0; i < map->n_sessions; i++) {
@@ -243,7 +252,7 @@ int maps_take_paths(struct host_map *map, const struct map_look *look)
 
 void maps_drop_if_idle(struct host *host, struct host_map *map)
 {
-    if (map->dev || map->entry || map->running || map->policy || map->busy)
+    if (map->dev || map->entry || map->running || map->policy || map->busy || map->begun)
         return;
     disk_views_end(map);
     unlink_sessions(host, map);

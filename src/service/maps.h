@@ -41,6 +41,7 @@ struct host_map {
     struct store_disk_policy *policy; /* NULL: none */
     bool busy;       /* a change to it runs */
     bool given_up;   /* it is being cleared: `policy` does not count any more */
+    bool begun;      /* its first policy is on its way, or was when a service died */
     uint64_t leader; /* failover that stays where it is: the path that has the I/O; 0: not led yet */
 
     /* multipathd's part (service/drop-in.h) */
@@ -77,6 +78,12 @@ bool map_has_policy(const struct host_map *map);
 /* Whether one of the map's sessions has a policy that counts. */
 bool map_has_session_policy(const struct host_map *map);
 
+/* Whether any policy counts for it. */
+static inline bool map_has_any_policy(const struct host_map *map)
+{
+    return map_has_session_policy(map) || map_has_policy(map);
+}
+
 /* Whether there is an object for it: a map, or a policy that waits for one. */
 static inline bool map_is_visible(const struct host_map *map)
 {
@@ -98,6 +105,9 @@ int maps_look(const struct host_map *map, struct map_look *ret);
 
 /* The policies of disks, from the store. */
 int maps_load_policies(struct host *host);
+
+/* A map that, when it is seen, is one whose first policy was not finished (service/begun.h). */
+int maps_expect_begun(struct host *host, const char *wwid);
 
 /* Takes over which paths the map has. 1: they are others than before, 0: the same. -ENOMEM. */
 int maps_take_paths(struct host_map *map, const struct map_look *look);

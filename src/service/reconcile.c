@@ -7,6 +7,7 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "service/begun.h"
 #include "service/disk-views.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"
@@ -242,6 +243,19 @@ static int on_stale(struct map_change *change, void *userdata)
     return map_change_plan_again(repair->host, change);
 }
 
+static void tell_repaired(struct host *host, struct host_map *map, const struct mp_table *after)
+{
+    if (!after) {
+        log_notice("Map %s was left in the midst of its first policy: multipathd has built it "
+                   "again.",
+                   map->name);
+        return;
+    }
+    count_reapplied(host, map);
+    log_notice("Map %s did not mean its policy any more: it was given its path groups again.",
+               map->name);
+}
+
 static void on_repaired(enum transaction_result result, const struct map_change *change, size_t n,
                         void *userdata)
 {
@@ -254,12 +268,9 @@ static void on_repaired(enum transaction_result result, const struct map_change 
     host->reconciler->n_running--;
     if (result == TRANSACTION_DONE) {
         map->failures = 0;
-        if (change->state == MAP_CHANGED) { /* else it is gone */
-            count_reapplied(host, map);
-            log_notice("Map %s did not mean its policy any more: it was given its path groups "
-                       "again.",
-                       map->name);
-        }
+        if (change->state == MAP_CHANGED) /* else it is gone */
+            tell_repaired(host, map, change->after);
+        begun_over(host, change, n);
         look_or_drop(host, map);
     } else {
         map_changes_log(change, n);
@@ -273,7 +284,7 @@ static const struct transaction_calls calls = {
     .done = on_repaired,
 };
 
-/* Gives the map its table; takes the look's map over. */
+/* Gives the map its table, or, where none is planned, back; takes the look's map over. */
 static int repair(struct host *host, struct host_map *map, struct map_look *look,
                   struct mp_table *planned)
 {
@@ -315,11 +326,8 @@ static bool is_worth_a_round(struct host *host, struct host_map *map)
 {
     if (map->contest.given_up)
         return false;
-    /*
-     * Should multipathd have made the other groups in spite of its entry, what wins has a name. Who
-     * is no rival by all its answers has none.
-     */
-    if (map->in_force && !map->rival && map->contest.rounds < CONTEST_ROUNDS_MAX) {
+    /* Should multipathd have made the other groups in spite of its entry, what wins has a name. */
+    if (map->in_force && !map->rival && contest_is_worth_asking(&map->contest)) {
         map->doubted = true;
         publish_check(host);
     }
@@ -340,11 +348,6 @@ static void announce(struct host *host, const uint64_t *session_ids, size_t n, u
         if (session)
             views_announce(session, changes);
     }
-}
-
-static bool has_policy(const struct host_map *map)
-{
-    return map_has_session_policy(map) || map_has_policy(map);
 }
 
 /* Its entry waits for its return, as long as there is a policy that it is made of. */
@@ -482,7 +485,7 @@ static void on_appearance(struct host_map *map, const struct map_look *look)
             map->leader = lb_leader(look, 0, true);
         return;
     }
-    if (!map->policy && !map->busy && !has_policy(map))
+    if (!map->policy && !map->busy && !map_has_any_policy(map))
         give_default(map);
 }
 
@@ -620,7 +623,7 @@ void reconcile_entries(struct host *host, struct session *session)
 
 void reconcile_map_entry(struct host_map *map)
 {
-    if (!map->entry || has_policy(map))
+    if (!map->entry || map_has_any_policy(map))
         return;
     free(TAKE_PTR(map->entry));
     publish(map->host);

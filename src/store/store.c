@@ -71,8 +71,11 @@ static const char disk_policies[] =
     " is_primary INTEGER NOT NULL, is_preferred INTEGER NOT NULL,"
     " PRIMARY KEY (wwid, position)) WITHOUT ROWID;";
 
+static const char begun_policies[] = "CREATE TABLE begun (wwid TEXT PRIMARY KEY) WITHOUT ROWID;";
+
 /* Version n of the schema is what the first n of these make, one after the other. */
-static const char *const schema_steps[] = {first_schema, record_digests, disk_policies};
+static const char *const schema_steps[] = {first_schema, record_digests, disk_policies,
+                                           begun_policies};
 
 #define SCHEMA_VERSION ((int)ELEMENTSOF(schema_steps))
 
@@ -665,6 +668,70 @@ int store_put_disk_policy(struct store *store, const struct store_disk_policy *p
     if (r >= 0)
         r = insert_disk_paths(store, policy);
     return finish(store, r);
+}
+
+static int load_begun(sqlite3_stmt *statement, char ***wwids, size_t *n)
+{
+    char **more = reallocarray(*wwids, *n + 1, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    *wwids = more;
+    more[*n] = column_text(statement, 0);
+    if (!more[*n])
+        return -ENOMEM;
+    (*n)++;
+    return 0;
+}
+
+int store_load_begun(struct store *store, char ***ret, size_t *ret_n)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    char **wwids = NULL;
+    size_t n = 0;
+    int rc = SQLITE_DONE;
+
+    int r = prepare(store, "SELECT wwid FROM begun ORDER BY wwid", &statement);
+    while (r >= 0 && (rc = sqlite3_step(statement)) == SQLITE_ROW)
+        r = load_begun(statement, &wwids, &n);
+    if (r >= 0)
+        r = errno_of_sqlite(rc);
+    if (r < 0) {
+        for (size_t i = 0; i < n; i++)
+            free(wwids[i]);
+        free(wwids);
+        return r;
+    }
+    *ret = wwids;
+    *ret_n = n;
+    return 0;
+}
+
+/* Runs a statement for each of these, all in one transaction. */
+static int run_for_each(struct store *store, const char *sql, const char *const *wwids, size_t n)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = execute(store, "BEGIN IMMEDIATE");
+    if (r < 0)
+        return r;
+    r = prepare(store, sql, &statement);
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        r = bind(statement, "s", wwids[i]);
+        if (r >= 0)
+            r = run(statement);
+    }
+    return finish(store, r);
+}
+
+int store_note_begun(struct store *store, const char *const *wwids, size_t n)
+{
+    return run_for_each(store, "INSERT OR IGNORE INTO begun VALUES (?1)", wwids, n);
+}
+
+int store_forget_begun(struct store *store, const char *const *wwids, size_t n)
+{
+    if (!wwids)
+        return execute(store, "DELETE FROM begun");
+    return run_for_each(store, "DELETE FROM begun WHERE wwid = ?1", wwids, n);
 }
 
 /* One row with one GUID, or -ENODATA. */

@@ -109,6 +109,15 @@ int store_put_disk_policy(struct store *store, const struct store_disk_policy *p
 int store_remove_disk_policy(struct store *store, const char *wwid);
 void store_disk_policy_free(struct store_disk_policy *policy);
 
+/*
+ * Maps, by WWID, that are getting the first policy of theirs (service/begun.h): noted once however
+ * often that is asked for, and forgotten; all of them, where `wwids` is NULL. The list is to be freed,
+ * and what is in it.
+ */
+int store_load_begun(struct store *store, char ***ret, size_t *ret_n);
+int store_note_begun(struct store *store, const char *const *wwids, size_t n);
+int store_forget_begun(struct store *store, const char *const *wwids, size_t n);
+
 /* The adapter's GUID; -ENODATA where none was ever set. */
 int store_get_guid(struct store *store, const char *initiator, uint8_t ret_guid[GUID_SIZE]);
 /*

@@ -57,6 +57,7 @@ static void put_policies(struct store *store)
 
     CHECK(store_put_policy(store, &policy) == 0);
     CHECK(store_put_disk_policy(store, &disk) == 0);
+    CHECK(store_note_begun(store, (const char *const[]){"36001405bbbb"}, 1) == 0);
 }
 
 static void make_seed(void)
@@ -172,6 +173,22 @@ static void check_disk_policies(struct store *store)
     free(policies);
 }
 
+static void check_begun(struct store *store)
+{
+    char **wwids = NULL;
+    size_t n = 0;
+
+    if (store_load_begun(store, &wwids, &n) < 0) {
+        CHECK(!wwids && n == 0);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        CHECK(wwids[i]);
+        free(wwids[i]);
+    }
+    free(wwids);
+}
+
 static int on_digest(const struct store_digest *digest, void *userdata)
 {
     CHECK(digest->path && (digest->size == 0 || digest->fields));
@@ -208,6 +225,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_policies(store);
     check_disk_policies(store);
+    check_begun(store);
     check_rest(store);
     return 0;
 }

@@ -4,6 +4,7 @@
 import concurrent.futures
 import errno
 import pathlib
+import time
 import unittest
 
 import faults
@@ -264,3 +265,95 @@ class Faults(StatusTest):
         self.assertEqual(wmi.shapes(), self.before)
         lab.wait_for(lambda: wmi.main_pid() > 0, 20, "the service again")
         self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
+
+
+class FirstPolicy(unittest.TestCase):
+    """A first policy that the service does not live to finish: there is no earlier one to put back."""
+
+    @classmethod
+    def setUpClass(cls):
+        preloaded = faults.preloaded()
+        preloaded.__enter__()
+        cls.addClassCleanup(preloaded.__exit__, None, None, None)
+        cls.addClassCleanup(wmi.set_policy, wmi.VENDOR)
+
+    def setUp(self):
+        faults.rules()
+        self.addCleanup(faults.rules)
+        self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
+        wmi.wait_until_quiet()
+        self.before = wmi.shapes()
+        self.assertEqual(wmi.begun(), set())
+        self.maps = [each for _, each in sorted(lab.maps().items())]
+
+    def changed(self):
+        """The names of the maps that have other groups than before."""
+        return {name for name, shape in wmi.shapes().items() if shape != self.before[name]}
+
+    def kill_in_the_midst(self, call, *arguments):
+        """Make a call, and kill the service as soon as a map has changed."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            answer = pool.submit(call, *arguments)
+            lab.wait_for(self.changed, 10, "a map with the new groups")
+            noted = wmi.begun()
+            lab.run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
+            self.assertRaises(RuntimeError, answer.result)
+        return noted
+
+    def assert_as_before(self):
+        lab.wait_for(lambda: not self.changed(), 20, "multipathd's own groups on every map")
+        lab.wait_for(lambda: wmi.begun() == set(), 5, "nothing noted any more")
+        self.assertEqual(wmi.suspended(), [])
+        self.assertEqual(wmi.session("LoadBalancePolicy"), 0)
+        wmi.wait_until_quiet()
+        self.assertEqual(self.changed(), set())
+
+    def test_killed_between_two_maps(self):
+        since = time.time()
+        faults.rules(("load", self.maps[-1].uuid, 0, 1, 0, 20000))
+        noted = self.kill_in_the_midst(wmi.set_policy, wmi.FAILOVER, lab.portals()[-1:])
+        self.assertEqual(noted, {each.wwid for each in self.maps})
+        half = self.changed()
+        self.assertTrue(half)
+        self.assertNotIn(self.maps[-1].name, half)
+        faults.rules()
+        lab.wait_for(lambda: wmi.main_pid() > 0, 20, "the service again")
+        self.assert_as_before()
+        told = [line for line in wmi.journal(since) if "in the midst of its first policy" in line]
+        self.assertEqual(len(told), len(noted), told)
+
+    def test_killed_before_it_is_saved(self):
+        """A disk's: after the swap, whatever reads the map waits."""
+        uuid = self.maps[0].uuid
+        faults.rules(("resume", uuid, 0, 1, 0, 2000))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            killed = pool.submit(self.kill_in_the_midst, wmi.set_disk, self.maps[0].wwid,
+                                 wmi.FAILOVER, lab.portals()[-1:])
+            lab.wait_for(lambda: faults.seen()[0] > 0, 10, "a swap between load and resume")
+            faults.rules(("table", uuid, 0, 1000, 0, 20000))
+            self.assertEqual(killed.result(), {self.maps[0].wwid})
+        faults.rules()
+        self.assertEqual(wmi.stored_disk_policy(self.maps[0].wwid), 0)
+        lab.wait_for(lambda: wmi.main_pid() > 0, 20, "the service again")
+        self.assert_as_before()
+
+    def test_a_map_cannot_be_put_back(self):
+        """As in row 15 above: multipathd makes up for it."""
+        faults.rules(("load", self.maps[-1].uuid, 0, 1, errno.EIO, 1000),
+                     ("load", self.maps[0].uuid, 1, 1, errno.EIO, 0))
+        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lab.portals()[-1:]), wmi.NOT_ALL_SUCCESS)
+        self.assert_as_before()
+
+    def test_a_policy_is_not_a_first_one_for_ever(self):
+        """What is saved, or undone, is not noted any more; and a second policy notes nothing."""
+        faults.rules(("load", self.maps[-1].uuid, 0, 1, errno.EIO, 0))
+        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lab.portals()[-1:]), wmi.INITIATOR_ERROR)
+        self.assertEqual(wmi.begun(), set())
+        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lab.portals()[-1:]), wmi.SUCCESS)
+        self.assertEqual(wmi.begun(), set())
+        faults.rules(("load", "*", 0, 1000, 0, 1000))
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            call = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
+            lab.wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
+            self.assertEqual(wmi.begun(), set())
+            self.assertEqual(call.result(), wmi.SUCCESS)

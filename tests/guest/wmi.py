@@ -404,19 +404,28 @@ def tables():
     return {each.name: (each.features, each.handler, each.groups) for each in lab.maps().values()}
 
 
-def stored_policy(target=lab.TARGET):
-    """The policy that the state file holds for a session, 0: none. The file is left as it is."""
+def stored(statement, *values):
+    """What the state file answers to an SQL statement, as rows. The file is left as it is."""
     with contextlib.closing(sqlite3.connect(f"file:{STATE}?mode=ro", uri=True, timeout=5)) as file:
-        row = file.execute("SELECT policy FROM policy WHERE initiator = ? AND target = ?",
-                           (lab.INITIATOR, target)).fetchone()
-    return row[0] if row else 0
+        return file.execute(statement, values).fetchall()
+
+
+def stored_policy(target=lab.TARGET):
+    """The policy that the state file holds for a session, 0: none."""
+    rows = stored("SELECT policy FROM policy WHERE initiator = ? AND target = ?", lab.INITIATOR,
+                  target)
+    return rows[0][0] if rows else 0
 
 
 def stored_disk_policy(wwid):
     """The same for a disk."""
-    with contextlib.closing(sqlite3.connect(f"file:{STATE}?mode=ro", uri=True, timeout=5)) as file:
-        row = file.execute("SELECT policy FROM disk_policy WHERE wwid = ?", (wwid,)).fetchone()
-    return row[0] if row else 0
+    rows = stored("SELECT policy FROM disk_policy WHERE wwid = ?", wwid)
+    return rows[0][0] if rows else 0
+
+
+def begun():
+    """The WWIDs of the maps that the state file says are getting the first policy of theirs."""
+    return {wwid for wwid, in stored("SELECT wwid FROM begun")}
 
 
 def entries():

@@ -78,15 +78,15 @@ static void test_newer_schema(void **state)
     struct harness *harness = *state;
 
     make_store(harness);
-    run_sql(harness->state_file, "PRAGMA user_version = 4");
-    assert_refused(harness, "schema version 4, this program knows up to 3");
+    run_sql(harness->state_file, "PRAGMA user_version = 5");
+    assert_refused(harness, "schema version 5, this program knows up to 4");
 
     /* The newer program's tables are no fault. */
     run_sql(harness->state_file, "CREATE TABLE more (x); INSERT INTO more VALUES (1);"
                                  "PRAGMA user_version = 70000");
     assert_refused(harness, "schema version 70000");
 
-    run_sql(harness->state_file, "PRAGMA user_version = 3");
+    run_sql(harness->state_file, "PRAGMA user_version = 4");
     harness_start(harness);
     assert_order(harness, "highest-first");
     harness_stop(harness);
@@ -98,7 +98,8 @@ static void test_older_schema(void **state)
     struct harness *harness = *state;
 
     make_store(harness);
-    run_sql(harness->state_file, "DROP TABLE disk_policy_path; DROP TABLE disk_policy;"
+    run_sql(harness->state_file, "DROP TABLE begun;"
+                                 "DROP TABLE disk_policy_path; DROP TABLE disk_policy;"
                                  "DROP TABLE digest; DROP TABLE secret;"
                                  "ALTER TABLE guid DROP COLUMN has_digests;"
                                  "PRAGMA user_version = 1");
@@ -108,7 +109,7 @@ static void test_older_schema(void **state)
         harness_stop(harness);
     }
     run_sql(harness->state_file, "SELECT has_digests FROM guid; SELECT * FROM digest, secret,"
-                                 " disk_policy, disk_policy_path");
+                                 " disk_policy, disk_policy_path, begun");
 }
 
 static void test_no_schema(void **state)

@@ -53,6 +53,18 @@ static void test_it_stays_given_up(void **state)
         assert_false(contest_lose(&contest, rival, 86400 * SECOND));
 }
 
+/* Each of the rounds, and no more. */
+static void test_asking(void **state)
+{
+    struct contest contest = {0};
+
+    for (unsigned i = 0; i < CONTEST_ROUNDS_MAX; i++) {
+        assert_true(contest_is_worth_asking(&contest));
+        assert_true(contest_lose(&contest, RIVAL_ASKED, i * SECOND));
+    }
+    assert_false(contest_is_worth_asking(&contest));
+}
+
 /* multipathd's answer comes late: the rounds meanwhile have counted. */
 static void test_asked_then_named(void **state)
 {
@@ -91,6 +103,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rounds),
         cmocka_unit_test(test_it_stays_given_up),
+        cmocka_unit_test(test_asking),
         cmocka_unit_test(test_asked_then_named),
         cmocka_unit_test(test_asked_then_unknown),
         cmocka_unit_test(test_untold_does_not_count),

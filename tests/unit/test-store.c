@@ -434,6 +434,55 @@ static void test_disk_policies(void **state)
     store_close(store);
 }
 
+static const char *const begun[] = {"w2", "w1", "w3"};
+
+static void print_begun(FILE *out, struct store *store)
+{
+    char **wwids = NULL;
+    size_t n = 0;
+
+    assert_int_equal(store_load_begun(store, &wwids, &n), 0);
+    for (size_t i = 0; i < n; i++) {
+        fprintf(out, "begun %s\n", wwids[i]);
+        free(wwids[i]);
+    }
+    free(wwids);
+}
+
+static void assert_begun(struct store *store, const char *wanted)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    print_begun(out, store);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(text, wanted);
+    free(text);
+}
+
+static void test_begun(void **state)
+{
+    struct store *store = open_store();
+
+    assert_begun(store, "");
+    assert_int_equal(store_forget_begun(store, begun, 2), 0);
+    assert_int_equal(store_note_begun(store, begun, 2), 0);
+    assert_int_equal(store_note_begun(store, begun, 3), 0);
+    for (int round = 0; round < 2; round++) {
+        assert_begun(store, "begun w1\nbegun w2\nbegun w3\n");
+        store_close(store);
+        store = open_store();
+    }
+    assert_int_equal(store_forget_begun(store, begun, 2), 0);
+    assert_begun(store, "begun w3\n");
+    assert_int_equal(store_note_begun(store, begun, 1), 0);
+    assert_int_equal(store_forget_begun(store, NULL, 0), 0);
+    assert_begun(store, "");
+    store_close(store);
+}
+
 static void test_odd_words(void **state)
 {
     _cleanup_(store_closep) struct store *store = open_store();
@@ -691,6 +740,7 @@ static char *content(struct store *store)
     assert_non_null(out);
     print_policies(out, store);
     print_disks(out, store);
+    print_begun(out, store);
     if (store_get_guid(store, INITIATOR, guid) == 0) {
         fprintf(out, "guid");
         print_guid(out, guid);
@@ -715,6 +765,7 @@ static void put_content(struct store *store)
     assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, &digests_a), 0);
     assert_int_equal(store_put_setting(store, "order", "old"), 0);
     put_disk(store, "d", 1, 4);
+    assert_int_equal(store_note_begun(store, begun, 1), 0);
 }
 
 static int change_policy(struct store *store)
@@ -755,9 +806,20 @@ static int change_setting(struct store *store)
     return store_put_setting(store, "order", "new");
 }
 
+static int change_note_begun(struct store *store)
+{
+    return store_note_begun(store, begun, ELEMENTSOF(begun));
+}
+
+static int change_forget_begun(struct store *store)
+{
+    return store_forget_begun(store, begun, ELEMENTSOF(begun));
+}
+
 typedef int (*change_t)(struct store *store);
 static const change_t changes[] = {
-    change_policy, change_remove, change_guid, change_setting, change_disk, change_remove_disk,
+    change_policy, change_remove,      change_guid,       change_setting,
+    change_disk,   change_remove_disk, change_note_begun, change_forget_begun,
 };
 
 /* A store with content, and what it has before and after a change that works. */
@@ -995,29 +1057,26 @@ static void test_newer(void **state)
 
     store_close(open_store());
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 4", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 5", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
-    assert_open_fails(-EPROTONOSUPPORT, "schema version 4");
+    assert_open_fails(-EPROTONOSUPPORT, "schema version 5");
 }
 
-/* Makes of the store what an older version had of it: 2 no policies of disks, 1 no digests either. */
+/* Makes of the store what an older version had of it. */
 static void make_version(int version)
 {
+    /* What takes away that which versions 2, 3 and 4 have brought. */
+    static const char *const steps[] = {
+        "DROP TABLE digest; DROP TABLE secret; ALTER TABLE guid DROP COLUMN has_digests;"
+        "PRAGMA user_version = 1",
+        "DROP TABLE disk_policy_path; DROP TABLE disk_policy; PRAGMA user_version = 2",
+        "DROP TABLE begun; PRAGMA user_version = 3",
+    };
     sqlite3 *db = NULL;
 
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db,
-                                  "DROP TABLE disk_policy_path; DROP TABLE disk_policy;"
-                                  "PRAGMA user_version = 2",
-                                  NULL, NULL, NULL),
-                     SQLITE_OK);
-    if (version == 1)
-        assert_int_equal(sqlite3_exec(db,
-                                      "DROP TABLE digest; DROP TABLE secret;"
-                                      "ALTER TABLE guid DROP COLUMN has_digests;"
-                                      "PRAGMA user_version = 1",
-                                      NULL, NULL, NULL),
-                         SQLITE_OK);
+    for (int i = ELEMENTSOF(steps); i >= version; i--)
+        assert_int_equal(sqlite3_exec(db, steps[i - 1], NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
 }
 
@@ -1027,12 +1086,13 @@ static char *put_old_content(struct store *store)
     put_content(store);
     assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, NULL), 0);
     assert_int_equal(store_remove_disk_policy(store, "d"), 0);
+    assert_int_equal(store_forget_begun(store, NULL, 0), 0);
     return content(store);
 }
 
 static void test_older(void **state)
 {
-    for (int version = 1; version <= 2; version++) {
+    for (int version = 1; version <= 3; version++) {
         setup(NULL);
         struct store *store = open_store();
         char *before = put_old_content(store);
@@ -1044,10 +1104,12 @@ static void test_older(void **state)
         assert_digests(store, INITIATOR, NULL);
         assert_int_equal(store_put_guid(store, INITIATOR, guid_b, records, 2, &digests_a), 0);
         put_disk(store, "d", 2, 0);
+        assert_int_equal(store_note_begun(store, begun, 1), 0);
         for (int round = 0; round < 2; round++) {
             assert_digests(store, INITIATOR,
                            "digest /ifaces/b 1 00 78 00\ndigest /nodes/a 0 61 62 63\n");
             assert_disks(store, "disk d 3 by default\n");
+            assert_begun(store, "begun w2\n");
             store_close(store);
             store = open_store();
         }
@@ -1117,6 +1179,7 @@ int main(void)
         TEST(test_remove),
         TEST(test_odd_words),
         TEST(test_disk_policies),
+        TEST(test_begun),
         TEST(test_settings),
         TEST(test_reading),
         TEST(test_guid_and_tags),

@@ -2,7 +2,7 @@
 """The fault sweep: each call that a change of policy makes fails once, and kills the service once.
 
 The change goes from one policy to another and back, so that the end of a round is the start of the
-next. What is counted as a call, fault.c says.
+next; and in a second sweep from none to a policy, and back. What is counted as a call, fault.c says.
 """
 
 import contextlib
@@ -14,8 +14,9 @@ import faults
 import lab
 import wmi
 
-# The rounds end after this time; on a slow machine an even choice of the points has been tried.
-SECONDS = 900
+# The rounds of a sweep end after this time; on a slow machine an even choice of the points has been
+# tried.
+SECONDS, SECONDS_FIRST = 600, 300
 
 # How long a change may take, with the file for multipathd: it is asked once in 5 s at most.
 CHANGE_SECONDS = 8
@@ -33,8 +34,10 @@ class Sweep(unittest.TestCase):
 
     def setUp(self):
         a, b, c, d = lab.portals()
-        # What the two policies need to be asked for, and what they mean.
-        self.requests = {
+        self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
+        # What the policies need to be asked for, and what they mean; policy 6 is none.
+        self.all_requests = {
+            wmi.VENDOR: ((), next(iter(wmi.shapes().values()))),
             wmi.FAILOVER: (([c],), [("round-robin", frozenset([each])) for each in (c, a, b, d)]),
             wmi.WEIGHTED: (((), {a: 1, b: 2, c: 2, d: 3}),
                            [("round-robin", frozenset(each)) for each in ([a], [b, c], [d])])}
@@ -79,19 +82,19 @@ class Sweep(unittest.TestCase):
             return False
 
     def count_points(self):
-        """How many calls a change makes, the larger of both directions."""
-        counts = []
+        """How many calls the change to each of the two policies makes."""
+        counts = {}
+        # The first change is not from the other one, and is counted again.
         for policy in (*self.requests, *self.requests):
             self.sweep.arm(self.sweep.COUNT)
             self.assertEqual(self.ask(policy), wmi.SUCCESS)
             wmi.wait_for_agreement()
             self.sweep.disarm()
-            counts.append(self.sweep.seen)
+            counts[policy] = self.sweep.seen
             self.assertEqual(self.meant(), policy)
             # As in a round: multipathd may be asked at once in the next one.
             wmi.restart()
-        # The first change is from no policy: not one of those that are tried.
-        return max(counts[1:])
+        return counts
 
     def provoke(self, mode, turn, policy):
         """One change with its fault, until that has come; the Status."""
@@ -123,7 +126,7 @@ class Sweep(unittest.TestCase):
         else:
             wmi.restart()
         self.pid = wmi.main_pid()
-        stored = wmi.stored_policy()
+        stored = wmi.stored_policy() or wmi.VENDOR
         answers = {wmi.SUCCESS: {new}, None: {old, new}}
         if stored not in answers.get(status, {old}):
             self.problem("lost policies", point, f"status {status}, but the store holds {stored}")
@@ -139,8 +142,10 @@ class Sweep(unittest.TestCase):
         return stored
 
     def round(self, mode, turn, old):
-        """One point; the policy in force afterwards."""
+        """One point, which is an earlier one where the change makes fewer calls than the other; the
+        policy in force afterwards."""
         new = next(policy for policy in self.requests if policy != old)
+        turn = -(-turn * self.counts[new] // max(self.counts.values()))
         status = self.provoke(mode, turn, new)
         killed = mode == self.sweep.KILL and self.sweep.hit
         point = f"{'kill' if mode == self.sweep.KILL else 'failure'} {turn}, {self.sweep.hit}"
@@ -155,8 +160,11 @@ class Sweep(unittest.TestCase):
             self.problem("stores that do not open", point, wmi.STATE)
         return self.check_next_life(point, status, old, new, killed)
 
-    def test_fault_sweep(self):
-        count = self.count_points()
+    def sweep_between(self, name, policies, seconds):
+        """Changes from the one policy to the other and back, with a fault in each."""
+        self.requests = {policy: self.all_requests[policy] for policy in policies}
+        self.counts = self.count_points()
+        count = max(self.counts.values())
         points = [(mode, turn) for turn in range(1, count + 1)
                   for mode in (self.sweep.FAIL, self.sweep.KILL)]
         order = sorted(range(len(points)), key=lambda i: i * GOLDEN % 1)
@@ -164,7 +172,7 @@ class Sweep(unittest.TestCase):
         if lab.setting("LAB_RELEASE", "") == "bookworm":
             order.reverse()
         self.pid = wmi.main_pid()
-        policy, tried, end = self.meant(), [], time.monotonic() + SECONDS
+        policy, tried, end = self.meant(), [], time.monotonic() + seconds
         for i in order:
             if time.monotonic() >= end:
                 break
@@ -176,10 +184,17 @@ class Sweep(unittest.TestCase):
 
         failures = tried.count(self.sweep.FAIL)
         counts = ", ".join(f"{len(each)} {kind}" for kind, each in self.problems.items())
-        print(f"fault sweep: {len(points)} points of {count} calls, {len(points) - len(tried)} "
+        print(f"{name}: {len(points)} points of {count} calls, {len(points) - len(tried)} "
               f"left out, {self.not_reached} not reached", flush=True)
-        print(f"fault sweep: {len(tried)} injection points tried ({failures} failures, "
+        print(f"{name}: {len(tried)} injection points tried ({failures} failures, "
               f"{len(tried) - failures} kills): {counts}", flush=True)
         self.assertEqual({kind: [] for kind in self.problems}, self.problems)
         # Most calls are the same each time: a sweep that hits nothing has tried nothing.
         self.assertLess(self.not_reached, len(tried) / 4)
+
+    def test_fault_sweep(self):
+        self.sweep_between("fault sweep", (wmi.FAILOVER, wmi.WEIGHTED), SECONDS)
+
+    def test_fault_sweep_of_first_policies(self):
+        self.sweep_between("fault sweep of first policies", (wmi.FAILOVER, wmi.VENDOR),
+                           SECONDS_FIRST)
