@@ -648,7 +648,7 @@ static void forget_contest(struct host_map *map, void *userdata)
 {
     struct host *host = userdata;
 
-    if (!map->dev || map->contest.rounds == 0)
+    if (!map->dev || (map->contest.rounds == 0 && !map->contest.given_up))
         return;
     map->contest = (struct contest){0};
     enqueue(host, map->dev, SETTLE_USEC);
