@@ -16,6 +16,7 @@
 
 #define COMMAND_MAX 512U                /* multipathd refuses longer ones, NUL included */
 #define IDLE_INTERVAL_MS 100
+#define BACKLOG_INTERVAL_MS 20
 #define REPLY_MAX (32U * 1024U * 1024U) /* and sends none longer than this */
 
 /* Newer releases (0.12 on) listen on the path too; every release has the abstract name. */
@@ -144,6 +145,10 @@ int mpathd_command(const char *command, int timeout_ms, char **ret_reply)
             return -ETIMEDOUT;
 
         _cleanup_close_ int fd = connect_any();
+        if (fd == -ETIMEDOUT) {
+            (void)poll(NULL, 0, BACKLOG_INTERVAL_MS);
+            continue;
+        }
         int r = fd < 0 ? fd : mpathd_exchange(fd, command, (int)left, &reply);
         if (r < 0)
             return r;

@@ -7,7 +7,6 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "plan/plan.h"
-#include "service/begun.h"
 #include "service/bounds.h"
 #include "service/disk-change.h"
 #include "service/disk-query.h"
@@ -18,6 +17,7 @@
 #include "service/reconcile.h"
 #include "service/settings.h"
 #include "service/transaction.h"
+#include "service/unfinished.h"
 
 /* A request that has passed its checks, until it is answered. The map stays, being busy. */
 struct change {
@@ -93,20 +93,23 @@ static uint32_t status_of_result(enum transaction_result result, const struct ma
 }
 
 /*
- * The end of a request: the answer, and then what follows from it. `settled` is the map, unless it
- * was not changed at all, or could not be put back.
+ * Saves what was reached. What is cleared is cleared whether its map is still there or not. Returns the
+ * status that this makes.
  */
-static void finish(struct change *change, uint32_t status, const struct map_change *settled,
-                   size_t n_settled)
+static uint32_t settle(struct change *change, uint32_t status)
 {
-    struct host_map *map = change->map;
-
-    /* What is cleared is cleared whether its map is still there or not. */
     if (change->policy == DSM_NONE && status == STATUS_NO_SUCH_DEVICE)
         status = STATUS_SUCCESS;
     if (status == STATUS_SUCCESS)
         save(change);
-    begun_over(map->host, settled, n_settled);
+    return status;
+}
+
+/* The answer, and then what follows from it. */
+static void answer(struct change *change, uint32_t status)
+{
+    struct host_map *map = change->map;
+
     log_result(&change->who, map, change->policy, status);
     map->busy = false;
     map->given_up = false;
@@ -114,6 +117,13 @@ static void finish(struct change *change, uint32_t status, const struct map_chan
     map->host->n_changes--;
     change->done(status, change->userdata);
     reconcile_map_changed(map);
+}
+
+/* The end of a request that has not come to a transaction. */
+static void finish(struct change *change, int r)
+{
+    answer(change, settle(change, status_of_errno(r)));
+    change_free(change);
 }
 
 static void on_transaction_done(enum transaction_result result, const struct map_change *maps,
@@ -124,7 +134,9 @@ static void on_transaction_done(enum transaction_result result, const struct map
 
     if (status != STATUS_SUCCESS)
         map_changes_log(maps, n_maps);
-    finish(change, status, maps, result == TRANSACTION_TORN ? 0 : n_maps);
+    status = settle(change, status);
+    unfinished_end(change->map->host, result, maps, n_maps);
+    answer(change, status);
 }
 
 /* What the map is to carry: the choice, else what policies of its sessions want, else its own. */
@@ -172,16 +184,15 @@ static void change_map(struct change *change)
 
     if (r >= 0) {
         if (change->chosen)
-            begun_note(host, map, 1);
+            unfinished_note(host, map, 1);
         r = transaction_start(host->event, map, 1, &calls, change);
         if (r >= 0)
             return;
-        begun_over(host, map, 1);
+        unfinished_end(host, TRANSACTION_NO_RESOURCES, map, 1);
         map_changes_free(map, 1);
     } else
         free(map);
-    finish(change, status_of_errno(r), NULL, 0);
-    change_free(change);
+    finish(change, r);
 }
 
 static void on_published(int r, void *userdata)
@@ -194,8 +205,7 @@ static void on_published(int r, void *userdata)
     }
     log_warning("Map %s cannot be given back: %s", change->map->name,
                 publish_error(change->map->host) ?: strerror(-r));
-    finish(change, STATUS_IO_DEVICE_ERROR, NULL, 0);
-    change_free(change);
+    finish(change, -EIO);
 }
 
 /*

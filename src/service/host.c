@@ -8,7 +8,6 @@
 #include "basic/macros.h"
 #include "iscsi/identity.h"
 #include "iscsi/openiscsi.h"
-#include "service/begun.h"
 #include "service/connection-look.h"
 #include "service/drift.h"
 #include "service/guid-change.h"
@@ -23,6 +22,7 @@
 #include "service/settings.h"
 #include "service/states.h"
 #include "service/statistics.h"
+#include "service/unfinished.h"
 #include "service/views.h"
 
 DEFINE_CLEANUP(struct kernel_session *, kernel_session_free);
@@ -576,7 +576,7 @@ static int load(struct host *host)
     if (r >= 0)
         r = maps_load_policies(host);
     if (r >= 0)
-        r = begun_load(host);
+        r = unfinished_load(host);
     return r < 0 ? r : load_sessions(host);
 }
 
@@ -603,8 +603,8 @@ int host_new(sd_event *event, struct store *store, struct host **ret)
         r = store_end_reading(store, load(host));
     if (r < 0)
         return r;
-    begun_forget_others(host);
-    settings_note_boot(host);
+    if (unfinished_forget_others(host) >= 0)
+        settings_note_boot(host);
     *ret = TAKE_PTR(host);
     return 0;
 }

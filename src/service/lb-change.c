@@ -8,7 +8,6 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "plan/plan.h"
-#include "service/begun.h"
 #include "service/bounds.h"
 #include "service/lb-change.h"
 #include "service/lb-plan.h"
@@ -19,6 +18,7 @@
 #include "service/reconcile.h"
 #include "service/session-maps.h"
 #include "service/transaction.h"
+#include "service/unfinished.h"
 #include "wmi/status.h"
 
 /* A request that has passed its checks, until it is answered. */
@@ -142,8 +142,7 @@ static void on_transaction_done(enum transaction_result result, const struct map
         status = save(change, session);
     else
         map_changes_log(maps, n_maps);
-    if (result != TRANSACTION_TORN) /* what could not be put back is made up for by a repair */
-        begun_over(change->host, maps, n_maps);
+    unfinished_end(change->host, result, maps, n_maps);
     finish(change, session, maps, n_maps, status);
 }
 
@@ -215,11 +214,11 @@ static void change_maps(struct change *change)
     int r = plan_all(change, &maps, &n_maps);
     if (r >= 0) {
         if (change->chosen)
-            begun_note(change->host, maps, n_maps);
+            unfinished_note(change->host, maps, n_maps);
         r = transaction_start(change->host->event, maps, n_maps, &calls, change);
         if (r >= 0)
             return;
-        begun_over(change->host, maps, n_maps);
+        unfinished_end(change->host, TRANSACTION_NO_RESOURCES, maps, n_maps);
         map_changes_free(maps, n_maps);
     }
     finish(change, session, NULL, 0, status_of_errno(r));

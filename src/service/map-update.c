@@ -173,7 +173,7 @@ int map_update(struct host_map *map, const struct map_look *look, const struct m
     }
     map->asymmetric = lb_is_asymmetric(look);
     map->agrees = planned ? mp_table_same_meaning(look->map->table, planned, look->map->status)
-                          : !map->begun;
+                          : !map->unfinished;
     take_leader(map, look);
     r = set_entry(map, look, planned);
     if (r < 0)

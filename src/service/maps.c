@@ -201,12 +201,12 @@ int maps_load_policies(struct host *host)
     return r;
 }
 
-int maps_expect_begun(struct host *host, const char *wwid)
+int maps_mark_unfinished(struct host *host, const char *wwid)
 {
     struct host_map *map = maps_find_wwid(host, wwid);
     int r = map ? 0 : add(host, wwid, &map);
     if (r >= 0)
-        map->begun = true;
+        map->unfinished = true;
     return r;
 }
 
@@ -252,7 +252,7 @@ int maps_take_paths(struct host_map *map, const struct map_look *look)
 
 void maps_drop_if_idle(struct host *host, struct host_map *map)
 {
-    if (map->dev || map->entry || map->running || map->policy || map->busy || map->begun)
+    if (map->dev || map->entry || map->running || map->policy || map->busy || map->unfinished)
         return;
     disk_views_end(map);
     unlink_sessions(host, map);

@@ -31,7 +31,7 @@ struct host_map {
     dev_t *paths; /* ascending */
     size_t n_paths;
     char *appearance; /* table, path and group states, as last seen: another one is a change */
-    bool agrees;      /* the live table means the policies in force */
+    bool agrees;      /* the live table means the policies in force; for none it is not unfinished */
     enum kpartx kpartx; /* as udev has told last */
     bool asymmetric;  /* its paths differ in access state */
     bool asymmetric_now; /* likewise, as a client asked last (service/disk-query.c), and when */
@@ -41,7 +41,7 @@ struct host_map {
     struct store_disk_policy *policy; /* NULL: none */
     bool busy;       /* a change to it runs */
     bool given_up;   /* it is being cleared: `policy` does not count any more */
-    bool begun;      /* its first policy is on its way, or was when a service died */
+    bool unfinished; /* a first policy has left it half way (service/unfinished.h) */
     uint64_t leader; /* failover that stays where it is: the path that has the I/O; 0: not led yet */
 
     /* multipathd's part (service/drop-in.h) */
@@ -106,16 +106,16 @@ int maps_look(const struct host_map *map, struct map_look *ret);
 /* The policies of disks, from the store. */
 int maps_load_policies(struct host *host);
 
-/* A map that, when it is seen, is one whose first policy was not finished (service/begun.h). */
-int maps_expect_begun(struct host *host, const char *wwid);
+/* The map, seen already or not, is one that a first policy has left half way. -ENOMEM. */
+int maps_mark_unfinished(struct host *host, const char *wwid);
 
 /* Takes over which paths the map has. 1: they are others than before, 0: the same. -ENOMEM. */
 int maps_take_paths(struct host_map *map, const struct map_look *look);
 
-/* The device is gone: the map is kept while it has an entry or a policy, without a device. */
+/* The device is gone: the map is kept, without one, while anything waits for its return. */
 void maps_lose(struct host *host, dev_t dev);
 
-/* Drops a map that is gone and has neither an entry nor a policy. */
+/* Drops a map that is gone, where nothing waits for its return. */
 void maps_drop_if_idle(struct host *host, struct host_map *map);
 
 /* Calls func for each map, in the order of WWIDs. It must not add or drop any. */

@@ -7,7 +7,6 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
-#include "service/begun.h"
 #include "service/disk-views.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"
@@ -19,6 +18,7 @@
 #include "service/session-maps.h"
 #include "service/settings.h"
 #include "service/transaction.h"
+#include "service/unfinished.h"
 #include "service/views.h"
 
 #define SETTLE_USEC 50000U   /* multipathd's reloads come in bursts */
@@ -246,8 +246,7 @@ static int on_stale(struct map_change *change, void *userdata)
 static void tell_repaired(struct host *host, struct host_map *map, const struct mp_table *after)
 {
     if (!after) {
-        log_notice("Map %s was left in the midst of its first policy: multipathd has built it "
-                   "again.",
+        log_notice("Map %s was left half way to its first policy: multipathd has built it again.",
                    map->name);
         return;
     }
@@ -270,7 +269,7 @@ static void on_repaired(enum transaction_result result, const struct map_change 
         map->failures = 0;
         if (change->state == MAP_CHANGED) /* else it is gone */
             tell_repaired(host, map, change->after);
-        begun_over(host, change, n);
+        unfinished_forget(map);
         look_or_drop(host, map);
     } else {
         map_changes_log(change, n);
@@ -362,6 +361,8 @@ static void map_is_gone(struct host *host, dev_t dev)
     _cleanup_free_ uint64_t *ids = calloc(n + 1, sizeof(*ids));
     if (ids)
         memcpy(ids, map->session_ids, n * sizeof(*ids));
+    if (!maps_is_busy(host, map))
+        unfinished_forget(map); /* it will be built anew */
     reconcile_map_entry(map);
     maps_lose(host, dev);
     if (ids)
@@ -398,7 +399,10 @@ static void look_again_for_access(struct host *host, struct host_map *map,
         enqueue(host, map->dev, map->next_look_usec - time);
 }
 
-/* Compares a map with what was asked, and gives it its table where they part. */
+/*
+ * Compares a map with what was asked, and gives it its table where they part; one that a first policy
+ * has left half way goes back to multipathd.
+ */
 static int look_at(struct host *host, struct host_map *map, struct map_look *look)
 {
     _cleanup_(mp_table_freep) struct mp_table *planned = NULL;
@@ -414,7 +418,10 @@ static int look_at(struct host *host, struct host_map *map, struct map_look *loo
         map->failures = 0;
 
     size_t n = map->n_sessions;
-    if (!map->agrees && !map->running && !maps_is_busy(host, map) && is_worth_a_round(host, map))
+    bool idle = !map->running && !maps_is_busy(host, map);
+    if (idle && planned && map->agrees)
+        unfinished_forget(map);
+    if (idle && !map->agrees && (!planned || is_worth_a_round(host, map)))
         return repair(host, map, look, TAKE_PTR(planned));
     if (map->running)
         return 0; /* another look comes at the end of it */

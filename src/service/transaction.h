@@ -23,11 +23,12 @@ enum map_state {
     MAP_LOST,    /* could not be put back */
 };
 
-/* One map of the set. The caller fills in the first three. */
+/* One map of the set. The caller fills in the first four. */
 struct map_change {
     struct dm_map *before;  /* as it was; owned by the transaction */
     struct mp_table *after; /* likewise; NULL: multipathd rebuilds the map its own way */
     enum kpartx kpartx;
+    bool noted; /* as one that gets its first policy (service/unfinished.h) */
     enum map_state state;
     struct swap_result result; /* of the last attempt that failed */
 };

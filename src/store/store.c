@@ -71,11 +71,12 @@ static const char disk_policies[] =
     " is_primary INTEGER NOT NULL, is_preferred INTEGER NOT NULL,"
     " PRIMARY KEY (wwid, position)) WITHOUT ROWID;";
 
-static const char begun_policies[] = "CREATE TABLE begun (wwid TEXT PRIMARY KEY) WITHOUT ROWID;";
+static const char unfinished_policies[] =
+    "CREATE TABLE unfinished (wwid TEXT PRIMARY KEY) WITHOUT ROWID;";
 
 /* Version n of the schema is what the first n of these make, one after the other. */
 static const char *const schema_steps[] = {first_schema, record_digests, disk_policies,
-                                           begun_policies};
+                                           unfinished_policies};
 
 #define SCHEMA_VERSION ((int)ELEMENTSOF(schema_steps))
 
@@ -670,40 +671,17 @@ int store_put_disk_policy(struct store *store, const struct store_disk_policy *p
     return finish(store, r);
 }
 
-static int load_begun(sqlite3_stmt *statement, char ***wwids, size_t *n)
-{
-    char **more = reallocarray(*wwids, *n + 1, sizeof(*more));
-    if (!more)
-        return -ENOMEM;
-    *wwids = more;
-    more[*n] = column_text(statement, 0);
-    if (!more[*n])
-        return -ENOMEM;
-    (*n)++;
-    return 0;
-}
-
-int store_load_begun(struct store *store, char ***ret, size_t *ret_n)
+int store_load_unfinished(struct store *store, store_wwid_func_t func, void *userdata)
 {
     _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
-    char **wwids = NULL;
-    size_t n = 0;
     int rc = SQLITE_DONE;
 
-    int r = prepare(store, "SELECT wwid FROM begun ORDER BY wwid", &statement);
-    while (r >= 0 && (rc = sqlite3_step(statement)) == SQLITE_ROW)
-        r = load_begun(statement, &wwids, &n);
-    if (r >= 0)
-        r = errno_of_sqlite(rc);
-    if (r < 0) {
-        for (size_t i = 0; i < n; i++)
-            free(wwids[i]);
-        free(wwids);
-        return r;
+    int r = prepare(store, "SELECT wwid FROM unfinished ORDER BY wwid", &statement);
+    while (r >= 0 && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+        const char *wwid = (const char *)sqlite3_column_text(statement, 0);
+        r = wwid ? func(wwid, userdata) : -ENOMEM;
     }
-    *ret = wwids;
-    *ret_n = n;
-    return 0;
+    return r < 0 ? r : errno_of_sqlite(rc);
 }
 
 /* Runs a statement for each of these, all in one transaction. */
@@ -722,16 +700,19 @@ static int run_for_each(struct store *store, const char *sql, const char *const 
     return finish(store, r);
 }
 
-int store_note_begun(struct store *store, const char *const *wwids, size_t n)
+int store_note_unfinished(struct store *store, const char *const *wwids, size_t n)
 {
-    return run_for_each(store, "INSERT OR IGNORE INTO begun VALUES (?1)", wwids, n);
+    return run_for_each(store, "INSERT OR IGNORE INTO unfinished VALUES (?1)", wwids, n);
 }
 
-int store_forget_begun(struct store *store, const char *const *wwids, size_t n)
+int store_forget_unfinished(struct store *store, const char *const *wwids, size_t n)
 {
-    if (!wwids)
-        return execute(store, "DELETE FROM begun");
-    return run_for_each(store, "DELETE FROM begun WHERE wwid = ?1", wwids, n);
+    return run_for_each(store, "DELETE FROM unfinished WHERE wwid = ?1", wwids, n);
+}
+
+int store_forget_all_unfinished(struct store *store)
+{
+    return execute(store, "DELETE FROM unfinished");
 }
 
 /* One row with one GUID, or -ENODATA. */

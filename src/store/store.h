@@ -110,13 +110,14 @@ int store_remove_disk_policy(struct store *store, const char *wwid);
 void store_disk_policy_free(struct store_disk_policy *policy);
 
 /*
- * Maps, by WWID, that are getting the first policy of theirs (service/begun.h): noted once however
- * often that is asked for, and forgotten; all of them, where `wwids` is NULL. The list is to be freed,
- * and what is in it.
+ * Maps, by WWID, whose first policy is not finished: noted once however often that is asked for, and
+ * forgotten. A negative errno of the function that gets them ends that and comes out.
  */
-int store_load_begun(struct store *store, char ***ret, size_t *ret_n);
-int store_note_begun(struct store *store, const char *const *wwids, size_t n);
-int store_forget_begun(struct store *store, const char *const *wwids, size_t n);
+typedef int (*store_wwid_func_t)(const char *wwid, void *userdata);
+int store_load_unfinished(struct store *store, store_wwid_func_t func, void *userdata);
+int store_note_unfinished(struct store *store, const char *const *wwids, size_t n);
+int store_forget_unfinished(struct store *store, const char *const *wwids, size_t n);
+int store_forget_all_unfinished(struct store *store);
 
 /* The adapter's GUID; -ENODATA where none was ever set. */
 int store_get_guid(struct store *store, const char *initiator, uint8_t ret_guid[GUID_SIZE]);

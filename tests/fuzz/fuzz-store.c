@@ -57,7 +57,7 @@ static void put_policies(struct store *store)
 
     CHECK(store_put_policy(store, &policy) == 0);
     CHECK(store_put_disk_policy(store, &disk) == 0);
-    CHECK(store_note_begun(store, (const char *const[]){"36001405bbbb"}, 1) == 0);
+    CHECK(store_note_unfinished(store, (const char *const[]){"36001405bbbb"}, 1) == 0);
 }
 
 static void make_seed(void)
@@ -173,20 +173,10 @@ static void check_disk_policies(struct store *store)
     free(policies);
 }
 
-static void check_begun(struct store *store)
+static int on_wwid(const char *wwid, void *userdata)
 {
-    char **wwids = NULL;
-    size_t n = 0;
-
-    if (store_load_begun(store, &wwids, &n) < 0) {
-        CHECK(!wwids && n == 0);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        CHECK(wwids[i]);
-        free(wwids[i]);
-    }
-    free(wwids);
+    CHECK(wwid);
+    return 0;
 }
 
 static int on_digest(const struct store_digest *digest, void *userdata)
@@ -203,6 +193,7 @@ static void check_rest(struct store *store)
 
     (void)store_get_guid(store, INITIATOR, guid);
     (void)store_get_tag(store, INITIATOR, &record, guid);
+    (void)store_load_unfinished(store, on_wwid, NULL);
     (void)store_load_digests(store, INITIATOR, on_digest, NULL);
     CHECK((store_get_setting(store, "path-weight-order", &order) < 0) == !order);
     (void)store_get_key(store, key, sizeof(key));
@@ -225,7 +216,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_policies(store);
     check_disk_policies(store);
-    check_begun(store);
     check_rest(store);
     return 0;
 }

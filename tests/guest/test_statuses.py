@@ -2,8 +2,10 @@
 """Every row of the table of checks, on the real thing, and nothing changed where it says so."""
 
 import concurrent.futures
+import contextlib
 import errno
 import pathlib
+import sqlite3
 import time
 import unittest
 
@@ -187,9 +189,7 @@ class Faults(StatusTest):
 
     @classmethod
     def setUpClass(cls):
-        preloaded = faults.preloaded()
-        preloaded.__enter__()
-        cls.addClassCleanup(preloaded.__exit__, None, None, None)
+        cls.enterClassContext(faults.preloaded())
         super().setUpClass()
 
     def setUp(self):
@@ -268,13 +268,11 @@ class Faults(StatusTest):
 
 
 class FirstPolicy(unittest.TestCase):
-    """A first policy that the service does not live to finish: there is no earlier one to put back."""
+    """A first policy that the service does not live to finish: there is no other to put back."""
 
     @classmethod
     def setUpClass(cls):
-        preloaded = faults.preloaded()
-        preloaded.__enter__()
-        cls.addClassCleanup(preloaded.__exit__, None, None, None)
+        cls.enterClassContext(faults.preloaded())
         cls.addClassCleanup(wmi.set_policy, wmi.VENDOR)
 
     def setUp(self):
@@ -283,7 +281,7 @@ class FirstPolicy(unittest.TestCase):
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
         wmi.wait_until_quiet()
         self.before = wmi.shapes()
-        self.assertEqual(wmi.begun(), set())
+        self.assertEqual(wmi.unfinished(), set())
         self.maps = [each for _, each in sorted(lab.maps().items())]
 
     def changed(self):
@@ -291,51 +289,97 @@ class FirstPolicy(unittest.TestCase):
         return {name for name, shape in wmi.shapes().items() if shape != self.before[name]}
 
     def kill_in_the_midst(self, call, *arguments):
-        """Make a call, and kill the service as soon as a map has changed."""
+        """Make a call, and kill the service for good as soon as a map has changed; the WWIDs that
+        were noted then, and the names of the maps that had changed."""
         with concurrent.futures.ThreadPoolExecutor() as pool:
             answer = pool.submit(call, *arguments)
             lab.wait_for(self.changed, 10, "a map with the new groups")
-            noted = wmi.begun()
+            noted = wmi.unfinished()
             lab.run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
+            lab.run("systemctl", "stop", wmi.SERVICE)
             self.assertRaises(RuntimeError, answer.result)
-        return noted
+        faults.rules()
+        return noted, self.changed()
+
+    def kill_between_two_maps(self):
+        """Likewise, with the last map waiting."""
+        faults.rules(("load", self.maps[-1].uuid, 0, 1, 0, 20000))
+        noted, half = self.kill_in_the_midst(wmi.set_policy, wmi.FAILOVER, lab.portals()[-1:])
+        self.assertEqual(noted, {each.wwid for each in self.maps})
+        self.assertTrue(half)
+        self.assertNotIn(self.maps[-1].name, half)
 
     def assert_as_before(self):
         lab.wait_for(lambda: not self.changed(), 20, "multipathd's own groups on every map")
-        lab.wait_for(lambda: wmi.begun() == set(), 5, "nothing noted any more")
+        lab.wait_for(lambda: wmi.unfinished() == set(), 5, "nothing noted any more")
         self.assertEqual(wmi.suspended(), [])
         self.assertEqual(wmi.session("LoadBalancePolicy"), 0)
         wmi.wait_until_quiet()
         self.assertEqual(self.changed(), set())
 
     def test_killed_between_two_maps(self):
+        self.kill_between_two_maps()
         since = time.time()
-        faults.rules(("load", self.maps[-1].uuid, 0, 1, 0, 20000))
-        noted = self.kill_in_the_midst(wmi.set_policy, wmi.FAILOVER, lab.portals()[-1:])
-        self.assertEqual(noted, {each.wwid for each in self.maps})
-        half = self.changed()
-        self.assertTrue(half)
-        self.assertNotIn(self.maps[-1].name, half)
-        faults.rules()
-        lab.wait_for(lambda: wmi.main_pid() > 0, 20, "the service again")
+        wmi.restart()
         self.assert_as_before()
-        told = [line for line in wmi.journal(since) if "in the midst of its first policy" in line]
-        self.assertEqual(len(told), len(noted), told)
+        told = [line for line in wmi.journal(since) if "half way to its first policy" in line]
+        self.assertEqual(len(told), len(self.maps), told)
 
     def test_killed_before_it_is_saved(self):
         """A disk's: after the swap, whatever reads the map waits."""
-        uuid = self.maps[0].uuid
+        uuid, wwid = self.maps[0].uuid, self.maps[0].wwid
         faults.rules(("resume", uuid, 0, 1, 0, 2000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
-            killed = pool.submit(self.kill_in_the_midst, wmi.set_disk, self.maps[0].wwid,
-                                 wmi.FAILOVER, lab.portals()[-1:])
+            killed = pool.submit(self.kill_in_the_midst, wmi.set_disk, wwid, wmi.FAILOVER,
+                                 lab.portals()[-1:])
             lab.wait_for(lambda: faults.seen()[0] > 0, 10, "a swap between load and resume")
             faults.rules(("table", uuid, 0, 1000, 0, 20000))
-            self.assertEqual(killed.result(), {self.maps[0].wwid})
-        faults.rules()
-        self.assertEqual(wmi.stored_disk_policy(self.maps[0].wwid), 0)
-        lab.wait_for(lambda: wmi.main_pid() > 0, 20, "the service again")
+            self.assertEqual(killed.result(), ({wwid}, {self.maps[0].name}))
+        self.assertEqual(wmi.stored_disk_policy(wwid), 0)
+        wmi.restart()
         self.assert_as_before()
+
+    def test_multipathd_is_not_there(self):
+        """It is asked again, and what is asked of the service meanwhile counts."""
+        self.kill_between_two_maps()
+        lab.multipathd_stop()
+        try:
+            since = time.time()
+            wmi.restart()
+            lab.wait_for(lambda: sum("rebuild the map failed" in line for line in
+                                     wmi.journal(since)) > len(self.maps), 20, "a second attempt")
+            self.assertTrue(self.changed())
+            self.assertEqual(wmi.unfinished(), {each.wwid for each in self.maps})
+        finally:
+            lab.multipathd_start()
+        self.assert_as_before()
+
+    def test_another_policy_comes_first(self):
+        """One that is chosen before multipathd could be asked makes up for it, too."""
+        self.kill_between_two_maps()
+        lab.multipathd_stop()
+        try:
+            wmi.restart()
+            self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
+        finally:
+            lab.multipathd_start()
+        self.assertEqual(wmi.unfinished(), set())
+        wmi.wait_for_agreement()
+        for shape in wmi.shapes().values():
+            self.assertEqual(shape, [("queue-length", frozenset(lab.portals()))])
+
+    def test_another_boot(self):
+        """What was noted in an earlier one is over: multipathd has built these maps."""
+        lab.run("systemctl", "stop", wmi.SERVICE)
+        with contextlib.closing(sqlite3.connect(wmi.STATE)) as file, file:
+            file.execute("UPDATE setting SET value = ? WHERE name = 'boot'", ("0" * 32,))
+            file.executemany("INSERT INTO unfinished VALUES (?)",
+                             [(each.wwid,) for each in self.maps])
+        loads = lab.map_loads()
+        wmi.restart()
+        self.assertEqual(wmi.unfinished(), set())
+        wmi.wait_until_quiet()
+        self.assertEqual(lab.map_loads(), loads)
 
     def test_a_map_cannot_be_put_back(self):
         """As in row 15 above: multipathd makes up for it."""
@@ -348,12 +392,12 @@ class FirstPolicy(unittest.TestCase):
         """What is saved, or undone, is not noted any more; and a second policy notes nothing."""
         faults.rules(("load", self.maps[-1].uuid, 0, 1, errno.EIO, 0))
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, lab.portals()[-1:]), wmi.INITIATOR_ERROR)
-        self.assertEqual(wmi.begun(), set())
+        self.assertEqual(wmi.unfinished(), set())
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, lab.portals()[-1:]), wmi.SUCCESS)
-        self.assertEqual(wmi.begun(), set())
+        self.assertEqual(wmi.unfinished(), set())
         faults.rules(("load", "*", 0, 1000, 0, 1000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             call = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
             lab.wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
-            self.assertEqual(wmi.begun(), set())
+            self.assertEqual(wmi.unfinished(), set())
             self.assertEqual(call.result(), wmi.SUCCESS)

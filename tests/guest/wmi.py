@@ -423,9 +423,9 @@ def stored_disk_policy(wwid):
     return rows[0][0] if rows else 0
 
 
-def begun():
-    """The WWIDs of the maps that the state file says are getting the first policy of theirs."""
-    return {wwid for wwid, in stored("SELECT wwid FROM begun")}
+def unfinished():
+    """The WWIDs of the maps whose first policy is not finished, by the state file."""
+    return {wwid for wwid, in stored("SELECT wwid FROM unfinished")}
 
 
 def entries():

@@ -98,7 +98,7 @@ static void test_older_schema(void **state)
     struct harness *harness = *state;
 
     make_store(harness);
-    run_sql(harness->state_file, "DROP TABLE begun;"
+    run_sql(harness->state_file, "DROP TABLE unfinished;"
                                  "DROP TABLE disk_policy_path; DROP TABLE disk_policy;"
                                  "DROP TABLE digest; DROP TABLE secret;"
                                  "ALTER TABLE guid DROP COLUMN has_digests;"
@@ -109,7 +109,7 @@ static void test_older_schema(void **state)
         harness_stop(harness);
     }
     run_sql(harness->state_file, "SELECT has_digests FROM guid; SELECT * FROM digest, secret,"
-                                 " disk_policy, disk_policy_path, begun");
+                                 " disk_policy, disk_policy_path, unfinished");
 }
 
 static void test_no_schema(void **state)

@@ -434,52 +434,54 @@ static void test_disk_policies(void **state)
     store_close(store);
 }
 
-static const char *const begun[] = {"w2", "w1", "w3"};
+static const char *const unfinished[] = {"w2", "w1", "w3"};
 
-static void print_begun(FILE *out, struct store *store)
+static int print_wwid(const char *wwid, void *userdata)
 {
-    char **wwids = NULL;
-    size_t n = 0;
-
-    assert_int_equal(store_load_begun(store, &wwids, &n), 0);
-    for (size_t i = 0; i < n; i++) {
-        fprintf(out, "begun %s\n", wwids[i]);
-        free(wwids[i]);
-    }
-    free(wwids);
+    fprintf(userdata, "unfinished %s\n", wwid);
+    return 0;
 }
 
-static void assert_begun(struct store *store, const char *wanted)
+static void assert_unfinished(struct store *store, const char *wanted)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
     assert_non_null(out);
-    print_begun(out, store);
+    assert_int_equal(store_load_unfinished(store, print_wwid, out), 0);
     assert_int_equal(fclose(out), 0);
     assert_string_equal(text, wanted);
     free(text);
 }
 
-static void test_begun(void **state)
+static int refuse_wwid(const char *wwid, void *userdata)
+{
+    ++*(int *)userdata;
+    return -ENOMEM;
+}
+
+static void test_unfinished(void **state)
 {
     struct store *store = open_store();
+    int n = 0;
 
-    assert_begun(store, "");
-    assert_int_equal(store_forget_begun(store, begun, 2), 0);
-    assert_int_equal(store_note_begun(store, begun, 2), 0);
-    assert_int_equal(store_note_begun(store, begun, 3), 0);
+    assert_unfinished(store, "");
+    assert_int_equal(store_forget_unfinished(store, unfinished, 2), 0);
+    assert_int_equal(store_note_unfinished(store, unfinished, 2), 0);
+    assert_int_equal(store_note_unfinished(store, unfinished, 3), 0);
     for (int round = 0; round < 2; round++) {
-        assert_begun(store, "begun w1\nbegun w2\nbegun w3\n");
+        assert_unfinished(store, "unfinished w1\nunfinished w2\nunfinished w3\n");
         store_close(store);
         store = open_store();
     }
-    assert_int_equal(store_forget_begun(store, begun, 2), 0);
-    assert_begun(store, "begun w3\n");
-    assert_int_equal(store_note_begun(store, begun, 1), 0);
-    assert_int_equal(store_forget_begun(store, NULL, 0), 0);
-    assert_begun(store, "");
+    assert_int_equal(store_load_unfinished(store, refuse_wwid, &n), -ENOMEM);
+    assert_int_equal(n, 1);
+    assert_int_equal(store_forget_unfinished(store, unfinished, 2), 0);
+    assert_unfinished(store, "unfinished w3\n");
+    assert_int_equal(store_note_unfinished(store, unfinished, 1), 0);
+    assert_int_equal(store_forget_all_unfinished(store), 0);
+    assert_unfinished(store, "");
     store_close(store);
 }
 
@@ -740,7 +742,7 @@ static char *content(struct store *store)
     assert_non_null(out);
     print_policies(out, store);
     print_disks(out, store);
-    print_begun(out, store);
+    (void)store_load_unfinished(store, print_wwid, out);
     if (store_get_guid(store, INITIATOR, guid) == 0) {
         fprintf(out, "guid");
         print_guid(out, guid);
@@ -765,7 +767,7 @@ static void put_content(struct store *store)
     assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, &digests_a), 0);
     assert_int_equal(store_put_setting(store, "order", "old"), 0);
     put_disk(store, "d", 1, 4);
-    assert_int_equal(store_note_begun(store, begun, 1), 0);
+    assert_int_equal(store_note_unfinished(store, unfinished, 1), 0);
 }
 
 static int change_policy(struct store *store)
@@ -806,20 +808,20 @@ static int change_setting(struct store *store)
     return store_put_setting(store, "order", "new");
 }
 
-static int change_note_begun(struct store *store)
+static int change_note(struct store *store)
 {
-    return store_note_begun(store, begun, ELEMENTSOF(begun));
+    return store_note_unfinished(store, unfinished, ELEMENTSOF(unfinished));
 }
 
-static int change_forget_begun(struct store *store)
+static int change_forget(struct store *store)
 {
-    return store_forget_begun(store, begun, ELEMENTSOF(begun));
+    return store_forget_unfinished(store, unfinished, ELEMENTSOF(unfinished));
 }
 
 typedef int (*change_t)(struct store *store);
 static const change_t changes[] = {
-    change_policy, change_remove,      change_guid,       change_setting,
-    change_disk,   change_remove_disk, change_note_begun, change_forget_begun,
+    change_policy, change_remove,      change_guid, change_setting,
+    change_disk,   change_remove_disk, change_note, change_forget,
 };
 
 /* A store with content, and what it has before and after a change that works. */
@@ -1070,7 +1072,7 @@ static void make_version(int version)
         "DROP TABLE digest; DROP TABLE secret; ALTER TABLE guid DROP COLUMN has_digests;"
         "PRAGMA user_version = 1",
         "DROP TABLE disk_policy_path; DROP TABLE disk_policy; PRAGMA user_version = 2",
-        "DROP TABLE begun; PRAGMA user_version = 3",
+        "DROP TABLE unfinished; PRAGMA user_version = 3",
     };
     sqlite3 *db = NULL;
 
@@ -1086,7 +1088,7 @@ static char *put_old_content(struct store *store)
     put_content(store);
     assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, NULL), 0);
     assert_int_equal(store_remove_disk_policy(store, "d"), 0);
-    assert_int_equal(store_forget_begun(store, NULL, 0), 0);
+    assert_int_equal(store_forget_all_unfinished(store), 0);
     return content(store);
 }
 
@@ -1104,12 +1106,12 @@ static void test_older(void **state)
         assert_digests(store, INITIATOR, NULL);
         assert_int_equal(store_put_guid(store, INITIATOR, guid_b, records, 2, &digests_a), 0);
         put_disk(store, "d", 2, 0);
-        assert_int_equal(store_note_begun(store, begun, 1), 0);
+        assert_int_equal(store_note_unfinished(store, unfinished, 1), 0);
         for (int round = 0; round < 2; round++) {
             assert_digests(store, INITIATOR,
                            "digest /ifaces/b 1 00 78 00\ndigest /nodes/a 0 61 62 63\n");
             assert_disks(store, "disk d 3 by default\n");
-            assert_begun(store, "begun w2\n");
+            assert_unfinished(store, "unfinished w2\n");
             store_close(store);
             store = open_store();
         }
@@ -1179,7 +1181,7 @@ int main(void)
         TEST(test_remove),
         TEST(test_odd_words),
         TEST(test_disk_policies),
-        TEST(test_begun),
+        TEST(test_unfinished),
         TEST(test_settings),
         TEST(test_reading),
         TEST(test_guid_and_tags),

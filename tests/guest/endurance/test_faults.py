@@ -28,9 +28,7 @@ GOLDEN = 0.6180339887498949
 class Sweep(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        preloaded = faults.preloaded()
-        preloaded.__enter__()
-        cls.addClassCleanup(preloaded.__exit__, None, None, None)
+        cls.enterClassContext(faults.preloaded())
 
     def setUp(self):
         a, b, c, d = lab.portals()
@@ -139,6 +137,8 @@ class Sweep(unittest.TestCase):
         except TimeoutError as error:
             self.problem("lost policies", point,
                          f"the store holds {stored}, the maps {wmi.shapes()}; {error}")
+        if wmi.look_in(5, wmi.unfinished, lambda found: not found):
+            self.problem("half-applied sessions", point, f"unfinished: {wmi.unfinished()}")
         return stored
 
     def round(self, mode, turn, old):
