@@ -328,12 +328,14 @@ class FirstPolicy(unittest.TestCase):
     def test_killed_before_it_is_saved(self):
         """A disk's: after the swap, whatever reads the map waits."""
         uuid, wwid = self.maps[0].uuid, self.maps[0].wwid
+        self.addCleanup(wmi.set_disk_raw, wwid, wmi.NONE)
+        self.addCleanup(faults.rules)
         faults.rules(("resume", uuid, 0, 1, 0, 2000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             killed = pool.submit(self.kill_in_the_midst, wmi.set_disk, wwid, wmi.FAILOVER,
                                  lab.portals()[-1:])
             lab.wait_for(lambda: faults.seen()[0] > 0, 10, "a swap between load and resume")
-            faults.rules(("table", uuid, 0, 1000, 0, 20000))
+            faults.rules(("table", "*", 0, 1000, 0, 20000))  # which are asked by number
             self.assertEqual(killed.result(), ({wwid}, {self.maps[0].name}))
         self.assertEqual(wmi.stored_disk_policy(wwid), 0)
         wmi.restart()
