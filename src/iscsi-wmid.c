@@ -228,7 +228,7 @@ static int run(void)
     if (r < 0)
         return failed(r, "udev's events cannot be had");
 
-    /* Children and the bus do their part while maps are listed. */
+    /* Children and the bus do their part meanwhile. */
     begin_records(host, &records_are_read);
     r = drift_new(host);
     if (r < 0)
@@ -252,6 +252,7 @@ static int run(void)
 
     (void)sd_notifyf(0, "READY=1\nSTATUS=%zu sessions on %zu adapters.", host->n_sessions,
                      host->n_adapters);
+    reconcile_begin(host);
     r = loop(event, bus, host);
     ping_cancel_all(host);
     statistics_cancel_all(host);

@@ -52,6 +52,7 @@ struct reconciler {
     struct waiter *waiters;
     size_t n_waiters;
     unsigned n_running;
+    bool begun; /* else the queue waits: what was there before the service is not known yet */
     dev_t *old; /* devices that were there before the service, in this boot */
     size_t n_old;
 };
@@ -83,7 +84,7 @@ static void arm(struct reconciler *r)
     for (size_t i = 0; i < r->n_queue; i++)
         if (r->queue[i].usec < first)
             first = r->queue[i].usec;
-    if (first == UINT64_MAX)
+    if (first == UINT64_MAX || !r->begun)
         return;
     if (!r->timer)
         (void)sd_event_add_time(r->host->event, &r->timer, CLOCK_MONOTONIC, first, 1000, on_timer,
@@ -708,11 +709,17 @@ int reconciler_new(struct host *host)
         return -ENOMEM;
     r->host = host;
     host->reconciler = r;
+    return 0;
+}
+
+void reconcile_begin(struct host *host)
+{
     for (size_t i = 0; i < host->n_sessions; i++) {
         read_states(host, host->sessions[i]);
         for_each_device(host, host->sessions[i], begin_device);
     }
-    return 0;
+    host->reconciler->begun = true;
+    arm(host->reconciler);
 }
 
 void reconciler_free(struct host *host)

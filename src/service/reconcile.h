@@ -9,9 +9,16 @@
 
 #include "service/host.h"
 
-/* Looks at every map over the host's iSCSI disks, and follows the events from then on. */
+/* Notes events, and looks at nothing yet. */
 int reconciler_new(struct host *host);
 void reconciler_free(struct host *host);
+
+/*
+ * From here on, events have maps looked at, and first of all every map over the host's iSCSI disks.
+ * sysfs is searched for these, disk by disk: the service can be told to be ready before, but answers
+ * nobody until this is done.
+ */
+void reconcile_begin(struct host *host);
 
 /* Something happened to a dm device; it may be gone, or be none of ours. */
 void reconcile_device(struct host *host, dev_t dev);
