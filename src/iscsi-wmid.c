@@ -252,7 +252,8 @@ static int run(void)
 
     (void)sd_notifyf(0, "READY=1\nSTATUS=%zu sessions on %zu adapters.", host->n_sessions,
                      host->n_adapters);
-    reconcile_begin(host);
+    if (!stopping)
+        reconcile_begin(host);
     r = loop(event, bus, host);
     ping_cancel_all(host);
     statistics_cancel_all(host);

@@ -603,8 +603,8 @@ int host_new(sd_event *event, struct store *store, struct host **ret)
         r = store_end_reading(store, load(host));
     if (r < 0)
         return r;
-    if (unfinished_forget_others(host) >= 0)
-        settings_note_boot(host);
+    unfinished_forget_others(host);
+    settings_note_boot(host);
     *ret = TAKE_PTR(host);
     return 0;
 }

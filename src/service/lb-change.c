@@ -263,11 +263,12 @@ static void on_idle(void *userdata)
     }
     session->given_up = true;
     news_of_model(host);
+    if (session->policy)
+        reconcile_entries(host, session);
     if (!session->policy || !has_live_map(session)) {
         change_maps(change);
         return;
     }
-    reconcile_entries(host, session);
     int r = publish_and_wait(host, on_published, change);
     if (r < 0)
         on_published(r, change);

@@ -31,7 +31,7 @@ struct host_map {
     dev_t *paths; /* ascending */
     size_t n_paths;
     char *appearance; /* table, path and group states, as last seen: another one is a change */
-    bool agrees;      /* the live table means the policies in force; for none it is not unfinished */
+    bool agrees; /* the live table means the policies in force; without one, it is not unfinished */
     enum kpartx kpartx; /* as udev has told last */
     bool asymmetric;  /* its paths differ in access state */
     bool asymmetric_now; /* likewise, as a client asked last (service/disk-query.c), and when */

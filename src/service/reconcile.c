@@ -284,6 +284,12 @@ static const struct transaction_calls calls = {
     .done = on_repaired,
 };
 
+/* What a first policy has left is nothing to return to, should multipathd not answer. */
+static const struct transaction_calls calls_to_give_back = {
+    .done = on_repaired,
+    .one_way = true,
+};
+
 /* Gives the map its table, or, where none is planned, back; takes the look's map over. */
 static int repair(struct host *host, struct host_map *map, struct map_look *look,
                   struct mp_table *planned)
@@ -301,7 +307,8 @@ static int repair(struct host *host, struct host_map *map, struct map_look *look
 
     map->running = true;
     host->reconciler->n_running++;
-    int r = transaction_start(host->event, change, 1, &calls, repair);
+    int r = transaction_start(host->event, change, 1, planned ? &calls : &calls_to_give_back,
+                              repair);
     if (r < 0) {
         map->running = false;
         host->reconciler->n_running--;
@@ -422,7 +429,8 @@ static int look_at(struct host *host, struct host_map *map, struct map_look *loo
     bool idle = !map->running && !maps_is_busy(host, map);
     if (idle && planned && map->agrees)
         unfinished_forget(map);
-    if (idle && !map->agrees && (!planned || is_worth_a_round(host, map)))
+    if (idle && !map->agrees &&
+        (planned ? is_worth_a_round(host, map) : map->failures <= FAILURES_MAX))
         return repair(host, map, look, TAKE_PTR(planned));
     if (map->running)
         return 0; /* another look comes at the end of it */
@@ -719,7 +727,7 @@ void reconcile_begin(struct host *host)
         for_each_device(host, host->sessions[i], begin_device);
     }
     host->reconciler->begun = true;
-    arm(host->reconciler);
+    (void)on_timer(NULL, UINT64_MAX, host->reconciler);
 }
 
 void reconciler_free(struct host *host)

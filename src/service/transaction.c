@@ -211,7 +211,7 @@ static enum transaction_result failure(const struct transaction *t)
 
 static void end_forward(struct transaction *t)
 {
-    if (replan(t)) {
+    if (!t->calls.one_way && replan(t)) {
         start_round(t);
         return;
     }
@@ -226,6 +226,10 @@ static void end_forward(struct transaction *t)
     }
 
     t->result = failure(t);
+    if (t->calls.one_way) {
+        transaction_finish(t);
+        return;
+    }
     t->rolling_back = true;
     for (size_t i = 0; i < t->n_maps; i++) {
         struct map_change *map = &t->maps[i];

@@ -6,6 +6,7 @@
  * time; where one map fails, those that were changed get their old tables back.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <systemd/sd-event.h>
 
@@ -46,6 +47,8 @@ struct transaction_calls {
      * makes a new `after`. -ENXIO: the map is gone. Otherwise negative: the transaction is undone.
      */
     int (*replan)(struct map_change *map, void *userdata);
+    /* A map that fails stays as it is: nothing is put back, nor is anything planned again. */
+    bool one_way;
     /* Called once at the end; the maps are freed when it returns. */
     void (*done)(enum transaction_result result, const struct map_change *maps, size_t n_maps,
                  void *userdata);

@@ -18,13 +18,13 @@ int unfinished_load(struct host *host)
     return host->same_boot ? store_load_unfinished(host->store, mark, host) : 0;
 }
 
-int unfinished_forget_others(struct host *host)
+void unfinished_forget_others(struct host *host)
 {
     int r = host->same_boot ? 0 : store_forget_all_unfinished(host->store);
     if (r < 0)
-        log_warning("Maps whose first policy an earlier boot has not finished stay noted: %s.",
+        log_warning("The notes of first policies that an earlier boot has not finished cannot be "
+                    "deleted: %s.",
                     strerror(-r));
-    return r;
 }
 
 static bool is_to_note(struct host *host, const struct map_change *change)

@@ -15,8 +15,11 @@
 /* Marks what is noted, where the service has run in this boot before. */
 int unfinished_load(struct host *host);
 
-/* What an earlier boot has left is over, in this one's first run. */
-int unfinished_forget_others(struct host *host);
+/*
+ * What an earlier boot has left is over, in this one's first run. Where that cannot be saved, there is a
+ * warning, and a later run has such maps built once more.
+ */
+void unfinished_forget_others(struct host *host);
 
 /*
  * A policy is about to change these maps: notes those that have none so far. Where that fails, there

@@ -16,14 +16,14 @@ DROP_IN = pathlib.Path(f"/run/systemd/system/{wmi.SERVICE}.d/fault.conf")
 
 
 @contextlib.contextmanager
-def preloaded():
-    """The service with fault.c in it, inside a `with`."""
+def preloaded(restart="on-failure"):
+    """The service with fault.c in it, inside a `with`; when systemd starts it again by itself."""
     if not LIBRARY.exists():
         lab.run("gcc", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-O1", "-shared", "-fPIC", "-o",
                 LIBRARY, lab.HOME / "fault.c", "-ldl")
     DROP_IN.parent.mkdir(parents=True, exist_ok=True)
     # Killed as often as the sweep likes, systemd starts it again.
-    DROP_IN.write_text("[Unit]\nStartLimitIntervalSec=0\n[Service]\n"
+    DROP_IN.write_text(f"[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart={restart}\n"
                        f"Environment=LD_PRELOAD={LIBRARY} LAB_FAULTS={RULES} LAB_SWEEP={SWEEP}\n"
                        f"ReadWritePaths={RULES} {SWEEP}\n")
     RULES.write_text("")

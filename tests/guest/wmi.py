@@ -316,7 +316,7 @@ def tag(sid):
 def journal(since, unit=SERVICE):
     """The service's journal lines since a time.time()."""
     lab.run("journalctl", "--sync")
-    return lab.run("journalctl", f"--unit={unit}", f"--since=@{since:.0f}", "--output=cat",
+    return lab.run("journalctl", f"--unit={unit}", f"--since=@{since:.3f}", "--output=cat",
                    "--no-pager").splitlines()
 
 

@@ -254,9 +254,15 @@ static void set_scene(size_t n)
 }
 
 /* `n_given_back` maps, the last ones, are to be rebuilt by multipathd. */
+static bool one_way;
+
 static void start(sd_event *event, size_t n_given_back)
 {
-    static const struct transaction_calls calls = {.replan = on_replan, .done = on_done};
+    const struct transaction_calls calls = {
+        .replan = on_replan,
+        .done = on_done,
+        .one_way = one_way,
+    };
     struct map_change *maps = calloc(scene.n + 1, sizeof(*maps));
 
     assert_non_null(maps);
@@ -700,6 +706,21 @@ static void test_give_back_fails(void **state)
     }
 }
 
+/* Where there is no way back, it keeps what multipathd has made of it. */
+static void test_one_way(void **state)
+{
+    one_way = true;
+    for (size_t at = 0; at < 3; at++) {
+        set_scene(3);
+        scene.forward[at] = NO_ANSWER;
+        start(*state, 3);
+        finish(*state);
+        assert_int_equal(answer.result, TRANSACTION_UNDONE);
+        assert_all_live(REBUILT);
+    }
+    one_way = false;
+}
+
 static int setup(void **state)
 {
     sigset_t signals;
@@ -757,6 +778,7 @@ int main(void)
         cmocka_unit_test(test_gone_when_replanning),
         cmocka_unit_test(test_given_back),
         cmocka_unit_test(test_give_back_fails),
+        cmocka_unit_test(test_one_way),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
