@@ -9,9 +9,10 @@
 #include <stdbool.h>
 
 /*
- * Sends one command and waits for its reply, at most timeout_ms in all; asks again where it is
- * too busy to listen, or says so. -ENOTCONN: multipathd does not listen. -ETIMEDOUT, -EMSGSIZE (command over
- * 511 bytes), -EPROTO (no reply of the protocol's, or none at all). Blocks: for child processes.
+ * Sends one command and waits for its reply, at most timeout_ms in all; asks again where it is too
+ * busy to listen, or says so. -ENOTCONN: multipathd does not listen. -ETIMEDOUT, -EMSGSIZE
+ * (command over 511 bytes), -EPROTO (no reply of the protocol's, or none at all). Blocks: for
+ * child processes.
  */
 int mpathd_command(const char *command, int timeout_ms, char **ret_reply);
 

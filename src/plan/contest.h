@@ -27,8 +27,9 @@ enum contest_rival {
 };
 
 /*
- * Whether multipathd, which has read the policy, is to be asked what it thinks now, so that the one who
- * made other groups gets a name. After the last round the answers to the earlier ones must do.
+ * Whether multipathd, which has read the policy, is to be asked what it thinks now, so that the
+ * one who made other groups gets a name. After the last round the answers to the earlier ones must
+ * do.
  */
 bool contest_is_worth_asking(const struct contest *contest);
 

@@ -93,8 +93,8 @@ static uint32_t status_of_result(enum transaction_result result, const struct ma
 }
 
 /*
- * Saves what was reached. What is cleared is cleared whether its map is still there or not. Returns the
- * status that this makes.
+ * Saves what was reached. What is cleared is cleared whether its map is still there or not.
+ * Returns the status that this makes.
  */
 static uint32_t settle(struct change *change, uint32_t status)
 {

@@ -408,8 +408,8 @@ static void look_again_for_access(struct host *host, struct host_map *map,
 }
 
 /*
- * Compares a map with what was asked, and gives it its table where they part; one that a first policy
- * has left half way goes back to multipathd.
+ * Compares a map with what was asked, and gives it its table where they part; one that a first
+ * policy has left half way goes back to multipathd.
  */
 static int look_at(struct host *host, struct host_map *map, struct map_look *look)
 {
@@ -727,6 +727,7 @@ void reconcile_begin(struct host *host)
         for_each_device(host, host->sessions[i], begin_device);
     }
     host->reconciler->begun = true;
+    /* All at once: no call is to meet a model without maps. */
     (void)on_timer(NULL, UINT64_MAX, host->reconciler);
 }
 

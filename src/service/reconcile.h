@@ -14,9 +14,9 @@ int reconciler_new(struct host *host);
 void reconciler_free(struct host *host);
 
 /*
- * Looks at every map over the host's iSCSI disks, and from here on at those that events concern. sysfs
- * is searched for them, disk by disk: the service can say that it is ready before, but is not to
- * answer anybody until this is done.
+ * Looks at every map over the host's iSCSI disks, and from here on at those that events concern.
+ * sysfs is searched for them, disk by disk: the service can say that it is ready before, but is
+ * not to answer anybody until this is done.
  */
 void reconcile_begin(struct host *host);
 

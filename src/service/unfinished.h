@@ -16,14 +16,14 @@
 int unfinished_load(struct host *host);
 
 /*
- * What an earlier boot has left is over, in this one's first run. Where that cannot be saved, there is a
- * warning, and a later run has such maps built once more.
+ * What an earlier boot has left is over, in this one's first run. Where that cannot be saved,
+ * there is a warning, and a later run has such maps built once more.
  */
 void unfinished_forget_others(struct host *host);
 
 /*
- * A policy is about to change these maps: notes those that have none so far. Where that fails, there
- * is a warning: a store that fails is no reason to refuse a policy.
+ * A policy is about to change these maps: notes those that have none so far. Where that fails,
+ * there is a warning: a store that fails is no reason to refuse a policy.
  */
 void unfinished_note(struct host *host, struct map_change *maps, size_t n);
 

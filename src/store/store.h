@@ -110,8 +110,8 @@ int store_remove_disk_policy(struct store *store, const char *wwid);
 void store_disk_policy_free(struct store_disk_policy *policy);
 
 /*
- * Maps, by WWID, whose first policy is not finished: noted once however often that is asked for, and
- * forgotten. A negative errno of the function that gets them ends that and comes out.
+ * Maps, by WWID, whose first policy is not finished: noted once however often that is asked for,
+ * and forgotten. A negative errno of the function that gets them ends that and comes out.
  */
 typedef int (*store_wwid_func_t)(const char *wwid, void *userdata);
 int store_load_unfinished(struct store *store, store_wwid_func_t func, void *userdata);

@@ -2,7 +2,7 @@
 """The fault sweep: each call that a change of policy makes fails once, and kills the service once.
 
 The change goes from one policy to another and back, so that the end of a round is the start of the
-next; and in a second sweep from none to a policy, and back. What is counted as a call, fault.c says.
+next; in a second sweep from none to a policy and back. What is counted as a call, fault.c says.
 """
 
 import contextlib
