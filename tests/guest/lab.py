@@ -522,16 +522,27 @@ def parse_table(line, named=disk_name):
     return features, handler, tuple(groups)
 
 
+def _dmsetup(*command):
+    """What it says of all devices. It fails when one goes between its list and the look at it: then it
+    is asked again, a few times."""
+    for left in reversed(range(5)):
+        try:
+            return run("dmsetup", *command)
+        except RuntimeError as error:
+            if left == 0 or "Device does not exist" not in str(error):
+                raise
+
+
 def _dm_lines(*command):
-    output = run("dmsetup", *command, "--target", "multipath")
+    output = _dmsetup(*command, "--target", "multipath")
     return [] if output == "No devices found" else output.splitlines()
 
 
 def maps():
     """All multipath maps, by name."""
     devices = {}
-    for line in run("dmsetup", "info", "-c", "--noheadings", "--separator", "\t", "-o",
-                    "name,devno,uuid").splitlines():
+    for line in _dmsetup("info", "-c", "--noheadings", "--separator", "\t", "-o",
+                         "name,devno,uuid").splitlines():
         name, *rest = line.split("\t")
         if rest:  # else "No devices found"
             number, uuid = rest
@@ -539,7 +550,7 @@ def maps():
     found = {}
     for line in _dm_lines("table"):
         name, kind, table = re.match(r"(\S+): \d+ \d+ (\S+) (.*)", line).groups()
-        if kind == "multipath":
+        if kind == "multipath" and name in devices:  # else it has come just now
             found[name] = Map(name, *devices[name], *parse_table(table), table)
     return found
 
