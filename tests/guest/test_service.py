@@ -156,6 +156,17 @@ class Life(unittest.TestCase):
         self.assertEqual(wmi.get(lab.BUS_PATH, "Manager", "Conditions"), [])
         self.assertGreater(wmi.main_pid(), 0)
 
+    def test_the_call_that_starts_it_meets_its_maps(self):
+        self.addCleanup(wmi.set_policy, wmi.VENDOR)
+        self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
+        own = wmi.shapes()
+        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lab.portals()[-1:]), wmi.SUCCESS)
+        wmi.wait_for_agreement()
+        self.assertNotEqual(wmi.shapes(), own)
+        lab.run("systemctl", "stop", wmi.SERVICE)
+        self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
+        self.assertEqual(wmi.shapes(), own)
+
     def test_a_policy_is_known_after_a_restart(self):
         a = lab.portals()[0]
         weights = {portal: i for i, portal in enumerate(lab.portals())}
