@@ -157,7 +157,6 @@ class Life(unittest.TestCase):
         self.assertGreater(wmi.main_pid(), 0)
 
     def test_the_call_that_starts_it_meets_its_maps(self):
-        self.addCleanup(wmi.set_policy, wmi.VENDOR)
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
         own = wmi.shapes()
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, lab.portals()[-1:]), wmi.SUCCESS)
