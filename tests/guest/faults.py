@@ -22,7 +22,7 @@ def preloaded(restart="on-failure"):
         lab.run("gcc", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-O1", "-shared", "-fPIC", "-o",
                 LIBRARY, lab.HOME / "fault.c", "-ldl")
     DROP_IN.parent.mkdir(parents=True, exist_ok=True)
-    # Killed as often as the sweep likes, systemd starts it again.
+    # Killed as often as a test likes, no start is one too many.
     DROP_IN.write_text(f"[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart={restart}\n"
                        f"Environment=LD_PRELOAD={LIBRARY} LAB_FAULTS={RULES} LAB_SWEEP={SWEEP}\n"
                        f"ReadWritePaths={RULES} {SWEEP}\n")

@@ -253,9 +253,9 @@ static void set_scene(size_t n)
         scene.n_stale[i] = NEVER;
 }
 
-/* `n_given_back` maps, the last ones, are to be rebuilt by multipathd. */
 static bool one_way;
 
+/* `n_given_back` maps, the last ones, are to be rebuilt by multipathd. */
 static void start(sd_event *event, size_t n_given_back)
 {
     const struct transaction_calls calls = {
