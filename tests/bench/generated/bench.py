@@ -17,10 +17,10 @@ import subprocess
 import sys
 import time
 
-import host
-
-sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
-import figures  # noqa: E402: the directory above is not where Python looks
+TESTS = pathlib.Path(__file__).resolve().parents[2]
+sys.path += [str(TESTS / "bench"), str(TESTS / "host")]
+import figures  # noqa: E402: Python looks there only now
+import host  # noqa: E402
 
 NAME = "com.open_iscsi.WMI1"
 ROOT = "/com/open_iscsi/WMI1"

@@ -28,6 +28,8 @@ MAJOR_DM = 253
 SLOT = struct.Struct("=IIQII128s136s256s7920s7920s")  # struct fake_map of fake-host.c
 SLOTS = 1024
 PATIENCE = 300  # seconds, for valgrind on a slow machine
+# What runs does not outlive the thread that started it, and Ctrl-C is not for it.
+BOUND = ("setpriv", "--pdeathsig", "KILL")
 
 BUS_CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -340,12 +342,15 @@ class Host:
     def start_bus(self):
         config = self.directory / "bus.conf"
         config.write_text(BUS_CONFIG.format(self.directory / "bus"))
-        bus = subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--nosyslog",
-                                "--print-address"], stdout=subprocess.PIPE,
-                               stderr=open(self.directory / "bus.log", "wb"))
+        log = self.directory / "bus.log"
+        if not shutil.which("dbus-daemon"):
+            raise RuntimeError("dbus-daemon is not there: install it (Debian's package has its name).")
+        bus = subprocess.Popen([*BOUND, "dbus-daemon", f"--config-file={config}", "--nofork",
+                                "--nosyslog", "--print-address"], stdout=subprocess.PIPE,
+                               stderr=open(log, "wb"), start_new_session=True)
         self.children.append(bus)
         if not bus.stdout.readline():
-            raise RuntimeError("dbus-daemon does not start")
+            raise RuntimeError("dbus-daemon does not start:\n" + log.read_text())
         drop_in = self.directory / "multipath/conf.d/90-iscsi-wmi.conf"
         Multipathd(self.root / "run/multipathd.socket", drop_in).start()
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -369,8 +374,8 @@ class Host:
             wrapper += ("-E", "LD_PRELOAD=" + environment.pop("LD_PRELOAD"))
         self.log = open(self.directory / "log", "ab")
         before = time.monotonic()
-        self.service = subprocess.Popen([*wrapper, str(self.program)], env=environment,
-                                        stderr=self.log)
+        self.service = subprocess.Popen([*BOUND, *wrapper, str(self.program)], env=environment,
+                                        stderr=self.log, start_new_session=True)
         self.pid = self.service.pid
         while not self._ready(before + PATIENCE):
             pass
