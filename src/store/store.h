@@ -51,8 +51,8 @@ struct store_disk_path {
 /* The policy of a disk, chosen for it or given to it by default. */
 struct store_disk_policy {
     char *wwid;
-    enum dsm_policy policy; /* 1 to 6 */
-    bool by_default;        /* the default policy of the time when its map appeared */
+    enum dsm_policy policy;        /* 1 to 6 */
+    bool by_default;               /* the default policy of the time when its map appeared */
     struct store_disk_path *paths; /* in the order of the request */
     size_t n_paths;
 };
@@ -89,8 +89,8 @@ struct store *store_close(struct store *store); /* NULL */
 
 /*
  * What is read between these is one state of the file, which is locked and looked at once, not anew
- * for each row that is asked for. Nothing is changed meanwhile. The end passes a failure `r` on, and
- * forgets the pages that were read.
+ * for each row that is asked for. Nothing is changed meanwhile. The end passes a failure `r` on,
+ * and forgets the pages that were read.
  */
 int store_begin_reading(struct store *store);
 int store_end_reading(struct store *store, int r);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* Maps whose first policy is not finished: `unfinished`. */
+
+#include <errno.h>
+
+#include "store/internal.h"
+#include "store/sqlite.h"
+#include "store/store.h"
+
+int store_load_unfinished(struct store *store, store_wwid_func_t func, void *userdata)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = db_prepare(store->db, &statement, "SELECT wwid FROM unfinished ORDER BY wwid", "");
+    if (r < 0)
+        return r;
+    while ((r = db_next(statement)) > 0) {
+        const char *wwid = (const char *)sqlite3_column_text(statement, 0);
+        r = wwid ? func(wwid, userdata) : -ENOMEM;
+        if (r < 0)
+            return r;
+    }
+    return r;
+}
+
+/* Runs a statement for each of these, all in one transaction. */
+static int run_for_each(struct store *store, const char *sql, const char *const *wwids, size_t n)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = db_begin(store->db);
+    if (r < 0)
+        return r;
+    r = db_prepare(store->db, &statement, sql, "");
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        r = db_bind(statement, "s", wwids[i]);
+        if (r >= 0)
+            r = db_run(statement);
+    }
+    return db_end(store->db, r);
+}
+
+int store_note_unfinished(struct store *store, const char *const *wwids, size_t n)
+{
+    return run_for_each(store, "INSERT OR IGNORE INTO unfinished VALUES (?1)", wwids, n);
+}
+
+int store_forget_unfinished(struct store *store, const char *const *wwids, size_t n)
+{
+    return run_for_each(store, "DELETE FROM unfinished WHERE wwid = ?1", wwids, n);
+}
+
+int store_forget_all_unfinished(struct store *store)
+{
+    return db_execute(store->db, "DELETE FROM unfinished");
+}
