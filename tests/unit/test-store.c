@@ -1053,32 +1053,44 @@ static void test_not_ours(void **state)
     assert_open_fails(-EUCLEAN, "corrupt or not ours");
 }
 
+/* What takes away that which versions 2, 3 and 4 have brought. */
+static const char *const steps_back[] = {
+    "DROP TABLE digest; DROP TABLE secret; ALTER TABLE guid DROP COLUMN has_digests;",
+    "DROP TABLE disk_policy_path; DROP TABLE disk_policy;",
+    "DROP TABLE unfinished;",
+};
+
+#define NEWEST_VERSION ((int)ELEMENTSOF(steps_back) + 1)
+
+static void set_version(sqlite3 *db, int version)
+{
+    char text[64];
+    snprintf(text, sizeof(text), "PRAGMA user_version = %d", version);
+    assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+}
+
 static void test_newer(void **state)
 {
     sqlite3 *db = NULL;
+    char words[64];
 
     store_close(open_store());
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 5", NULL, NULL, NULL), SQLITE_OK);
+    set_version(db, NEWEST_VERSION + 1);
     sqlite3_close(db);
-    assert_open_fails(-EPROTONOSUPPORT, "schema version 5");
+    snprintf(words, sizeof(words), "schema version %d", NEWEST_VERSION + 1);
+    assert_open_fails(-EPROTONOSUPPORT, words);
 }
 
 /* Makes of the store what an older version had of it. */
 static void make_version(int version)
 {
-    /* What takes away that which versions 2, 3 and 4 have brought. */
-    static const char *const steps[] = {
-        "DROP TABLE digest; DROP TABLE secret; ALTER TABLE guid DROP COLUMN has_digests;"
-        "PRAGMA user_version = 1",
-        "DROP TABLE disk_policy_path; DROP TABLE disk_policy; PRAGMA user_version = 2",
-        "DROP TABLE unfinished; PRAGMA user_version = 3",
-    };
     sqlite3 *db = NULL;
 
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    for (int i = ELEMENTSOF(steps); i >= version; i--)
-        assert_int_equal(sqlite3_exec(db, steps[i - 1], NULL, NULL, NULL), SQLITE_OK);
+    for (int i = NEWEST_VERSION - 1; i >= version; i--)
+        assert_int_equal(sqlite3_exec(db, steps_back[i - 1], NULL, NULL, NULL), SQLITE_OK);
+    set_version(db, version);
     sqlite3_close(db);
 }
 
@@ -1094,7 +1106,7 @@ static char *put_old_content(struct store *store)
 
 static void test_older(void **state)
 {
-    for (int version = 1; version <= 3; version++) {
+    for (int version = 1; version < NEWEST_VERSION; version++) {
         setup(NULL);
         struct store *store = open_store();
         char *before = put_old_content(store);
