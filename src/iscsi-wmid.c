@@ -18,6 +18,7 @@
 #include "basic/macros.h"
 #include "bus/authorize.h"
 #include "bus/bus.h"
+#include "bus/names.h"
 #include "bus/unread.h"
 #include "multipath/dm.h"
 #include "service/drift.h"

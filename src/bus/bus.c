@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,8 @@
 #include "basic/macros.h"
 #include "bus/authorize.h"
 #include "bus/bus.h"
+#include "bus/names.h"
+#include "bus/paths.h"
 #include "bus/unread.h"
 #include "service/news.h"
 #include "service/requester.h"
@@ -48,48 +49,6 @@ static void strv_freep(char ***strv)
     free(*strv);
 }
 
-void adapter_path(uint64_t id, char ret[OBJECT_PATH_MAX])
-{
-    snprintf(ret, OBJECT_PATH_MAX, ADAPTER_PREFIX "/%016" PRIx64, id);
-}
-
-void session_path(uint64_t id, char ret[OBJECT_PATH_MAX])
-{
-    snprintf(ret, OBJECT_PATH_MAX, SESSION_PREFIX "/%016" PRIx64, id);
-}
-
-void connection_path(uint64_t id, char ret[OBJECT_PATH_MAX])
-{
-    snprintf(ret, OBJECT_PATH_MAX, CONNECTION_PREFIX "/%016" PRIx64, id);
-}
-
-/* The ID in a path of ours: exactly 16 lower-case hex digits. */
-static bool id_of_path(const char *path, const char *prefix, uint64_t *ret)
-{
-    const char *digits = path + strlen(prefix) + 1;
-    if (strlen(path) != strlen(prefix) + 17 || strspn(digits, "0123456789abcdef") != 16)
-        return false;
-    *ret = strtoull(digits, NULL, 16);
-    return true;
-}
-
-bool connection_id_of_path(const char *path, uint64_t *ret_id)
-{
-    return strncmp(path, CONNECTION_PREFIX "/", strlen(CONNECTION_PREFIX "/")) == 0 &&
-           id_of_path(path, CONNECTION_PREFIX, ret_id);
-}
-
-struct adapter *adapter_of_path(struct host *host, const char *path)
-{
-    uint64_t id;
-
-    host_refresh_unidentified(host);
-    if (strncmp(path, ADAPTER_PREFIX "/", strlen(ADAPTER_PREFIX "/")) != 0 ||
-        !id_of_path(path, ADAPTER_PREFIX, &id))
-        return NULL;
-    return host_adapter(host, id);
-}
-
 static int find_adapter(sd_bus *bus, const char *path, const char *interface, void *userdata,
                         void **ret_found, sd_bus_error *error)
 {
@@ -100,26 +59,14 @@ static int find_adapter(sd_bus *bus, const char *path, const char *interface, vo
 static int find_session(sd_bus *bus, const char *path, const char *interface, void *userdata,
                         void **ret_found, sd_bus_error *error)
 {
-    struct host *host = userdata;
-    uint64_t id;
-
-    host_refresh_unidentified(host);
-    if (!id_of_path(path, SESSION_PREFIX, &id))
-        return 0;
-    *ret_found = host_session(host, id);
+    *ret_found = session_of_path(userdata, path);
     return *ret_found != NULL;
 }
 
 static int find_connection(sd_bus *bus, const char *path, const char *interface, void *userdata,
                            void **ret_found, sd_bus_error *error)
 {
-    struct host *host = userdata;
-    uint64_t id;
-
-    host_refresh_unidentified(host);
-    if (!connection_id_of_path(path, &id))
-        return 0;
-    *ret_found = host_connection(host, id);
+    *ret_found = connection_of_path(userdata, path);
     return *ret_found != NULL;
 }
 

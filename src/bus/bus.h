@@ -7,16 +7,6 @@
 
 #include "service/host.h"
 
-#define BUS_NAME "com.open_iscsi.WMI1"
-#define BUS_PATH "/com/open_iscsi/WMI1"
-#define ADAPTER_PREFIX BUS_PATH "/adapter"
-#define SESSION_PREFIX BUS_PATH "/session"
-#define CONNECTION_PREFIX BUS_PATH "/connection"
-#define BUS_INTERFACE(name) BUS_NAME "." name
-
-/* Longest path of an object of ours, with its NUL. */
-#define OBJECT_PATH_MAX 64U
-
 /*
  * Registers all objects and has the model report what comes and goes. The name is requested. To be
  * ended before the bus is closed: by authorizer_free() and unread_free(). `asker` is a connection
@@ -48,19 +38,6 @@ void bus_hear_of_leavers(void);
  * what a query costs. Not while a policy changes: its child processes do not wait for queries.
  */
 void bus_answer_queued(sd_bus *bus, struct host *host);
-
-void adapter_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
-void session_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
-void connection_path(uint64_t id, char ret[OBJECT_PATH_MAX]);
-
-/* Whether a path, any, may be a connection's, and of which. */
-bool connection_id_of_path(const char *path, uint64_t *ret_id);
-
-/* The object that a path, any, is of; NULL: none. */
-struct adapter *adapter_of_path(struct host *host, const char *path);
-
-/* The same for a disk. Returns > 0: there is one, or a negative errno. */
-int disk_of_path(struct host *host, const char *path, struct host_map **ret);
 
 /* Who sent a message; the user, -1 where not known, is as the bus has it. */
 struct requester;

@@ -14,11 +14,12 @@
 
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/names.h"
+#include "bus/paths.h"
 #include "bus/requests.h"
 #include "service/statistics.h"
 
 #define INTERFACE_NAME BUS_INTERFACE("MSiSCSI_ConnectionStatistics")
-#define PROPERTIES "org.freedesktop.DBus.Properties"
 
 /* Appends a member's value; `counted` is NULL for those of a connection's identity. */
 typedef int (*append_t)(sd_bus_message *reply, const struct connection *connection,
@@ -218,10 +219,10 @@ static bool asks_for_counters(sd_bus_message *message, const struct member **ret
     const char *interface = NULL, *name = NULL;
 
     *ret_member = NULL;
-    if (sd_bus_message_is_method_call(message, PROPERTIES, "GetAll"))
+    if (sd_bus_message_is_method_call(message, PROPERTIES_INTERFACE, "GetAll"))
         return sd_bus_message_read(message, "s", &interface) > 0 &&
                strcmp(interface, INTERFACE_NAME) == 0;
-    if (!sd_bus_message_is_method_call(message, PROPERTIES, "Get") ||
+    if (!sd_bus_message_is_method_call(message, PROPERTIES_INTERFACE, "Get") ||
         sd_bus_message_read(message, "ss", &interface, &name) <= 0 ||
         strcmp(interface, INTERFACE_NAME) != 0)
         return false;

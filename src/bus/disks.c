@@ -4,13 +4,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/names.h"
+#include "bus/paths.h"
 #include "service/maps.h"
 
-#define DISK_PREFIX BUS_PATH "/disk"
 #define PROPERTIES_MAX 9U /* of on_disk_changed(), with the NULL */
 
 static const struct {
@@ -22,32 +22,6 @@ static const struct {
     {BUS_INTERFACE("DSM_QuerySupportedLBPolicies_V2"), dsm_query_supported_lb_policies_vtable},
     {BUS_INTERFACE("Disk"), disk_vtable},
 };
-
-/* WWIDs are as long as a disk likes them, so that paths are made on the heap. NULL: no memory. */
-static char *disk_path(const char *wwid)
-{
-    char *path = NULL;
-    return sd_bus_path_encode(DISK_PREFIX, wwid, &path) < 0 ? NULL : path;
-}
-
-int disk_of_path(struct host *host, const char *path, struct host_map **ret)
-{
-    _cleanup_free_ char *wwid = NULL, *only = NULL;
-    struct host_map *map;
-
-    int r = sd_bus_path_decode(path, DISK_PREFIX, &wwid);
-    if (r <= 0)
-        return r;
-    /* A disk has one path, though a decoder reads several ways to write it. */
-    only = disk_path(wwid);
-    if (!only)
-        return -ENOMEM;
-    map = strcmp(only, path) == 0 ? maps_find_wwid(host, wwid) : NULL;
-    if (!map || !map_is_visible(map))
-        return 0;
-    *ret = map;
-    return 1;
-}
 
 static int find_disk(sd_bus *bus, const char *path, const char *interface, void *userdata,
                      void **ret_found, sd_bus_error *error)

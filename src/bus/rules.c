@@ -8,13 +8,14 @@
 
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/names.h"
+#include "bus/paths.h"
 #include "service/maps.h"
 #include "wmi/dsm.h"
 #include "wmi/guid.h"
 #include "wmi/policy.h"
 #include "wmi/status.h"
 
-#define PROPERTIES "org.freedesktop.DBus.Properties"
 
 static int append(sd_bus_message *details, const char *key, const char *value)
 {
@@ -116,8 +117,8 @@ const struct rule rules[] = {
     {.interface = "org.freedesktop.DBus.ObjectManager", .member = "GetManagedObjects"},
     {.interface = "org.freedesktop.DBus.Peer", .member = "GetMachineId"},
     {.interface = "org.freedesktop.DBus.Peer", .member = "Ping"},
-    {.interface = PROPERTIES, .member = "Get"},
-    {.interface = PROPERTIES, .member = "GetAll"},
+    {.interface = PROPERTIES_INTERFACE, .member = "Get"},
+    {.interface = PROPERTIES_INTERFACE, .member = "GetAll"},
     {.interface = BUS_INTERFACE("Adapter"), .member = "ListChangedRecords"},
     {.interface = BUS_INTERFACE("Manager"), .member = "DescribeStatus"},
 
@@ -227,7 +228,7 @@ int rules_find(sd_bus_message *message, const struct rule **ret, sd_bus_error *e
     const char *member = sd_bus_message_get_member(message);
     const struct rule *rule = NULL;
 
-    if (sd_bus_message_is_method_call(message, PROPERTIES, "Set")) {
+    if (sd_bus_message_is_method_call(message, PROPERTIES_INTERFACE, "Set")) {
         int r = find_property(message, &rule, error);
         if (r < 0)
             return r;

@@ -19,13 +19,14 @@
 
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/names.h"
+#include "bus/paths.h"
 #include "bus/requests.h"
 #include "service/statistics.h"
 
 #define CONNECTION_ID UINT64_C(0x00000000000000c1)
 #define PATH CONNECTION_PREFIX "/00000000000000c1"
 #define STATISTICS BUS_INTERFACE("MSiSCSI_ConnectionStatistics")
-#define PROPERTIES "org.freedesktop.DBus.Properties"
 
 /* In place of iscsiadm. */
 int __wrap_statistics_exec(int fd);
@@ -168,7 +169,7 @@ static void assert_number(struct fixture *f, const char *name, uint64_t wanted)
 {
     uint64_t value;
 
-    send_call(f, PATH, PROPERTIES, "Get", "ss", STATISTICS, name);
+    send_call(f, PATH, PROPERTIES_INTERFACE, "Get", "ss", STATISTICS, name);
     assert_true(sd_bus_message_read(wait_for_reply(f), "v", "t", &value) > 0);
     assert_int_equal(value, wanted);
 }
@@ -198,8 +199,8 @@ static void ask_and_wait(struct fixture *f, struct counts *counts, unsigned n)
     unsigned n_before = counts->n;
 
     for (unsigned i = 0; i < n; i++)
-        assert_true(sd_bus_call_method_async(f->client, NULL, NULL, PATH, PROPERTIES, "Get",
-                                             on_counted, counts, "ss", STATISTICS,
+        assert_true(sd_bus_call_method_async(f->client, NULL, NULL, PATH, PROPERTIES_INTERFACE,
+                                             "Get", on_counted, counts, "ss", STATISTICS,
                                              "BytesSent") >= 0);
     while (counts->n < n_before + n)
         assert_true(sd_bus_process(f->client, NULL) > 0 ||
@@ -245,7 +246,7 @@ static void test_get_all(void **state)
     };
     const char *name;
 
-    send_call(*state, PATH, PROPERTIES, "GetAll", "s", STATISTICS, NULL);
+    send_call(*state, PATH, PROPERTIES_INTERFACE, "GetAll", "s", STATISTICS, NULL);
     sd_bus_message *reply = wait_for_reply(*state);
     assert_true(sd_bus_message_enter_container(reply, 'a', "{sv}") > 0);
     for (size_t i = 0; i < ELEMENTSOF(names); i++) {
@@ -274,16 +275,16 @@ static void test_errors(void **state)
 {
     struct fixture *f = *state;
 
-    send_call(f, PATH, PROPERTIES, "Get", "ss", STATISTICS, "NoSuchCounter");
+    send_call(f, PATH, PROPERTIES_INTERFACE, "Get", "ss", STATISTICS, "NoSuchCounter");
     assert_error(f, SD_BUS_ERROR_UNKNOWN_PROPERTY);
-    send_call(f, CONNECTION_PREFIX "/00000000000000c2", PROPERTIES, "Get", "ss", STATISTICS,
-              "BytesSent");
+    send_call(f, CONNECTION_PREFIX "/00000000000000c2", PROPERTIES_INTERFACE, "Get", "ss",
+              STATISTICS, "BytesSent");
     assert_error(f, SD_BUS_ERROR_UNKNOWN_OBJECT);
-    send_call(f, PATH, PROPERTIES, "Get", "s", "BytesSent", NULL);
+    send_call(f, PATH, PROPERTIES_INTERFACE, "Get", "s", "BytesSent", NULL);
     assert_non_null(sd_bus_message_get_error(wait_for_reply(f)));
 
     told_sid = 18; /* iscsid does not know the session */
-    send_call(f, PATH, PROPERTIES, "Get", "ss", STATISTICS, "BytesSent");
+    send_call(f, PATH, PROPERTIES_INTERFACE, "Get", "ss", STATISTICS, "BytesSent");
     assert_non_null(sd_bus_message_get_error(wait_for_reply(f)));
 }
 
@@ -291,7 +292,7 @@ static void test_connection_ends_meanwhile(void **state)
 {
     struct fixture *f = *state;
 
-    send_call(f, PATH, PROPERTIES, "Get", "ss", STATISTICS, "BytesSent");
+    send_call(f, PATH, PROPERTIES_INTERFACE, "Get", "ss", STATISTICS, "BytesSent");
     while (!f->host.statistics)
         assert_true(sd_event_run(f->host.event, 60U * 1000000U) > 0);
     f->host.n_sessions = 0;
