@@ -2,7 +2,7 @@
 #pragma once
 
 /* The header's place differs: Debian installs it flat, its manual names a folder. */
-#include "config.h"
+#include "build-config.h"
 
 #ifdef HAVE_LIBOPENISCSIUSR_SUBDIR
 #include <libopeniscsiusr/libopeniscsiusr.h>

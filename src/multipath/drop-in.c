@@ -11,7 +11,7 @@
 
 #include "basic/fileio.h"
 #include "basic/macros.h"
-#include "config.h"
+#include "build-config.h"
 #include "multipath/drop-in.h"
 
 #define FILE_MAX (16U * 1024U * 1024U)
