@@ -84,6 +84,12 @@ struct session {
     struct host *host;
 };
 
+/* Whether the policy of a session counts for its maps. */
+static inline bool session_has_policy(const struct session *session)
+{
+    return session->policy && !session->given_up;
+}
+
 /* How open-iscsi's records are, compared with those that an adapter's GUID was set for. */
 enum comparison {
     COMPARISON_NONE, /* not compared yet */

@@ -9,12 +9,6 @@
 #include "service/map-look.h"
 #include "service/maps.h"
 
-/* Whether the policy of a session counts for its maps. */
-static inline bool session_has_policy(const struct session *session)
-{
-    return session->policy && !session->given_up;
-}
-
 /*
  * The disk's own policy in MPIO's numbers, as it counts: round robin over asymmetric access is round
  * robin with subset, as on Windows (MSDSM, intrface.c, on a default policy).
