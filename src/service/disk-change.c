@@ -204,7 +204,7 @@ static void on_published(int r, void *userdata)
         return;
     }
     log_warning("Map %s cannot be given back: %s", change->map->name,
-                publish_error(change->map->host) ?: strerror(-r));
+                host_mpathd_error(change->map->host) ?: strerror(-r));
     finish(change, -EIO);
 }
 

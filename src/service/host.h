@@ -170,6 +170,12 @@ struct announcer {
     void (*tell)(struct host *host);
 };
 
+/* How telling multipathd went last (service/publish.h). */
+struct mpathd_told {
+    bool left_alone; /* this multipathd is not asked to read its configuration */
+    char error[192]; /* why it failed, one sentence; empty: it did not */
+};
+
 struct host {
     sd_event *event;
     struct store *store; /* borrowed */
@@ -184,6 +190,7 @@ struct host {
     void *maps_by_wwid;
     struct reconciler *reconciler; /* NULL until it is started */
     struct publisher *publisher;   /* likewise */
+    struct mpathd_told told;
     struct drift *drift;           /* likewise */
     uint32_t *unidentified; /* sids whose login has not come far enough to say who they are */
     size_t n_unidentified;
@@ -226,6 +233,12 @@ struct connection *session_connection(const struct session *session, uint64_t id
 
 /* The same whichever session it is of. */
 struct connection *host_connection(struct host *host, uint64_t id);
+
+/* Why multipathd could not be told last, one sentence; NULL: it could. */
+const char *host_mpathd_error(const struct host *host);
+
+/* Why this multipathd is not asked to read its configuration, one clause; NULL: it is. */
+const char *host_mpathd_alone(const struct host *host);
 
 /* The connection that a kernel session is, NULL: not known. */
 struct connection *host_find_sid(struct host *host, uint32_t sid);

@@ -5,7 +5,6 @@
 #include "basic/utf8.h"
 #include "service/judgement.h"
 #include "service/maps.h"
-#include "service/publish.h"
 
 /* The first reason counts. */
 __attribute__((format(printf, 2, 3))) static void give_reason(struct judgement *judgement,
@@ -38,7 +37,7 @@ static void judge_kernel(const struct host_map *map, struct judgement *judgement
 
 static void judge_mpathd(const struct host_map *map, struct judgement *judgement)
 {
-    const char *alone = map->alone ?: map->entry ? publish_alone(map->host) : NULL;
+    const char *alone = map->alone ?: map->entry ? host_mpathd_alone(map->host) : NULL;
 
     if (!map->dev)
         return;
@@ -49,10 +48,10 @@ static void judge_mpathd(const struct host_map *map, struct judgement *judgement
         else
             give_reason(judgement, "multipathd builds map %s another way: %s wins.", map->name,
                         map->rival);
-    } else if (publish_is_pending(map)) {
+    } else if (map_awaits_mpathd(map)) {
         judgement->mpathd = MPATHD_PENDING;
         give_reason(judgement, "%s",
-                    publish_error(map->host) ?: "multipathd has not read the policy yet.");
+                    host_mpathd_error(map->host) ?: "multipathd has not read the policy yet.");
     }
 }
 

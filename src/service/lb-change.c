@@ -233,7 +233,7 @@ static void on_published(int r, void *userdata)
         change_maps(change);
         return;
     }
-    log_warning("The maps cannot be given back: %s", publish_error(change->host) ?: strerror(-r));
+    log_warning("The maps cannot be given back: %s", host_mpathd_error(change->host) ?: strerror(-r));
     finish(change, host_session(change->host, change->session_id), NULL, 0,
            ISDSC_INITIATOR_ERROR);
     change_free(change);

@@ -7,7 +7,6 @@
 #include "plan/failover.h"
 #include "plan/plan.h"
 #include "service/lb-plan.h"
-#include "service/publish.h"
 
 /* What plan_map() takes, for one map. */
 struct plan_input {
@@ -201,7 +200,7 @@ static uint64_t first_path(const struct map_look *look, const struct host_map *m
         return preferred_path(map->policy);
     if (!map->leader)
         return 0;
-    return lb_leader(look, map->leader, !publish_is_pending(map)) ?: map->leader;
+    return lb_leader(look, map->leader, !map_awaits_mpathd(map)) ?: map->leader;
 }
 
 /* The members in the order of the policy's tiers; to be freed. NULL: out of memory. */

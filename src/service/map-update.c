@@ -8,7 +8,6 @@
 #include "plan/entry.h"
 #include "service/lb-plan.h"
 #include "service/map-update.h"
-#include "service/publish.h"
 
 /* The text by which a client could tell two looks at the map apart. */
 static char *appearance(const struct dm_map *map)
@@ -137,7 +136,7 @@ static void take_leader(struct host_map *map, const struct map_look *look)
 {
     bool led = map->leader != 0;
     uint64_t leader =
-        lb_stays(map) ? lb_leader(look, map->leader, led && !publish_is_pending(map)) : 0;
+        lb_stays(map) ? lb_leader(look, map->leader, led && !map_awaits_mpathd(map)) : 0;
 
     if (!lb_stays(map))
         map->leader = 0;

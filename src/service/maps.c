@@ -227,6 +227,11 @@ bool map_has_policy(const struct host_map *map)
     return !map->policy->by_default || !map_has_session_policy(map);
 }
 
+bool map_awaits_mpathd(const struct host_map *map)
+{
+    return map->entry && !map->in_force && !map->rival && !host_mpathd_alone(map->host);
+}
+
 static int compare_path_devs(const void *a, const void *b)
 {
     dev_t x = *(const dev_t *)a, y = *(const dev_t *)b;

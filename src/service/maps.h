@@ -84,6 +84,9 @@ static inline bool map_has_any_policy(const struct host_map *map)
     return map_has_session_policy(map) || map_has_policy(map);
 }
 
+/* Whether multipathd is to read the map's entry, and has not yet said that it has, or what wins. */
+bool map_awaits_mpathd(const struct host_map *map);
+
 /* Whether there is an object for it: a map, or a policy that waits for one. */
 static inline bool map_is_visible(const struct host_map *map)
 {

@@ -36,13 +36,12 @@ struct publisher {
     sd_event_source *timer;
     sd_event_source *watches[2]; /* conf.d; the directory of multipath.conf */
     char main_name[64];
-    bool wanted, check_wanted, running, urgent, alone;
+    bool wanted, check_wanted, running, urgent;
     bool has_told;            /* a file was made of maps that were seen */
     bool owed;                /* see the publication */
     struct publication *read; /* what multipathd has read last */
     uint64_t last_reconfigure;
     unsigned failures;
-    char error[192];
     struct waiter *waiters; /* the first n_current of which the running child answers */
     size_t n_waiters, n_current;
 };
@@ -161,14 +160,15 @@ static void conclude(struct publisher *p, bool was_check, const struct publicati
 
     p->running = false;
     if (!was_check) {
-        p->alone = outcome->alone;
+        host->told.left_alone = outcome->alone;
         p->owed = outcome->error < 0 && (p->owed || outcome->changed);
     }
     if (outcome->reconfigured)
         p->last_reconfigure = now(p);
-    if (outcome->error < 0 && strcmp(p->error, outcome->text) != 0)
+    if (outcome->error < 0 && strcmp(host->told.error, outcome->text) != 0)
         log_warning("%s The maps keep their policies; it is tried again.", outcome->text);
-    snprintf(p->error, sizeof(p->error), "%s", outcome->error < 0 ? outcome->text : "");
+    snprintf(host->told.error, sizeof(host->told.error), "%s",
+             outcome->error < 0 ? outcome->text : "");
     p->failures = outcome->error < 0 ? p->failures + 1 : 0;
     if (outcome->error < 0 || outcome->reread)
         p->wanted = true;
@@ -340,24 +340,6 @@ int publish_and_wait(struct host *host, void (*func)(int r, void *userdata), voi
     p->wanted = p->urgent = true;
     arm(p);
     return 0;
-}
-
-bool publish_is_pending(const struct host_map *map)
-{
-    return map->entry && !map->in_force && !map->rival && !publish_alone(map->host);
-}
-
-const char *publish_error(const struct host *host)
-{
-    return host->publisher && host->publisher->error[0] ? host->publisher->error : NULL;
-}
-
-const char *publish_alone(const struct host *host)
-{
-    return host->publisher && host->publisher->alone
-               ? "this release reloads every map when it reconfigures, and will read the policy "
-                 "when it starts."
-               : NULL;
 }
 
 /* --- Its configuration, changed by others --------------------------------------------------- */

@@ -22,16 +22,7 @@ void publish_check(struct host *host);
 
 /*
  * The same as publish(), but soon, and also on a multipathd that is else left to read the file when it starts; calls
- * func when multipathd has read what the entries are now. r: 0 or a negative errno; publish_error()
+ * func when multipathd has read what the entries are now. r: 0 or a negative errno; host_mpathd_error()
  * has it in words.
  */
 int publish_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata);
-
-/* Whether multipathd is to read the map's entry, and has not yet said that it has, or what wins. */
-bool publish_is_pending(const struct host_map *map);
-
-/* Why the last attempt failed, one sentence; NULL: it did not. */
-const char *publish_error(const struct host *host);
-
-/* Why this multipathd is not asked to read its configuration, one clause; NULL: it is. */
-const char *publish_alone(const struct host *host);

@@ -325,7 +325,7 @@ static enum contest_rival rival_of(const struct host_map *map)
         return RIVAL_NAMED;
     if (map->doubted)
         return RIVAL_ASKED;
-    return publish_is_pending(map) ? RIVAL_UNTOLD : RIVAL_UNKNOWN;
+    return map_awaits_mpathd(map) ? RIVAL_UNTOLD : RIVAL_UNKNOWN;
 }
 
 /* Whether to give the map its table once more. */
