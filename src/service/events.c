@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <systemd/sd-device.h>
 #include <time.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "basic/netlink.h"
+#include "multipath/drop-in.h"
 #include "service/events.h"
 #include "service/guid-change.h"
 #include "service/maps.h"
@@ -38,6 +41,8 @@ struct events {
     sd_event_source *look;
     sd_event_source *retry;
     unsigned retries_left; /* rounds */
+    sd_event_source *watches[2]; /* conf.d; the directory of multipath.conf */
+    char main_name[64];
 };
 
 static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
@@ -248,6 +253,40 @@ static int on_event(sd_device_monitor *monitor, sd_device *device, void *userdat
     return 0;
 }
 
+/* --- multipath's configuration, changed by others ------------------------------------------- */
+
+static int on_configuration(sd_event_source *source, const struct inotify_event *event,
+                            void *userdata)
+{
+    struct events *events = userdata;
+    const char *name = event->len > 0 ? event->name : "";
+    size_t length = strlen(name);
+
+    if (source == events->watches[1] ? strcmp(name, events->main_name) == 0
+                                     : length > 5 && strcmp(name + length - 5, ".conf") == 0 &&
+                                           strcmp(name, DROP_IN_NAME) != 0)
+        reconcile_configuration(events->host);
+    return 0;
+}
+
+static void watch_configuration(struct events *events)
+{
+    const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR;
+    char path[PATH_MAX];
+
+    (void)sd_event_add_inotify(events->host->event, &events->watches[0], drop_in_directory(), mask,
+                               on_configuration, events);
+    if (drop_in_main_file(path) < 0)
+        return;
+    char *name = strrchr(path, '/');
+    snprintf(events->main_name, sizeof(events->main_name), "%s", name + 1);
+    *name = '\0';
+    (void)sd_event_add_inotify(events->host->event, &events->watches[1], path[0] ? path : "/", mask,
+                               on_configuration, events);
+}
+
+/* -------------------------------------------------------------------------------------------- */
+
 struct events *events_free(struct events *events)
 {
     if (!events)
@@ -255,6 +294,8 @@ struct events *events_free(struct events *events)
     sd_device_monitor_unref(events->monitor);
     sd_event_source_disable_unref(events->look);
     sd_event_source_disable_unref(events->retry);
+    for (size_t i = 0; i < ELEMENTSOF(events->watches); i++)
+        sd_event_source_disable_unref(events->watches[i]);
     free(events);
     return NULL;
 }
@@ -296,6 +337,7 @@ int events_new(struct host *host, struct events **ret)
         return -ENOMEM;
     events->host = host;
     events->retries_left = RETRIES_MAX;
+    watch_configuration(events);
 
     int r = open_monitor(events);
     /* Sessions that came or went between the first look at the host and the first event. */

@@ -6,7 +6,6 @@
 
 #include "basic/macros.h"
 #include "service/disk-views.h"
-#include "service/lb-plan.h"
 #include "service/maps.h"
 
 static int compare_devs(const void *a, const void *b)

@@ -1,21 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <time.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
-#include "multipath/drop-in.h"
 #include "service/disk-views.h"
-#include "service/lb-plan.h"
 #include "service/maps.h"
 #include "service/publication.h"
 #include "service/publish.h"
-#include "service/reconcile.h"
 #include "service/views.h"
 #include "service/worker.h"
 
@@ -34,8 +29,6 @@ struct waiter {
 struct publisher {
     struct host *host;
     sd_event_source *timer;
-    sd_event_source *watches[2]; /* conf.d; the directory of multipath.conf */
-    char main_name[64];
     bool wanted, check_wanted, running, urgent;
     bool has_told;            /* a file was made of maps that were seen */
     bool owed;                /* see the publication */
@@ -342,38 +335,6 @@ int publish_and_wait(struct host *host, void (*func)(int r, void *userdata), voi
     return 0;
 }
 
-/* --- Its configuration, changed by others --------------------------------------------------- */
-
-static int on_configuration(sd_event_source *source, const struct inotify_event *event,
-                            void *userdata)
-{
-    struct publisher *p = userdata;
-    const char *name = event->len > 0 ? event->name : "";
-    size_t length = strlen(name);
-
-    if (source == p->watches[1] ? strcmp(name, p->main_name) == 0
-                                : length > 5 && strcmp(name + length - 5, ".conf") == 0 &&
-                                      strcmp(name, DROP_IN_NAME) != 0)
-        reconcile_configuration(p->host);
-    return 0;
-}
-
-static void watch(struct publisher *p)
-{
-    const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR;
-    char path[PATH_MAX];
-
-    (void)sd_event_add_inotify(p->host->event, &p->watches[0], drop_in_directory(), mask,
-                               on_configuration, p);
-    if (drop_in_main_file(path) < 0)
-        return;
-    char *name = strrchr(path, '/');
-    snprintf(p->main_name, sizeof(p->main_name), "%s", name + 1);
-    *name = '\0';
-    (void)sd_event_add_inotify(p->host->event, &p->watches[1], path[0] ? path : "/", mask,
-                               on_configuration, p);
-}
-
 int publisher_new(struct host *host)
 {
     struct publisher *p = calloc(1, sizeof(*p));
@@ -381,7 +342,6 @@ int publisher_new(struct host *host)
         return -ENOMEM;
     p->host = host;
     host->publisher = p;
-    watch(p);
     publish(host); /* a file that was left behind, or never told of */
     return 0;
 }
@@ -392,8 +352,6 @@ void publisher_free(struct host *host)
     if (!p)
         return;
     sd_event_source_disable_unref(p->timer);
-    for (size_t i = 0; i < ELEMENTSOF(p->watches); i++)
-        sd_event_source_disable_unref(p->watches[i]);
     if (p->read)
         publication_free(p->read);
     free(p->waiters);
