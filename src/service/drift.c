@@ -477,12 +477,6 @@ void drift_restart(struct adapter *adapter)
         drift->outdated = true;
 }
 
-void drift_end(struct adapter *adapter)
-{
-    digest_set_free(TAKE_PTR(adapter->baseline));
-    forget_changes(adapter);
-}
-
 bool drift_is_settled(const struct host *host)
 {
     const struct drift *drift = host->drift;

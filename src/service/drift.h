@@ -23,9 +23,6 @@ bool drift_is_settled(const struct host *host);
 /* An adapter is new: what its records were comes from the store. */
 void drift_begin(struct adapter *adapter);
 
-/* An adapter goes. */
-void drift_end(struct adapter *adapter);
-
 /* A connection is new: whether its record has changed. */
 void drift_begin_connection(struct connection *connection);
 

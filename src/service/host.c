@@ -12,13 +12,11 @@
 #include "service/drift.h"
 #include "service/guid-change.h"
 #include "service/host.h"
-#include "service/lb-query.h"
 #include "service/maps.h"
 #include "service/news.h"
 #include "service/publish.h"
 #include "service/read-records.h"
 #include "service/reconcile.h"
-#include "service/session-maps.h"
 #include "service/settings.h"
 #include "service/states.h"
 #include "service/statistics.h"
@@ -77,6 +75,14 @@ static void connection_free(struct connection *connection)
     free(connection);
 }
 
+void lb_answer_free(struct lb_answer *answer)
+{
+    if (!answer)
+        return;
+    free(answer->paths);
+    free(answer);
+}
+
 static void session_free(struct session *session)
 {
     if (!session)
@@ -97,7 +103,9 @@ static void adapter_free(struct adapter *adapter)
 {
     if (!adapter)
         return;
-    drift_end(adapter);
+    digest_set_free(adapter->baseline);
+    record_changes_clear(&adapter->changes);
+    free(adapter->changed_ids);
     free(adapter->initiator);
     free(adapter);
 }
@@ -374,7 +382,7 @@ static void remove_connection(struct host *host, struct connection *connection)
     news_of_model(host);
     tdelete(connection, &host->connections_by_sid, compare_sids);
     remove_item((void **)session->connections, &session->n_connections, connection);
-    session_map_devices_forget(session);
+    session->devices_mark = (struct news_mark){0}; /* the devices over its disks are others */
     connection_free(connection);
     if (host->observer.connection_removed)
         host->observer.connection_removed(id, host->observer.userdata);
@@ -445,7 +453,7 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
         return r;
     }
     struct connection *added = TAKE_PTR(connection);
-    session_map_devices_forget(session);
+    session->devices_mark = (struct news_mark){0}; /* the devices over its disks are others */
     news_of_model(host);
     drift_begin_connection(added);
     number_connections(session);

@@ -16,10 +16,10 @@
 #include "iscsi/records.h"
 #include "service/news.h"
 #include "store/store.h"
+#include "wmi/policy.h"
 
 struct host;
 struct host_map;
-struct lb_answer;
 
 struct connection {
     uint64_t id; /* UniqueConnectionId */
@@ -59,6 +59,15 @@ struct session_view {
     enum mpathd_agreement mpathd;
     char reason[256]; /* why one of the two is not the best; empty where both are */
     uint32_t n_reapplied;
+};
+
+/* ISCSI_Supported_LB_Policies of one session: a path for each connection, ascending by ID. */
+struct lb_answer {
+    uint32_t policy;
+    struct lb_path *paths;
+    size_t n_paths;
+    uint64_t serial; /* news_serial() when it was read, 0: good for once */
+    uint64_t usec;   /* when that was, CLOCK_MONOTONIC */
 };
 
 struct session {
@@ -222,6 +231,8 @@ struct host {
     uint64_t session_serial; /* with each announcement of a session, or of what is below it */
     uint64_t moment;         /* with each message and event, 0: the main loop does not run yet */
 };
+
+void lb_answer_free(struct lb_answer *answer);
 
 /* Reads everything but open-iscsi's records. -EUCLEAN: the store cannot be read. */
 int host_new(sd_event *event, struct store *store, struct host **ret);

@@ -17,14 +17,6 @@
 
 DEFINE_CLEANUP(struct lb_answer *, lb_answer_free);
 
-void lb_answer_free(struct lb_answer *answer)
-{
-    if (!answer)
-        return;
-    free(answer->paths);
-    free(answer);
-}
-
 /* The session's own paths in one map; `ret` has room for all paths of the map. */
 static size_t own_paths(const struct session *session, const struct map_look *look,
                         struct classify_path *ret)

@@ -9,15 +9,6 @@
 #include "service/host.h"
 #include "wmi/policy.h"
 
-/* ISCSI_Supported_LB_Policies of one session: a path for each connection, ascending by ID. */
-struct lb_answer {
-    uint32_t policy;
-    struct lb_path *paths;
-    size_t n_paths;
-    uint64_t serial; /* news_serial() when it was read, 0: good for once */
-    uint64_t usec;   /* when that was, CLOCK_MONOTONIC */
-};
-
 /*
  * The policy that was chosen while every map means it, otherwise the one that the tables amount
  * to; 6 where that is none, or there is no map. `serial` is what news_serial() says now. The states
@@ -26,4 +17,3 @@ struct lb_answer {
  * main loop goes on.
  */
 int lb_query(struct session *session, uint64_t serial, const struct lb_answer **ret);
-void lb_answer_free(struct lb_answer *answer);

@@ -56,11 +56,6 @@ static int list_devices(const struct session *session, dev_t **ret, size_t *ret_
     return 0;
 }
 
-void session_map_devices_forget(struct session *session)
-{
-    session->devices_mark = (struct news_mark){0};
-}
-
 /* The list is kept: sysfs has to be searched for it, disk by disk. */
 int session_map_devices(struct session *session, const dev_t **ret, size_t *ret_n)
 {

@@ -27,6 +27,3 @@ int session_has_map(struct session *session, bool *ret);
  * again.
  */
 int session_map_devices(struct session *session, const dev_t **ret, size_t *ret_n);
-
-/* A connection has come or gone. */
-void session_map_devices_forget(struct session *session);
