@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The service's program: puts store, model, events and bus together and runs the main loop. */
+/* The program: puts store, service and bus together and runs the main loop. */
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,14 +21,9 @@
 #include "bus/names.h"
 #include "bus/unread.h"
 #include "multipath/dm.h"
-#include "service/drift.h"
-#include "service/events.h"
 #include "service/news.h"
-#include "service/ping.h"
-#include "service/publish.h"
-#include "service/read-records.h"
 #include "service/reconcile.h"
-#include "service/statistics.h"
+#include "service/start.h"
 
 #define STATE_FILE "state.db"
 
@@ -38,8 +33,7 @@
 /* Memory that is freed at the heap's end goes back from here on, and what is larger has its own. */
 #define HEAP_KEPT (128 * 1024)
 
-DEFINE_CLEANUP(struct host *, host_free);
-DEFINE_CLEANUP(struct events *, events_free);
+DEFINE_CLEANUP(struct host *, service_free);
 DEFINE_CLEANUP(struct store *, store_close);
 
 static int failed(int r, const char *what)
@@ -105,30 +99,17 @@ static int make_loop(sd_event **ret)
     return 0;
 }
 
-static void on_records(int error, const struct iscsi_records *records, void *userdata)
-{
-    bool *done = userdata;
-    if (done)
-        *done = true;
-}
-
-/* *done outlives the start, as the child may. */
-static void begin_records(struct host *host, bool *done)
-{
-    *done = !host->initiator[0] || read_records(host, on_records, done) < 0;
-}
-
 /*
  * Clients should find all adapters when the name is there, and CacheValid as it is, but not wait
  * long for it.
  */
-static void wait_for_records(sd_event *event, const struct host *host, const bool *done)
+static void wait_until_settled(sd_event *event, const struct host *host)
 {
     uint64_t now, until;
 
     (void)sd_event_now(event, CLOCK_MONOTONIC, &until);
     until += RECORDS_WAIT_USEC;
-    while (!(*done && drift_is_settled(host)) && !stopping &&
+    while (!service_is_settled(host) && !stopping &&
            sd_event_now(event, CLOCK_MONOTONIC, &now) >= 0 && now < until)
         if (sd_event_run(event, until - now) < 0)
             return;
@@ -146,8 +127,7 @@ static int check_bus(sd_bus *bus)
 static int loop(sd_event *event, sd_bus *bus, struct host *host)
 {
     int r = 0, end = 0;
-    while (r >= 0 && (!stopping || host->n_changes > 0 || host->guid_changes ||
-                      reconcile_is_running(host))) {
+    while (r >= 0 && (!stopping || service_is_busy(host))) {
         news_move_on(host);
         r = sd_event_run(event, UINT64_MAX);
         bus_answer_queued(bus, host);
@@ -206,11 +186,9 @@ static int no_name(int r)
 
 static int run(void)
 {
-    static bool records_are_read;
     _cleanup_(sd_event_unrefp) sd_event *event = NULL;
     _cleanup_(store_closep) struct store *store = NULL;
-    _cleanup_(host_freep) struct host *host = NULL;
-    _cleanup_(events_freep) struct events *events = NULL;
+    _cleanup_(service_freep) struct host *host = NULL;
     _cleanup_(close_busp) sd_bus *bus = NULL, *asker = NULL;
     _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
     _cleanup_(unread_freep) struct unread *unread = NULL;
@@ -222,30 +200,16 @@ static int run(void)
     if (r < 0)
         return failed(r, "The main loop cannot be made");
     dm_setup();
-    r = host_new(event, store, &host);
+    r = service_new(event, store, &host);
     if (r < 0)
-        return failed(r, "The state or the host's sessions cannot be read");
-    r = events_new(host, &events);
-    if (r < 0)
-        return failed(r, "udev's events cannot be had");
+        return r;
 
-    /* Children and the bus do their part meanwhile. */
-    begin_records(host, &records_are_read);
-    r = drift_new(host);
-    if (r < 0)
-        return failed(r, "open-iscsi's records cannot be followed");
     r = open_bus(event, &bus);
     if (r >= 0)
         r = open_bus(event, &asker);
     if (r < 0)
         return no_name(r);
-
-    r = reconciler_new(host);
-    if (r >= 0)
-        r = publisher_new(host);
-    if (r < 0)
-        return failed(r, "The host's maps cannot be followed");
-    wait_for_records(event, host, &records_are_read);
+    wait_until_settled(event, host);
 
     r = bus_start(bus, asker, host, &authorizer, &unread);
     if (r < 0)
@@ -256,9 +220,7 @@ static int run(void)
     if (!stopping)
         reconcile_begin(host);
     r = loop(event, bus, host);
-    ping_cancel_all(host);
-    statistics_cancel_all(host);
-    host->observer = (struct host_observer){0};
+    service_end(host);
     return r;
 }
 

@@ -13,6 +13,7 @@
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "bus/unread.h"
+#include "service/find.h"
 #include "service/news.h"
 #include "service/requester.h"
 
@@ -217,7 +218,7 @@ int get_session_count(sd_bus *bus, const char *path, const char *interface, cons
     return sd_bus_message_append(reply, "u", n);
 }
 
-static void on_adapter_added(const struct adapter *adapter, void *userdata)
+static void on_adapter_added(struct adapter *adapter, void *userdata)
 {
     char path[OBJECT_PATH_MAX];
     adapter_path(adapter->id, path);
@@ -263,7 +264,7 @@ static void emit_wmi_session(sd_bus *bus, uint64_t adapter, unsigned changes)
     }
 }
 
-static void on_session_added(const struct session *session, void *userdata)
+static void on_session_added(struct session *session, void *userdata)
 {
     char path[OBJECT_PATH_MAX];
     session_path(session->id, path);
@@ -383,7 +384,7 @@ int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct authorizer *
     if (r < 0)
         return r;
 
-    host->observer = (struct host_observer){
+    struct host_observer observer = {
         .adapter_added = on_adapter_added,
         .adapter_changed = on_adapter_changed,
         .adapter_removed = on_adapter_removed,
@@ -394,7 +395,8 @@ int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct authorizer *
         .connection_removed = on_connection_removed,
         .userdata = bus,
     };
-    disks_observe(&host->observer);
+    disks_observe(&observer);
+    host_observe(host, &observer);
     r = sd_bus_request_name(bus, BUS_NAME, 0);
     if (r < 0)
         return r;

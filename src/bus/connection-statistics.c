@@ -17,6 +17,7 @@
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "bus/requests.h"
+#include "service/find.h"
 #include "service/statistics.h"
 
 #define INTERFACE_NAME BUS_INTERFACE("MSiSCSI_ConnectionStatistics")

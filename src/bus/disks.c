@@ -9,6 +9,7 @@
 #include "bus/bus.h"
 #include "bus/names.h"
 #include "bus/paths.h"
+#include "service/find.h"
 #include "service/maps.h"
 
 #define PROPERTIES_MAX 9U /* of on_disk_changed(), with the NULL */
@@ -76,7 +77,7 @@ static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***re
     return -ENOMEM;
 }
 
-static void on_disk_added(const struct host_map *map, void *userdata)
+static void on_disk_added(struct host_map *map, void *userdata)
 {
     _cleanup_free_ char *path = disk_path(map->wwid);
 

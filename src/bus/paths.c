@@ -10,6 +10,7 @@
 
 #include "basic/macros.h"
 #include "bus/names.h"
+#include "service/find.h"
 #include "service/host.h"
 #include "service/maps.h"
 

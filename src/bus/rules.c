@@ -10,6 +10,7 @@
 #include "bus/bus.h"
 #include "bus/names.h"
 #include "bus/paths.h"
+#include "service/find.h"
 #include "service/maps.h"
 #include "wmi/dsm.h"
 #include "wmi/guid.h"

@@ -29,9 +29,3 @@ int connection_look_disks(struct connection *connection, uint64_t serial, char *
     *ret = connection->disks;
     return 0;
 }
-
-void connection_look_done(struct connection *connection)
-{
-    kernel_session_ends_done(&connection->ends);
-    strings_free(connection->disks);
-}

@@ -17,5 +17,3 @@ const struct kernel_session_ends *connection_look_ends(struct connection *connec
  * `serial` is what news_session_serial() says now. Errors as kernel_session_disks() has them.
  */
 int connection_look_disks(struct connection *connection, uint64_t serial, char ***ret);
-
-void connection_look_done(struct connection *connection);

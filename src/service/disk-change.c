@@ -10,6 +10,7 @@
 #include "service/bounds.h"
 #include "service/disk-change.h"
 #include "service/disk-query.h"
+#include "service/find.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"
 #include "service/news.h"

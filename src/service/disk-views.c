@@ -3,10 +3,11 @@
 #include <string.h>
 
 #include "basic/macros.h"
+#include "service/announce-disk.h"
 #include "service/disk-views.h"
+#include "service/find.h"
 #include "service/lb-plan.h"
-#include "service/news.h"
-#include "service/views.h"
+#include "service/judgement.h"
 
 /* The policy of the map's sessions that was chosen last, NULL: they have none. */
 static const struct store_policy *session_policy(const struct host_map *map)
@@ -79,7 +80,6 @@ static unsigned compare(const struct disk_view *a, const struct disk_view *b)
 
 static void tell_change(struct host_map *map, unsigned changes)
 {
-    const struct host_observer *observer = &map->host->observer;
     struct disk_view view;
 
     disk_views_read(map, &view);
@@ -87,37 +87,18 @@ static void tell_change(struct host_map *map, unsigned changes)
     if (differences) /* memory that is not written stays shared with children */
         map->shown = view;
     changes |= differences;
-    if (changes && observer->disk_changed)
-        observer->disk_changed(map, changes, observer->userdata);
+    if (changes)
+        observe_disk_changed(map, changes);
 }
 
-void disk_views_begin(struct host_map *map)
+/* Clients are told of it with all that it is now. */
+static void disk_views_on_disk(struct host_map *map, void *userdata)
 {
     disk_views_read(map, &map->shown);
     map->is_shown = true;
 }
 
-static void tell_coming(struct host_map *map)
-{
-    const struct host_observer *observer = &map->host->observer;
-
-    disk_views_begin(map);
-    if (observer->disk_added)
-        observer->disk_added(map, observer->userdata);
-}
-
-void disk_views_end(struct host_map *map)
-{
-    const struct host_observer *observer = &map->host->observer;
-
-    if (!map->is_shown)
-        return;
-    map->is_shown = false;
-    if (observer->disk_removed)
-        observer->disk_removed(map->wwid, observer->userdata);
-}
-
-static void tell(struct host_map *map)
+static void disk_views_tell(struct host_map *map)
 {
     unsigned changes = map->untold;
 
@@ -126,57 +107,15 @@ static void tell(struct host_map *map)
         map->untold = 0;
     }
     if (!map_is_visible(map))
-        disk_views_end(map);
+        announce_disk_end(map);
     else if (map->is_shown)
         tell_change(map, changes);
     else
-        tell_coming(map);
+        observe_disk_added(map);
 }
 
-static void tell_if_announced(struct host_map *map, void *userdata)
+void disk_views_follow(struct host *host)
 {
-    const bool *all = userdata;
-
-    if (*all || map->to_tell)
-        tell(map);
-}
-
-static void tell_announced(struct host *host)
-{
-    bool all = host->all_disks_to_tell;
-
-    host->all_disks_to_tell = false;
-    maps_each(host, tell_if_announced, &all);
-}
-
-static bool defer(struct host *host)
-{
-    return views_defer(host, &host->disk_announcer, tell_announced);
-}
-
-void disk_views_announce(struct host_map *map, unsigned changes)
-{
-    news_of_model(map->host);
-    map->untold |= changes;
-    if (map->to_tell)
-        return;
-    map->to_tell = true;
-    if (!defer(map->host))
-        tell(map);
-}
-
-static void tell_one(struct host_map *map, void *userdata)
-{
-    tell(map);
-}
-
-void disk_views_announce_all(struct host *host)
-{
-    news_of_model(host);
-    if (host->all_disks_to_tell)
-        return;
-    if (defer(host))
-        host->all_disks_to_tell = true;
-    else
-        maps_each(host, tell_one, NULL);
+    host->tell.disk = disk_views_tell;
+    host_observe(host, &(struct host_observer){.disk_added = disk_views_on_disk});
 }

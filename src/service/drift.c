@@ -11,8 +11,9 @@
 #include "iscsi/digest-read.h"
 #include "iscsi/identity.h"
 #include "iscsi/record-name.h"
+#include "service/announce.h"
 #include "service/drift.h"
-#include "service/views.h"
+#include "service/find.h"
 #include "service/worker.h"
 
 #define MSEC_USEC 1000U
@@ -223,7 +224,7 @@ static bool is_changed(const struct adapter *adapter, const struct connection *c
     return false;
 }
 
-void drift_begin_connection(struct connection *connection)
+static void drift_on_login(struct connection *connection, bool new_adapter, void *userdata)
 {
     const struct session *session = connection->session;
     connection->record_changed =
@@ -244,20 +245,19 @@ static void mark_sessions(struct adapter *adapter)
             connection->record_changed = changed;
         }
         if (news)
-            views_announce(session, CHANGED_RECORDS);
+            announce_session(session, CHANGED_RECORDS);
     }
 }
 
 void drift_announce(struct adapter *adapter, unsigned changes)
 {
-    const struct host_observer *observer = &adapter->host->observer;
     bool valid = drift_cache_valid(adapter);
 
     if (valid != adapter->shown_valid)
         changes |= ADAPTER_CACHE_VALID;
     adapter->shown_valid = valid;
-    if (changes && observer->adapter_changed)
-        observer->adapter_changed(adapter, changes, observer->userdata);
+    if (changes)
+        observe_adapter_changed(adapter, changes);
 }
 
 static void forget_changes(struct adapter *adapter)
@@ -455,7 +455,8 @@ static void start(struct drift *drift)
         fail(drift, r);
 }
 
-void drift_begin(struct adapter *adapter)
+/* What its records were comes from the store. */
+static void drift_on_adapter(struct adapter *adapter, void *userdata)
 {
     struct drift *drift = adapter->host->drift;
 
@@ -463,6 +464,14 @@ void drift_begin(struct adapter *adapter)
     adapter->shown_valid = drift_cache_valid(adapter);
     if (drift && adapter->has_guid)
         notice(drift);
+}
+
+void drift_follow(struct host *host)
+{
+    host_observe(host, &(struct host_observer){
+                           .adapter_added = drift_on_adapter,
+                           .login = drift_on_login,
+                       });
 }
 
 void drift_restart(struct adapter *adapter)

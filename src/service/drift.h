@@ -20,11 +20,11 @@ void drift_free(struct host *host);
 /* Whether nothing that is known to have happened still waits to be compared. */
 bool drift_is_settled(const struct host *host);
 
-/* An adapter is new: what its records were comes from the store. */
-void drift_begin(struct adapter *adapter);
-
-/* A connection is new: whether its record has changed. */
-void drift_begin_connection(struct connection *connection);
+/*
+ * An observer: an adapter that is new has what its records were from the store, and a connection
+ * whether its record has changed since.
+ */
+void drift_follow(struct host *host);
 
 /* HBAInformation.CacheValid. */
 bool drift_cache_valid(const struct adapter *adapter);

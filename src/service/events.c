@@ -13,6 +13,7 @@
 #include "basic/netlink.h"
 #include "multipath/drop-in.h"
 #include "service/events.h"
+#include "service/find.h"
 #include "service/guid-change.h"
 #include "service/maps.h"
 #include "service/reconcile.h"

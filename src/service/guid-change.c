@@ -10,6 +10,7 @@
 #include "basic/macros.h"
 #include "iscsi/record-name.h"
 #include "service/drift.h"
+#include "service/find.h"
 #include "service/guid-change.h"
 #include "wmi/status.h"
 

@@ -8,40 +8,14 @@
 #include "basic/macros.h"
 #include "iscsi/identity.h"
 #include "iscsi/openiscsi.h"
-#include "service/connection-look.h"
-#include "service/drift.h"
-#include "service/guid-change.h"
+#include "service/announce.h"
+#include "service/find.h"
 #include "service/host.h"
-#include "service/maps.h"
 #include "service/news.h"
-#include "service/publish.h"
-#include "service/read-records.h"
-#include "service/reconcile.h"
-#include "service/settings.h"
+#include "service/observer.h"
 #include "service/states.h"
-#include "service/statistics.h"
-#include "service/unfinished.h"
-#include "service/views.h"
 
 DEFINE_CLEANUP(struct kernel_session *, kernel_session_free);
-
-/* Adapters, sessions and connections all begin with their ID, and stand in ascending order. */
-struct with_id {
-    uint64_t id;
-};
-
-static int compare_ids(const void *a, const void *b)
-{
-    const struct with_id *x = *(struct with_id *const *)a, *y = *(struct with_id *const *)b;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-static void *find_id(void *array, size_t n, uint64_t id)
-{
-    struct with_id key = {.id = id}, *pointer = &key;
-    struct with_id **found = n ? bsearch(&pointer, array, n, sizeof(void *), compare_ids) : NULL;
-    return found ? *found : NULL;
-}
 
 /* Appends to one of the arrays and puts it in order. -ENOMEM leaves the array as it was. */
 static int insert_sorted(void ***array, size_t *n, void *item)
@@ -51,7 +25,7 @@ static int insert_sorted(void ***array, size_t *n, void *item)
         return -ENOMEM;
     *array = more;
     more[(*n)++] = item;
-    qsort(more, *n, sizeof(void *), compare_ids);
+    qsort(more, *n, sizeof(void *), model_compare_ids);
     return 0;
 }
 
@@ -70,7 +44,8 @@ static void connection_free(struct connection *connection)
     if (!connection)
         return;
     states_close(connection);
-    connection_look_done(connection);
+    kernel_session_ends_done(&connection->ends);
+    strings_free(connection->disks);
     kernel_session_free(connection->kernel);
     free(connection);
 }
@@ -113,29 +88,6 @@ static void adapter_free(struct adapter *adapter)
 DEFINE_CLEANUP(struct session *, session_free);
 DEFINE_CLEANUP(struct adapter *, adapter_free);
 DEFINE_CLEANUP(struct connection *, connection_free);
-
-struct adapter *host_adapter(struct host *host, uint64_t id)
-{
-    return find_id(host->adapters, host->n_adapters, id);
-}
-
-struct session *host_session(struct host *host, uint64_t id)
-{
-    return find_id(host->sessions, host->n_sessions, id);
-}
-
-struct connection *session_connection(const struct session *session, uint64_t id)
-{
-    return find_id(session->connections, session->n_connections, id);
-}
-
-struct connection *host_connection(struct host *host, uint64_t id)
-{
-    struct connection *found = NULL;
-    for (size_t i = 0; i < host->n_sessions && !found; i++)
-        found = session_connection(host->sessions[i], id);
-    return found;
-}
 
 const char *host_initiator(const struct host *host, const char *name)
 {
@@ -212,9 +164,7 @@ static int add_adapter(struct host *host, const char *initiator, struct adapter 
         return r;
 
     *ret = TAKE_PTR(adapter);
-    drift_begin(*ret);
-    if (host->observer.adapter_added)
-        host->observer.adapter_added(*ret, host->observer.userdata);
+    observe_adapter_added(*ret);
     return 0;
 }
 
@@ -235,8 +185,7 @@ static void drop_adapter_if_idle(struct host *host, struct adapter *adapter)
     uint64_t id = adapter->id;
     remove_item((void **)host->adapters, &host->n_adapters, adapter);
     adapter_free(adapter);
-    if (host->observer.adapter_removed)
-        host->observer.adapter_removed(id, host->observer.userdata);
+    observe_adapter_removed(host, id);
 }
 
 int host_take_records(struct host *host, const struct iscsi_records *records)
@@ -317,42 +266,24 @@ static void number_connections(struct session *session)
                           connection->kernel->address, connection->kernel->port,
                           alike > 1 ? before + 1 : 0);
     }
-    qsort(session->connections, session->n_connections, sizeof(void *), compare_ids);
+    qsort(session->connections, session->n_connections, sizeof(void *), model_compare_ids);
 }
 
 /* Tells of connections that are new, or that one like them has given another number. */
 static void announce_connections(const struct session *session)
 {
-    const struct host_observer *observer = &session->host->observer;
-
     for (size_t i = 0; i < session->n_connections; i++) {
         const struct connection *connection = session->connections[i];
-        if (connection->announced_id && connection->announced_id != connection->id &&
-            observer->connection_removed)
-            observer->connection_removed(connection->announced_id, observer->userdata);
+        if (connection->announced_id && connection->announced_id != connection->id)
+            observe_connection_removed(session->host, connection->announced_id);
     }
     for (size_t i = 0; i < session->n_connections; i++) {
         struct connection *connection = session->connections[i];
         if (connection->announced_id == connection->id)
             continue;
         connection->announced_id = connection->id;
-        if (observer->connection_added)
-            observer->connection_added(connection->id, observer->userdata);
+        observe_connection_added(session->host, connection->id);
     }
-}
-
-static int compare_sids(const void *a, const void *b)
-{
-    const struct connection *x = a, *y = b;
-    return (x->kernel->sid > y->kernel->sid) - (x->kernel->sid < y->kernel->sid);
-}
-
-struct connection *host_find_sid(struct host *host, uint32_t sid)
-{
-    struct kernel_session kernel = {.sid = sid};
-    const struct connection key = {.kernel = &kernel};
-    struct connection **found = tfind(&key, &host->connections_by_sid, compare_sids);
-    return found ? *found : NULL;
 }
 
 void host_drop_if_empty(struct host *host, struct session *session)
@@ -362,8 +293,7 @@ void host_drop_if_empty(struct host *host, struct session *session)
     uint64_t id = session->id, adapter_id = session->adapter_id;
     remove_item((void **)host->sessions, &host->n_sessions, session);
     session_free(session);
-    if (host->observer.session_removed)
-        host->observer.session_removed(id, adapter_id, host->observer.userdata);
+    observe_session_removed(host, id, adapter_id);
     drop_adapter_if_idle(host, host_adapter(host, adapter_id));
 }
 
@@ -380,15 +310,14 @@ static void remove_connection(struct host *host, struct connection *connection)
     unsigned changes = changes_with(connection);
 
     news_of_model(host);
-    tdelete(connection, &host->connections_by_sid, compare_sids);
+    tdelete(connection, &host->connections_by_sid, model_compare_sids);
     remove_item((void **)session->connections, &session->n_connections, connection);
     session->devices_mark = (struct news_mark){0}; /* the devices over its disks are others */
     connection_free(connection);
-    if (host->observer.connection_removed)
-        host->observer.connection_removed(id, host->observer.userdata);
+    observe_connection_removed(host, id);
     number_connections(session);
     announce_connections(session);
-    views_announce(session, changes);
+    announce_session(session, changes);
     host_drop_if_empty(host, session);
 }
 
@@ -410,21 +339,6 @@ static void set_unidentified(struct host *host, uint32_t sid, bool is)
     more[host->n_unidentified++] = sid;
 }
 
-/*
- * What a connection that is new brings about, whoever found it: the tag of its record, a look at the
- * maps that it is in, and at the ports, should its adapter be new, too. (At start all are looked at.)
- */
-static void follow_connection(struct host *host, const struct connection *connection,
-                              bool new_adapter)
-{
-    if (!host->reconciler)
-        return;
-    guid_tag_connection(connection);
-    reconcile_session(host, connection->session);
-    if (new_adapter)
-        (void)read_records(host, NULL, NULL);
-}
-
 /* Takes the kernel session over where it returns 0. */
 static int add_connection(struct host *host, struct kernel_session *kernel)
 {
@@ -442,32 +356,28 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
     connection->kernel = kernel;
     connection->state_fd = -1;
     kernel_session_state(kernel->sid, &connection->state);
-    if (!tsearch(connection, &host->connections_by_sid, compare_sids)) {
+    if (!tsearch(connection, &host->connections_by_sid, model_compare_sids)) {
         connection->kernel = NULL;
         return -ENOMEM;
     }
     r = insert_sorted((void ***)&session->connections, &session->n_connections, connection);
     if (r < 0) {
-        tdelete(connection, &host->connections_by_sid, compare_sids);
+        tdelete(connection, &host->connections_by_sid, model_compare_sids);
         connection->kernel = NULL; /* the caller's */
         return r;
     }
     struct connection *added = TAKE_PTR(connection);
     session->devices_mark = (struct news_mark){0}; /* the devices over its disks are others */
     news_of_model(host);
-    drift_begin_connection(added);
     number_connections(session);
-
     read_tag(host, added);
-    if (!is_new)
-        views_announce(session, changes_with(added));
-    else {
-        views_begin(session);
-        if (host->observer.session_added)
-            host->observer.session_added(session, host->observer.userdata);
-    }
+
+    observe_login(added, host->n_adapters > n_adapters);
+    if (is_new)
+        observe_session_added(session);
+    else
+        announce_session(session, changes_with(added));
     announce_connections(session);
-    follow_connection(host, added, host->n_adapters > n_adapters);
     return 0;
 }
 
@@ -506,12 +416,15 @@ void host_refresh_unidentified(struct host *host)
             (void)host_refresh_sid(host, host->unidentified[i - 1]);
 }
 
-static int load_policies(struct host *host)
+int host_load_policies(struct host *host)
 {
     struct store_policy **policies = NULL;
+    struct adapter *own;
     size_t n = 0;
 
-    int r = store_load_policies(host->store, &policies, &n);
+    int r = add_adapter(host, host->initiator, &own);
+    if (r >= 0)
+        r = store_load_policies(host->store, &policies, &n);
     for (size_t i = 0; i < n; i++) {
         struct session *session = NULL;
         if (r >= 0)
@@ -525,7 +438,7 @@ static int load_policies(struct host *host)
     return r;
 }
 
-static int load_sessions(struct host *host)
+int host_load_sessions(struct host *host)
 {
     _cleanup_free_ uint32_t *sids = NULL;
     size_t n = 0;
@@ -553,10 +466,6 @@ struct host *host_free(struct host *host)
 {
     if (!host)
         return NULL;
-    drift_free(host);
-    publisher_free(host);
-    reconciler_free(host);
-    statistics_free(host);
     for (size_t i = 0; i < host->n_sessions; i++)
         session_free(host->sessions[i]);
     for (size_t i = 0; i < host->n_adapters; i++)
@@ -565,11 +474,10 @@ struct host *host_free(struct host *host)
     free(host->adapters);
     free(host->unidentified);
     free(host->to_announce);
-    views_defer_done(&host->announcer);
-    views_defer_done(&host->disk_announcer);
+    announcer_done(&host->announcer);
+    announcer_done(&host->disk_announcer);
     sd_event_source_disable_unref(host->states_closer);
     tdestroy(host->connections_by_sid, keep);
-    maps_free_all(host);
     news_end(host);
     free(host->initiator);
     if (host->iscsi)
@@ -582,23 +490,6 @@ struct host *host_free(struct host *host)
 static void host_freep(struct host **host)
 {
     host_free(*host);
-}
-
-/* All that the store has, and the sessions that there are. */
-static int load(struct host *host)
-{
-    struct adapter *own;
-
-    int r = settings_load(host);
-    if (r >= 0)
-        r = add_adapter(host, host->initiator, &own);
-    if (r >= 0)
-        r = load_policies(host);
-    if (r >= 0)
-        r = maps_load_policies(host);
-    if (r >= 0)
-        r = unfinished_load(host);
-    return r < 0 ? r : load_sessions(host);
 }
 
 int host_new(sd_event *event, struct store *store, struct host **ret)
@@ -618,14 +509,6 @@ int host_new(sd_event *event, struct store *store, struct host **ret)
         host->initiator = strdup("");
     if (!host->initiator)
         return -ENOMEM;
-
-    int r = store_begin_reading(store);
-    if (r >= 0)
-        r = store_end_reading(store, load(host));
-    if (r < 0)
-        return r;
-    unfinished_forget_others(host);
-    settings_note_boot(host);
     *ret = TAKE_PTR(host);
     return 0;
 }

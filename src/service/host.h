@@ -14,7 +14,9 @@
 #include "iscsi/digest.h"
 #include "iscsi/kernel-session.h"
 #include "iscsi/records.h"
+#include "service/announce.h"
 #include "service/news.h"
+#include "service/observer.h"
 #include "store/store.h"
 #include "wmi/policy.h"
 
@@ -49,6 +51,13 @@ enum mpathd_agreement {
     MPATHD_AGREES,  /* it would, or no policy is chosen */
     MPATHD_PENDING, /* it has not been told yet */
     MPATHD_ALONE,   /* it cannot be told: the service holds the policy by itself */
+};
+
+/* How far kernel and multipathd agree with the policies in force for one map. */
+struct judgement {
+    enum agreement agreement;
+    enum mpathd_agreement mpathd;
+    char reason[256]; /* UTF-8: why one of the two is not the best; empty where both are */
 };
 
 /* What a session's policy looks like from outside (service/views.h). */
@@ -123,66 +132,16 @@ struct adapter {
     struct host *host;
 };
 
-/* What of a session has changed, as bits. */
-enum session_change {
-    CHANGED_POLICY = 1 << 0,
-    CHANGED_AGREEMENT = 1 << 1,
-    CHANGED_MPATHD = 1 << 2,
-    CHANGED_REASON = 1 << 3,
-    CHANGED_REAPPLIED = 1 << 4,
-    CHANGED_CONNECTIONS = 1 << 5,
-    CHANGED_MAPS = 1 << 6,
-    CHANGED_LOGGED_IN = 1 << 7, /* its first connection has come, or its last one gone */
-    CHANGED_RECORDS = 1 << 8,   /* the records of its connections */
-};
-
-/* What of an adapter has changed, as bits. */
-enum adapter_change {
-    ADAPTER_GUID = 1 << 0,
-    ADAPTER_CACHE_VALID = 1 << 1,
-};
-
-/* What of a disk has changed, as bits. */
-enum disk_change {
-    DISK_PRESENT = 1 << 0, /* its map has come or gone */
-    DISK_NAME = 1 << 1,
-    DISK_SIZE = 1 << 2,
-    DISK_POLICY = 1 << 3,
-    DISK_PROVENANCE = 1 << 4,
-    DISK_AGREEMENT = 1 << 5,
-    DISK_MPATHD = 1 << 6,
-    DISK_REASON = 1 << 7,
-    DISK_REAPPLIED = 1 << 8,
-    DISK_TABLE = 1 << 9, /* what only the kernel knows: groups, paths and their states */
-};
-
-/* Who wants to know what has come, changed or gone; called after the model has changed. */
-struct host_observer {
-    void (*adapter_added)(const struct adapter *adapter, void *userdata);
-    void (*adapter_changed)(const struct adapter *adapter, unsigned changes, void *userdata);
-    void (*adapter_removed)(uint64_t id, void *userdata);
-    void (*session_changed)(const struct session *session, unsigned changes, void *userdata);
-    void (*session_added)(const struct session *session, void *userdata);
-    void (*session_removed)(uint64_t id, uint64_t adapter_id, void *userdata);
-    void (*connection_added)(uint64_t id, void *userdata);
-    void (*connection_removed)(uint64_t id, void *userdata);
-    void (*disk_added)(const struct host_map *map, void *userdata);
-    void (*disk_changed)(const struct host_map *map, unsigned changes, void *userdata);
-    void (*disk_removed)(const char *wwid, void *userdata);
-    void *userdata;
-};
-
-/* What is told later, once for all that comes together (service/views.h). */
-struct announcer {
-    sd_event_source *idle, *timer;
-    struct host *host;
-    void (*tell)(struct host *host);
-};
-
 /* How telling multipathd went last (service/publish.h). */
 struct mpathd_told {
     bool left_alone; /* this multipathd is not asked to read its configuration */
     char error[192]; /* why it failed, one sentence; empty: it did not */
+};
+
+/* Who compares a thing with what clients were told of it last, and tells the observers. */
+struct tellers {
+    void (*session)(struct session *session);
+    void (*disk)(struct host_map *map);
 };
 
 struct host {
@@ -201,6 +160,8 @@ struct host {
     struct publisher *publisher;   /* likewise */
     struct mpathd_told told;
     struct drift *drift;           /* likewise */
+    struct events *events;         /* likewise */
+    bool records_read; /* open-iscsi's, once since the start */
     uint32_t *unidentified; /* sids whose login has not come far enough to say who they are */
     size_t n_unidentified;
     bool highest_first; /* Manager.PathWeightOrder */
@@ -214,8 +175,9 @@ struct host {
     struct ping *pings;               /* PingIPAddress calls that run */
     struct statistics_reader *statistics; /* NULL: never asked for */
     struct requests *requests; /* the bus' own: calls that are answered later */
-    struct host_observer observer;
-    struct announcer announcer; /* tells the observer of these sessions */
+    struct host_observers observers;
+    struct tellers tell;
+    struct announcer announcer; /* tells the observers of these sessions */
     bool all_sessions_to_tell;  /* of all */
     uint64_t *to_announce;
     size_t n_to_announce;
@@ -234,25 +196,21 @@ struct host {
 
 void lb_answer_free(struct lb_answer *answer);
 
-/* Reads everything but open-iscsi's records. -EUCLEAN: the store cannot be read. */
+/* A model that knows nothing yet but the host's own initiator name. */
 int host_new(sd_event *event, struct store *store, struct host **ret);
-struct host *host_free(struct host *host); /* NULL */
+struct host *host_free(struct host *host); /* NULL; its maps are freed before (service/maps.h) */
 
-struct adapter *host_adapter(struct host *host, uint64_t id);
-struct session *host_session(struct host *host, uint64_t id);
-struct connection *session_connection(const struct session *session, uint64_t id);
+/* The host's own adapter, and the sessions that have a policy in the store. */
+int host_load_policies(struct host *host);
 
-/* The same whichever session it is of. */
-struct connection *host_connection(struct host *host, uint64_t id);
+/* The kernel's sessions; one that cannot be read is left out, with a warning. */
+int host_load_sessions(struct host *host);
 
 /* Why multipathd could not be told last, one sentence; NULL: it could. */
 const char *host_mpathd_error(const struct host *host);
 
 /* Why this multipathd is not asked to read its configuration, one clause; NULL: it is. */
 const char *host_mpathd_alone(const struct host *host);
-
-/* The connection that a kernel session is, NULL: not known. */
-struct connection *host_find_sid(struct host *host, uint32_t sid);
 
 /* A kernel session may have come, changed or gone: looks at that one. */
 int host_refresh_sid(struct host *host, uint32_t sid);

@@ -5,12 +5,6 @@
 
 #include "service/host.h"
 
-struct judgement {
-    enum agreement agreement;
-    enum mpathd_agreement mpathd;
-    char reason[256]; /* UTF-8: why one of the two is not the best; empty where both are */
-};
-
 /* As the model has it; a map that is gone is pending. */
 void judge_map(const struct host_map *map, struct judgement *ret);
 

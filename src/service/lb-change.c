@@ -9,6 +9,7 @@
 #include "basic/macros.h"
 #include "plan/plan.h"
 #include "service/bounds.h"
+#include "service/find.h"
 #include "service/lb-change.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"

@@ -7,6 +7,7 @@
 
 #include "basic/macros.h"
 #include "iscsi/identity.h"
+#include "service/find.h"
 #include "service/map-look.h"
 
 void map_look_done(struct map_look *look)

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "service/disk-views.h"
+#include "service/announce-disk.h"
+#include "service/find.h"
 #include "service/maps.h"
 
 static int compare_devs(const void *a, const void *b)
@@ -194,7 +195,7 @@ int maps_load_policies(struct host *host)
             continue;
         }
         map->policy = policies[i];
-        disk_views_begin(map);
+        observe_disk_added(map);
     }
     free(policies);
     return r;
@@ -258,7 +259,7 @@ void maps_drop_if_idle(struct host *host, struct host_map *map)
 {
     if (map->dev || map->entry || map->running || map->policy || map->busy || map->unfinished)
         return;
-    disk_views_end(map);
+    announce_disk_end(map);
     unlink_sessions(host, map);
     tdelete(map, &host->maps_by_wwid, compare_wwids);
     map_free(map);
@@ -276,27 +277,8 @@ void maps_lose(struct host *host, dev_t dev)
     map->contest = (struct contest){0};
     map->leader = 0;
     map->leaving_usec = 0;
-    disk_views_announce(map, DISK_PRESENT);
+    announce_disk(map, DISK_PRESENT);
     maps_drop_if_idle(host, map);
-}
-
-struct each {
-    void (*func)(struct host_map *map, void *userdata);
-    void *userdata;
-};
-
-static void on_each(const void *node, VISIT which, void *closure)
-{
-    const struct each *each = closure;
-    if (which == postorder || which == leaf)
-        each->func(*(struct host_map *const *)node, each->userdata);
-}
-
-void maps_each(struct host *host, void (*func)(struct host_map *map, void *userdata),
-               void *userdata)
-{
-    struct each each = {func, userdata};
-    twalk_r(host->maps_by_wwid, on_each, &each);
 }
 
 static void keep(void *map)

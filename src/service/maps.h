@@ -6,7 +6,6 @@
 #include "multipath/swap.h"
 #include "plan/contest.h"
 #include "service/host.h"
-#include "service/judgement.h"
 #include "service/map-look.h"
 
 /* What a disk looks like from outside (service/disk-views.h). */
@@ -120,10 +119,6 @@ void maps_lose(struct host *host, dev_t dev);
 
 /* Drops a map that is gone, where nothing waits for its return. */
 void maps_drop_if_idle(struct host *host, struct host_map *map);
-
-/* Calls func for each map, in the order of WWIDs. It must not add or drop any. */
-void maps_each(struct host *host, void (*func)(struct host_map *map, void *userdata),
-               void *userdata);
 
 void maps_free_all(struct host *host);
 

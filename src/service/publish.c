@@ -7,11 +7,12 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
-#include "service/disk-views.h"
+#include "service/announce-disk.h"
+#include "service/announce.h"
+#include "service/find.h"
 #include "service/maps.h"
 #include "service/publication.h"
 #include "service/publish.h"
-#include "service/views.h"
 #include "service/worker.h"
 
 #define SECOND_USEC 1000000U
@@ -167,8 +168,8 @@ static void conclude(struct publisher *p, bool was_check, const struct publicati
         p->wanted = true;
 
     answer_waiters(p, outcome->error);
-    views_announce_all(host);
-    disk_views_announce_all(host);
+    announce_all_sessions(host);
+    announce_all_disks(host);
     if (p->check_wanted)
         start(p);
     else

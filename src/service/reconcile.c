@@ -7,7 +7,9 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
-#include "service/disk-views.h"
+#include "service/announce-disk.h"
+#include "service/announce.h"
+#include "service/find.h"
 #include "service/lb-plan.h"
 #include "service/map-change.h"
 #include "service/map-update.h"
@@ -17,9 +19,9 @@
 #include "service/reconcile.h"
 #include "service/session-maps.h"
 #include "service/settings.h"
+#include "service/states.h"
 #include "service/transaction.h"
 #include "service/unfinished.h"
-#include "service/views.h"
 
 #define SETTLE_USEC 50000U   /* multipathd's reloads come in bursts */
 #define STATES_USEC 1000000U /* until the next look at connections that are down, doubled ... */
@@ -164,7 +166,7 @@ static int on_states_timer(sd_event_source *source, uint64_t usec, void *userdat
 
     for (size_t i = 0; i < r->host->n_sessions; i++)
         if (has_connection_down(r->host->sessions[i]))
-            down = views_read_states(r->host->sessions[i]) || down;
+            down = session_read_states(r->host->sessions[i]) || down;
     if (down)
         watch_states(r, 2 * r->states_usec);
     return 0;
@@ -172,7 +174,7 @@ static int on_states_timer(sd_event_source *source, uint64_t usec, void *userdat
 
 static void read_states(struct host *host, struct session *session)
 {
-    if (views_read_states(session))
+    if (session_read_states(session))
         watch_states(host->reconciler, STATES_USEC);
 }
 
@@ -353,7 +355,7 @@ static void announce(struct host *host, const uint64_t *session_ids, size_t n, u
     for (size_t i = 0; i < n; i++) {
         struct session *session = host_session(host, session_ids[i]);
         if (session)
-            views_announce(session, changes);
+            announce_session(session, changes);
     }
 }
 
@@ -439,9 +441,9 @@ static int look_at(struct host *host, struct host_map *map, struct map_look *loo
         if (!session)
             continue;
         read_states(host, session);
-        views_announce(session, (unsigned)changes);
+        announce_session(session, (unsigned)changes);
     }
-    disk_views_announce(map, changes & CHANGED_MAPS ? DISK_TABLE : 0);
+    announce_disk(map, changes & CHANGED_MAPS ? DISK_TABLE : 0);
     return 0;
 }
 
@@ -628,7 +630,7 @@ void reconcile_changed(struct host *host, struct session *session)
     }
     for_each_device(host, session, look);
     drop_entries(host, session);
-    views_announce(session, 0);
+    announce_session(session, 0);
 }
 
 void reconcile_entries(struct host *host, struct session *session)
@@ -651,7 +653,7 @@ void reconcile_map_changed(struct host_map *map)
 
     map->contest = (struct contest){0};
     map->failures = 0;
-    disk_views_announce(map, DISK_TABLE);
+    announce_disk(map, DISK_TABLE);
     announce(host, map->session_ids, map->n_sessions, 0);
     reconcile_map_entry(map);
     if (map->dev)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
 #include <time.h>
 
 #include "basic/macros.h"
+#include "service/announce.h"
 #include "service/states.h"
 
 #define FDS_MAX 512U         /* further ones are opened each time */
@@ -52,4 +54,21 @@ void states_read(struct connection *connection, struct kernel_session_state *ret
         host->n_state_fds++;
     else if (was_open && connection->state_fd < 0)
         host->n_state_fds--;
+}
+
+bool session_read_states(struct session *session)
+{
+    bool changed = false, down = false;
+
+    for (size_t i = 0; i < session->n_connections; i++) {
+        struct connection *connection = session->connections[i];
+        struct kernel_session_state state;
+        kernel_session_state(connection->kernel->sid, &state);
+        changed = changed || strcmp(state.text, connection->state.text) != 0;
+        down = down || state.status != LB_CONNECTED;
+        connection->state = state;
+    }
+    if (changed)
+        announce_session(session, CHANGED_CONNECTIONS);
+    return down;
 }

@@ -14,3 +14,9 @@ void states_read(struct connection *connection, struct kernel_session_state *ret
 
 /* Closes what is open for it. */
 void states_close(struct connection *connection);
+
+/*
+ * Reads the states of the session's connections. Whether one is not connected: nobody will say when
+ * that ends, so it has to be looked at again.
+ */
+bool session_read_states(struct session *session);

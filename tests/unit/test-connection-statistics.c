@@ -22,6 +22,7 @@
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "bus/requests.h"
+#include "service/find.h"
 #include "service/statistics.h"
 
 #define CONNECTION_ID UINT64_C(0x00000000000000c1)

@@ -15,7 +15,8 @@
 
 #include "basic/clock.h"
 #include "basic/macros.h"
-#include "service/views.h"
+#include "service/announce.h"
+#include "service/host.h"
 
 static struct {
     struct host host;
@@ -31,7 +32,7 @@ static void tell(struct host *host)
 
 static void defer(void)
 {
-    assert_true(views_defer(&scene.host, &scene.announcer, tell));
+    assert_true(announcer_defer(&scene.host, &scene.announcer, tell));
 }
 
 static int begin(void **state)
@@ -43,7 +44,7 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-    views_defer_done(&scene.announcer);
+    announcer_done(&scene.announcer);
     sd_event_unref(scene.host.event);
     return 0;
 }
@@ -95,12 +96,12 @@ static void test_busy(void **state)
 static void tell_twice(struct host *host)
 {
     if (++scene.n_told == 1)
-        assert_true(views_defer(host, &scene.announcer, tell_twice));
+        assert_true(announcer_defer(host, &scene.announcer, tell_twice));
 }
 
 static void test_again_from_within(void **state)
 {
-    assert_true(views_defer(&scene.host, &scene.announcer, tell_twice));
+    assert_true(announcer_defer(&scene.host, &scene.announcer, tell_twice));
     run(30000, 2);
     assert_int_equal(scene.n_told, 2);
     run(300, UINT32_MAX);

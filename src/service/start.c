@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "service/disk-views.h"
+#include "service/drift.h"
+#include "service/events.h"
+#include "service/guid-change.h"
+#include "service/maps.h"
+#include "service/ping.h"
+#include "service/publish.h"
+#include "service/read-records.h"
+#include "service/reconcile.h"
+#include "service/settings.h"
+#include "service/start.h"
+#include "service/statistics.h"
+#include "service/unfinished.h"
+#include "service/views.h"
+
+/*
+ * What a login brings about, whoever found it: the tag of its record, a look at the maps that it is
+ * in, and at the ports, should its adapter be new, too. (At start all are looked at.)
+ */
+static void start_on_login(struct connection *connection, bool new_adapter, void *userdata)
+{
+    struct host *host = userdata;
+
+    guid_tag_connection(connection);
+    reconcile_session(host, connection->session);
+    if (new_adapter)
+        (void)read_records(host, NULL, NULL);
+}
+
+/* All that the store has, and the sessions that there are. */
+static int load(struct host *host)
+{
+    int r = settings_load(host);
+    if (r >= 0)
+        r = host_load_policies(host);
+    if (r >= 0)
+        r = maps_load_policies(host);
+    if (r >= 0)
+        r = unfinished_load(host);
+    return r < 0 ? r : host_load_sessions(host);
+}
+
+/* Who follows whom: what things look like, then their records, then their maps, then the bus. */
+static int read_host(struct host *host)
+{
+    views_follow(host);
+    disk_views_follow(host);
+    drift_follow(host);
+    int r = store_begin_reading(host->store);
+    if (r >= 0)
+        r = store_end_reading(host->store, load(host));
+    if (r < 0)
+        return r;
+    unfinished_forget_others(host);
+    settings_note_boot(host);
+    return 0;
+}
+
+static void on_records(int error, const struct iscsi_records *records, void *userdata)
+{
+    struct host *host = userdata;
+    host->records_read = true;
+}
+
+/* Children do their part while the service goes on with its start. */
+static int follow(struct host *host)
+{
+    host->records_read = !host->initiator[0] || read_records(host, on_records, host) < 0;
+    int r = drift_new(host);
+    if (r < 0) {
+        log_error("open-iscsi's records cannot be followed: %s", strerror(-r));
+        return r;
+    }
+    r = reconciler_new(host);
+    if (r >= 0)
+        r = publisher_new(host);
+    if (r < 0) {
+        log_error("The host's maps cannot be followed: %s", strerror(-r));
+        return r;
+    }
+    host_observe(host, &(struct host_observer){.login = start_on_login, .userdata = host});
+    return 0;
+}
+
+static void service_freep(struct host **host)
+{
+    service_free(*host);
+}
+
+int service_new(sd_event *event, struct store *store, struct host **ret)
+{
+    _cleanup_(service_freep) struct host *host = NULL;
+
+    int r = host_new(event, store, &host);
+    if (r >= 0)
+        r = read_host(host);
+    if (r < 0) {
+        log_error("The state or the host's sessions cannot be read: %s", strerror(-r));
+        return r;
+    }
+    r = events_new(host, &host->events);
+    if (r < 0) {
+        log_error("udev's events cannot be had: %s", strerror(-r));
+        return r;
+    }
+    r = follow(host);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(host);
+    return 0;
+}
+
+struct host *service_free(struct host *host)
+{
+    if (!host)
+        return NULL;
+    events_free(host->events);
+    drift_free(host);
+    publisher_free(host);
+    reconciler_free(host);
+    statistics_free(host);
+    maps_free_all(host);
+    return host_free(host);
+}
+
+bool service_is_settled(const struct host *host)
+{
+    return host->records_read && drift_is_settled(host);
+}
+
+bool service_is_busy(const struct host *host)
+{
+    return host->n_changes > 0 || host->guid_changes || reconcile_is_running(host);
+}
+
+void service_end(struct host *host)
+{
+    ping_cancel_all(host);
+    statistics_cancel_all(host);
+    host_observe_no_more(host);
+}
