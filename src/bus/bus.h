@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The service on D-Bus: the object tree of DESIGN section 2. */
+/* The service on D-Bus: its tree of objects. */
 
 #include <systemd/sd-bus.h>
 

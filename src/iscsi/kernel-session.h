@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * One kernel iSCSI session, which is one connection here (DESIGN section 1): who it is, from
- * libopeniscsiusr; how it is, from sysfs, which the library does not read.
+ * One kernel iSCSI session, which is one connection here: who it is, from libopeniscsiusr; how it
+ * is, from sysfs, which the library does not read.
  */
 
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* How often a map that somebody gives other path groups gets its own again (DESIGN section 4). */
+/* How often a map that somebody gives other path groups gets its own again. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,13 @@
 #pragma once
 
 /*
- * From policies and the paths of one map to the map's table (DESIGN section 3, "What each policy
- * means"). Pure: no call leaves this folder.
+ * From policies and the paths of one map to the map's table. Pure: no call leaves this folder.
+ *
+ * A policy puts its paths into tiers, best first, each of which is a group of the table:
+ *   1                 the primary; then each other path alone, in the order of the request
+ *   2, 3              the primaries; then the rest
+ *   4, Least Blocks   all
+ *   5                 a tier for each weight, the lowest first, or the highest (highest_first)
  */
 
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Drift: whether open-iscsi's records still are what an adapter's GUID names (DESIGN section 5).
+ * Drift: whether open-iscsi's records still are what an adapter's GUID names.
  * What they were is in the store, as digests; what they are is read by a child process, soon after
  * a directory with records says that something in it has changed, and at start. Logins and logouts
  * do not write records: in open-iscsi, only operations on records and discoveries do.

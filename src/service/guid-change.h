@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* SetGenerationalGuid (DESIGN section 5): saved, and then shown as a tag on records and sessions. */
+/* SetGenerationalGuid: saved, and then shown as a tag on records and sessions. */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -351,7 +351,7 @@ static size_t count_others(const struct host *host, const struct session *sessio
     return n;
 }
 
-/* Rows 1 to 13, but for the array's part of row 12. A status other than success ends the request. */
+/* lb_check()'s rows 1 to 13, but for the array's part of 12. What is no success ends all. */
 static uint32_t prepare(struct host *host, const struct lb_request *request,
                         struct session *session, struct store_policy **ret_chosen)
 {

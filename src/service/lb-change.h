@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* SetLoadBalancePolicy (DESIGN section 3): checks, plan, swap of all maps, saving, answer. */
+/* SetLoadBalancePolicy: checks, plan, swap of all maps, saving, answer. */
 
 #include <stdint.h>
 

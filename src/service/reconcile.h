@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * A policy that holds (DESIGN section 4): maps that an event concerns are looked at, and those that
+ * A policy that holds: maps that an event concerns are looked at, and those that
  * do not mean the policies in force get their tables again. What a map came to be is kept in the
  * model and told to clients and to multipathd (service/publish.h).
  */

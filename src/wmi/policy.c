@@ -47,7 +47,7 @@ static bool is_subset(const uint64_t *ids, size_t n, const uint64_t *all, size_t
     return true;
 }
 
-/* Row 6: `ids` are the request's connections, sorted. */
+/* Row 6 of lb_check(): `ids` are the request's connections, sorted. */
 static uint32_t check_membership(const uint64_t *ids, size_t n, const struct lb_session *session)
 {
     _cleanup_free_ uint64_t *all = NULL;

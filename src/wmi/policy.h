@@ -63,10 +63,30 @@ struct lb_session {
 };
 
 /*
- * Checks a request in Windows' order; the first check that fails wins (DESIGN section 3, rows 1
- * to 11). Entries past iSCSI_PathCount are ignored. For policy 6 the paths are not used, so only
- * rows 1, 2, 4 and 9 to 11 apply to it, and 10 and 11 not where has_policy.
- * Returns STATUS_SUCCESS, the status of the row that failed, or ISDSC_OUT_OF_RESOURCES.
+ * What a request is answered, in Windows' order: the first row that applies wins. Nothing has
+ * changed then, but for rows 15 and 16.
+ *  1. iSCSI_PathCount is larger than the array that came: BUFFER_TOO_SMALL. Entries past it are
+ *     ignored;
+ *  2. the policy is not 1 to 6: INVALID_LOAD_BALANCE_POLICY;
+ *  3. a UniqueConnectionId comes twice: DUPLICATE_PATH_SPECIFIED;
+ *  4. the adapter has no such session: INVALID_SESSION_ID;
+ *  5. iSCSI_PathCount is not the number of the session's connections: PATH_COUNT_MISMATCH;
+ *  6. a connection is not the session's: INVALID_PATH_ID;
+ *  7. policy 1 with two primaries or more: MULTIPLE_PRIMARY_PATHS_SPECIFIED;
+ *  8. policy 1, 2 or 3 without a primary: NO_PRIMARY_PATH_SPECIFIED;
+ *  9. another change to the session, or to a disk of it, still runs: SESSION_BUSY;
+ * 10. no connection is up: NO_CONNECTION_AVAILABLE;
+ * 11. no multipath map lies over its disks: DEVICE_NOT_FOUND;
+ * 12. kernel or array cannot do it, there being no such selector, or no primary in the best access
+ *     state: LB_POLICY_NOT_SUPPORTED;
+ * 13. memory, or a bound of the service, does not suffice: OUT_OF_RESOURCES. A request that is past
+ *     a bound by itself gets this before all else;
+ * 14. the kernel refused a table, and all maps were put back: INITIATOR_ERROR;
+ * 15. as 14, and one could not be put back: OPERATION_NOT_ALL_SUCCESS;
+ * 16. it is live, and could not be saved: FAILURE_TO_PERSIST_LB_POLICY.
+ * Policy 6 uses no paths: rows 3 and 5 to 8 are not for it, nor 10 and 11 where has_policy.
+ *
+ * Checks rows 1 to 11. Returns STATUS_SUCCESS, the status of the row, or ISDSC_OUT_OF_RESOURCES.
  */
 uint32_t lb_check(const struct lb_request *request, const struct lb_session *session);
 

@@ -27,7 +27,7 @@ RATE = 10
 
 @dataclasses.dataclass(frozen=True)
 class Hold:
-    """A policy that is asked for, and the tiers that it means, by DESIGN section 3; also with the
+    """A policy that is asked for, and the tiers that it means (src/plan/plan.h); also with the
     portal NEW, which joins later."""
     policy: int
     primaries: tuple

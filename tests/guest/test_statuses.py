@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every row of the table of checks, on the real thing, and nothing changed where it says so."""
+"""Every row of src/wmi/policy.h, on the real thing, and nothing changed where it says so."""
 
 import concurrent.futures
 import contextlib

@@ -63,7 +63,7 @@ static uint32_t check(void)
     return lb_check(&bench.request, &bench.session);
 }
 
-/* Rows of the table in DESIGN.md, section 3; a fault is the number of its row. */
+/* The rows of lb_check(); a fault is the number of its row. */
 static const uint32_t row_status[] = {
     [1] = ISDSC_BUFFER_TOO_SMALL,
     [2] = ISDSC_INVALID_LOAD_BALANCE_POLICY,

@@ -37,7 +37,7 @@ class Request:
         self.ended = time.monotonic()
 
     def groups(self):
-        """What it means, by DESIGN section 3."""
+        """What it means, by src/plan/plan.h."""
         order = self.order
         tiers = {wmi.FAILOVER: [[each] for each in order],
                  wmi.ROUND_ROBIN: [order[:2], order[2:]], wmi.SUBSET: [order[:1], order[1:]],

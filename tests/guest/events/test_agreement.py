@@ -20,7 +20,7 @@ RIVAL_TEXT = """multipaths {
 """
 RIVAL_LINE = 4
 
-# What the file may hold at most in one line, and multipathd in prio_args (multipath.md, trap 4).
+# What the file may hold at most in one line, and multipathd in prio_args (docs/design.md, Traps).
 LINE_MAX, PRIO_ARGS_MAX = 1023, 254
 
 
