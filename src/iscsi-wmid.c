@@ -21,8 +21,8 @@
 #include "bus/names.h"
 #include "bus/unread.h"
 #include "multipath/dm.h"
-#include "service/news.h"
-#include "service/reconcile.h"
+#include "service/model/news.h"
+#include "service/reconcile/reconcile.h"
 #include "service/start.h"
 
 #define STATE_FILE "state.db"

@@ -5,7 +5,7 @@
 #include "basic/utf8.h"
 #include "bus/bus.h"
 #include "iscsi/record-name.h"
-#include "service/drift.h"
+#include "service/guid/drift.h"
 
 static int append_change(sd_bus_message *reply, const struct adapter *adapter, size_t index)
 {

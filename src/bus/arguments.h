@@ -9,7 +9,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "service/bounds.h"
+#include "service/base/bounds.h"
 #include "wmi/dsm.h"
 #include "wmi/ping.h"
 #include "wmi/policy.h"

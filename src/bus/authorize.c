@@ -12,7 +12,7 @@
 #include "bus/bus.h"
 #include "bus/requests.h"
 #include "bus/rules.h"
-#include "service/requester.h"
+#include "service/base/requester.h"
 
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"

@@ -13,9 +13,9 @@
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "bus/unread.h"
-#include "service/find.h"
-#include "service/news.h"
-#include "service/requester.h"
+#include "service/base/requester.h"
+#include "service/model/find.h"
+#include "service/model/news.h"
 
 #define SESSION_PROPERTIES_MAX 10U /* of on_session_changed(), with the NULL */
 #define QUEUED_USEC 200U           /* so long may events wait for calls that are queued */

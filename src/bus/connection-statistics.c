@@ -17,8 +17,8 @@
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "bus/requests.h"
-#include "service/find.h"
-#include "service/statistics.h"
+#include "service/jobs/statistics.h"
+#include "service/model/find.h"
 
 #define INTERFACE_NAME BUS_INTERFACE("MSiSCSI_ConnectionStatistics")
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/bus.h"
-#include "service/disk-views.h"
-#include "service/judgement.h"
+#include "service/view/disk-views.h"
+#include "service/view/judgement.h"
 
 int get_disk_wwid(sd_bus *bus, const char *path, const char *interface, const char *property,
                   sd_bus_message *reply, void *userdata, sd_bus_error *error)

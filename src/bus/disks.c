@@ -9,8 +9,8 @@
 #include "bus/bus.h"
 #include "bus/names.h"
 #include "bus/paths.h"
-#include "service/find.h"
-#include "service/maps.h"
+#include "service/model/find.h"
+#include "service/model/maps.h"
 
 #define PROPERTIES_MAX 9U /* of on_disk_changed(), with the NULL */
 

@@ -5,8 +5,8 @@
 #include "bus/arguments.h"
 #include "bus/bus.h"
 #include "bus/requests.h"
-#include "service/disk-change.h"
-#include "service/maps.h"
+#include "service/change/disk-change.h"
+#include "service/model/maps.h"
 
 typedef int (*read_request_t)(sd_bus_message *message, struct dsm_request *ret,
                               struct dsm_path **ret_paths);

@@ -7,7 +7,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "bus/bus.h"
-#include "service/disk-query.h"
+#include "service/view/disk-query.h"
 
 #define POLICY_CONTENTS "uuuua(ttuuuuuuuyyquut)"
 

@@ -6,8 +6,8 @@
 #include "basic/fileio.h"
 #include "basic/macros.h"
 #include "bus/bus.h"
-#include "service/conditions.h"
-#include "service/drift.h"
+#include "service/guid/drift.h"
+#include "service/view/conditions.h"
 
 #define STATUS_WORKING 0U
 #define STATUS_DEGRADED 1U

@@ -2,9 +2,9 @@
 #include "basic/macros.h"
 #include "bus/bus.h"
 #include "iscsi/session-info.h"
-#include "service/connection-look.h"
-#include "service/news.h"
-#include "service/states.h"
+#include "service/model/connection-look.h"
+#include "service/model/news.h"
+#include "service/model/states.h"
 
 #define IP_ADDRESS "(uuayuus)"
 #define CONNECTION "tqyyyyquu" IP_ADDRESS "u" IP_ADDRESS "utu"

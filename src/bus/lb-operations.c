@@ -5,7 +5,7 @@
 #include "bus/arguments.h"
 #include "bus/bus.h"
 #include "bus/requests.h"
-#include "service/lb-change.h"
+#include "service/change/lb-change.h"
 
 static int method_set_load_balance_policy(sd_bus_message *message, void *userdata,
                                           sd_bus_error *error)

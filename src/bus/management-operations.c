@@ -2,7 +2,7 @@
 #include "bus/arguments.h"
 #include "bus/bus.h"
 #include "bus/requests.h"
-#include "service/ping.h"
+#include "service/jobs/ping.h"
 
 static void reply_ping(uint32_t status, uint32_t n_received, void *userdata)
 {

@@ -5,9 +5,9 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "bus/bus.h"
-#include "service/conditions.h"
-#include "service/requester.h"
-#include "service/settings.h"
+#include "service/base/requester.h"
+#include "service/model/settings.h"
+#include "service/view/conditions.h"
 #include "wmi/dsm.h"
 #include "wmi/status.h"
 

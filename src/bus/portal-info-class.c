@@ -5,8 +5,8 @@
 #include "basic/macros.h"
 #include "bus/bus.h"
 #include "iscsi/session-info.h"
-#include "service/connection-look.h"
-#include "service/news.h"
+#include "service/model/connection-look.h"
+#include "service/model/news.h"
 
 #define PORTAL "uyyyy(uuayuus)uq"
 #define PORTAL_INITIATOR 0U

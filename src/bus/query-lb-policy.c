@@ -4,8 +4,8 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "bus/bus.h"
-#include "service/lb-query.h"
-#include "service/news.h"
+#include "service/model/news.h"
+#include "service/view/lb-query.h"
 
 static int append_session(sd_bus_message *reply, struct session *session, uint64_t serial)
 {

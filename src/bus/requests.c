@@ -10,7 +10,7 @@
 #include "basic/log.h"
 #include "bus/bus.h"
 #include "bus/rules.h"
-#include "service/requester.h"
+#include "service/base/requester.h"
 
 /* A connection with a request. */
 struct client {

@@ -3,14 +3,14 @@
 
 /*
  * The calls that are answered later: how many there are, of all clients and of each, within
- * service/bounds.h. One counts from its beginning until it is answered. Of a client that leaves the
+ * service/base/bounds.h. One counts from its beginning until it is answered. Of a client that leaves the
  * bus, those that can be cancelled are; a change is carried to its end, and counts as long.
  */
 
 #include <systemd/sd-bus.h>
 
 #include "basic/macros.h"
-#include "service/bounds.h"
+#include "service/base/bounds.h"
 
 struct requests;
 struct request;

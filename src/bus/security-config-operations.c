@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/bus.h"
 #include "bus/requests.h"
-#include "service/guid-change.h"
+#include "service/guid/guid-change.h"
 #include "wmi/status.h"
 
 static int method_clear_cache(sd_bus_message *message, void *userdata, sd_bus_error *error)

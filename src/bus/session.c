@@ -6,12 +6,12 @@
 
 #include "basic/macros.h"
 #include "bus/bus.h"
-#include "service/connection-look.h"
-#include "service/judgement.h"
-#include "service/news.h"
-#include "service/session-maps.h"
-#include "service/states.h"
-#include "service/views.h"
+#include "service/model/connection-look.h"
+#include "service/model/news.h"
+#include "service/model/session-maps.h"
+#include "service/model/states.h"
+#include "service/view/judgement.h"
+#include "service/view/views.h"
 
 static int get_session_id(sd_bus *bus, const char *path, const char *interface,
                           const char *property, sd_bus_message *reply, void *userdata,

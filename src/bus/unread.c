@@ -8,7 +8,7 @@
 #include "basic/log.h"
 #include "bus/bus.h"
 #include "bus/requests.h"
-#include "service/bounds.h"
+#include "service/base/bounds.h"
 
 #define STATS "org.freedesktop.DBus.Debug.Stats"
 

@@ -97,7 +97,7 @@ class Requests(StatusTest):
                          wmi.SUCCESS)
 
     def test_ten_thousand_paths(self):
-        """Of more than 256 nothing is looked at: that is a bound (service/bounds.h)."""
+        """Of more than 256 nothing is looked at: that is a bound (service/base/bounds.h)."""
         for n, status in ((256, wmi.PATH_COUNT_MISMATCH), (257, wmi.OUT_OF_RESOURCES),
                           (10000, wmi.OUT_OF_RESOURCES)):
             paths = [(i, 0, 0, 1, 0, 0) for i in range(1, n + 1)]

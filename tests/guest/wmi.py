@@ -58,7 +58,7 @@ DSM_BUFFER_TOO_SMALL = 0xC0000023
 DSM_OUT_OF_RESOURCES = 0xC000009A
 DSM_NOT_SUPPORTED = 0xC00000BB
 
-# Pings at a time, of all clients and of one: src/service/bounds.h.
+# Pings at a time, of all clients and of one: src/service/base/bounds.h.
 PINGS, PINGS_OF_A_CLIENT = 16, 8
 
 # MPIO_DSM_Path_V2.

@@ -12,7 +12,7 @@
 
 #include "bus/rules.h"
 #include "iscsi-wmi/client.h"
-#include "service/bounds.h"
+#include "service/base/bounds.h"
 #include "wmi/status.h"
 
 #include <dirent.h>

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Clients that ask for more than there is, by service/bounds.h, and clients that never read. A
+ * Clients that ask for more than there is, by service/base/bounds.h, and clients that never read. A
  * SetGenerationalGuid waits as long as a test holds open-iscsi's lock; one adapter can have one.
  */
 
 #include "fixture.h"
 
 #include "basic/clock.h"
-#include "service/bounds.h"
+#include "service/base/bounds.h"
 #include "wmi/status.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  */
 
 #include "fixture.h"
-#include "service/bounds.h"
+#include "service/base/bounds.h"
 #include "wmi/dsm.h"
 
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 
 #include "fixture.h"
 #include "../unit/prng.h"
-#include "service/bounds.h"
+#include "service/base/bounds.h"
 #include "wmi/status.h"
 
 #include <stdlib.h>

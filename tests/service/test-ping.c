@@ -9,7 +9,7 @@
 #include "fixture.h"
 
 #include "basic/clock.h"
-#include "service/bounds.h"
+#include "service/base/bounds.h"
 #include "wmi/ping.h"
 #include "wmi/status.h"
 

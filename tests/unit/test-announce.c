@@ -15,8 +15,8 @@
 
 #include "basic/clock.h"
 #include "basic/macros.h"
-#include "service/announce.h"
-#include "service/host.h"
+#include "service/model/announce.h"
+#include "service/model/host.h"
 
 static struct {
     struct host host;

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "basic/macros.h"
-#include "service/bounds.h"
+#include "service/base/bounds.h"
 
 static const struct {
     enum request_kind kind;

@@ -22,8 +22,8 @@
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "bus/requests.h"
-#include "service/find.h"
-#include "service/statistics.h"
+#include "service/jobs/statistics.h"
+#include "service/model/find.h"
 
 #define CONNECTION_ID UINT64_C(0x00000000000000c1)
 #define PATH CONNECTION_PREFIX "/00000000000000c1"

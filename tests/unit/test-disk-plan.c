@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 
 #include "basic/macros.h"
-#include "service/lb-plan.h"
+#include "service/tables/lb-plan.h"
 
 #define WWID "36001405abc"
 #define N 4U

@@ -105,7 +105,7 @@ class Pages(unittest.TestCase):
     def test_environment(self):
         """What the service asks its environment for; the command has a page of its own."""
         names = {name for folder in (SOURCE / "src").iterdir() if folder.name != "cli"
-                 for file in ([folder] if folder.suffix == ".c" else folder.glob("*.c"))
+                 for file in ([folder] if folder.suffix == ".c" else folder.rglob("*.c"))
                  for name in re.findall(r'\bgetenv\("(\w+)"\)', file.read_text())}
         self.assertGreater(len(names), 3)
         part = section(page("iscsi-wmid.8"), "ENVIRONMENT")
@@ -127,7 +127,7 @@ class Statuses(unittest.TestCase):
     def test_those_that_are_given_have_advice(self):
         """By what the sources name, apart from the table itself."""
         given = {symbol for folder in ("bus", "service", "wmi")
-                 for file in (SOURCE / "src" / folder).glob("*.c") if file.name != "status.c"
+                 for file in (SOURCE / "src" / folder).rglob("*.c") if file.name != "status.c"
                  for symbol in re.findall(r"\b(?:ISDSC|STATUS)_\w+", file.read_text())}
         text = page("iscsi-wmi-status.7")
         part = section(text, "STATUSES THAT THE SERVICE GIVES")

@@ -23,8 +23,8 @@
 
 #include "basic/macros.h"
 #include "basic/netlink.h"
-#include "service/events.h"
-#include "service/reconcile.h"
+#include "service/reconcile/events.h"
+#include "service/reconcile/reconcile.h"
 
 #define SIDS_MAX 64U
 #define PATIENCE_USEC (20U * 1000000U)

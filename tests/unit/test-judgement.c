@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "basic/utf8.h"
-#include "service/judgement.h"
-#include "service/maps.h"
+#include "service/model/maps.h"
+#include "service/view/judgement.h"
 
 static char name[] = "mpatha", entry[] = "multipath {}";
 

@@ -22,7 +22,7 @@
 #include "basic/macros.h"
 #include "multipath/drop-in.h"
 #include "refuse-sync.h"
-#include "service/publication.h"
+#include "service/multipathd/publication.h"
 
 static char top[PATH_MAX], conf_d[PATH_MAX + 32];
 

@@ -15,7 +15,7 @@
 
 #include "basic/macros.h"
 #include "iscsi/statistics.h"
-#include "service/statistics.h"
+#include "service/jobs/statistics.h"
 
 /* As iscsiadm 2.1.8 and later print it. */
 #define SESSION(sid, tx, rx, commands, tasks, responses, answers)                                  \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * All or none of service/transaction.c, with real child processes and maps that are made up: the
+ * All or none of service/tables/transaction.c, with real child processes and maps that are made up: the
  * linker hands swap_table(), swap_give_back() and worker_start() to those below. What the children
  * do stands in memory that they share with the test; the test looks at the tables that are there
  * in the end.
@@ -25,8 +25,8 @@
 #include <unistd.h>
 
 #include "basic/macros.h"
-#include "service/transaction.h"
-#include "service/worker.h"
+#include "service/base/worker.h"
+#include "service/tables/transaction.h"
 
 #define MAPS_MAX 32U
 #define MAJOR 253U

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "basic/macros.h"
-#include "service/worker.h"
+#include "service/base/worker.h"
 
 #define LARGE (3U * 1024U * 1024U + 17U) /* a pipe holds 64 KiB */
 #define PATIENCE_USEC (60U * 1000000U)

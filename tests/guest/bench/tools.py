@@ -21,7 +21,7 @@ PROGRAMS = lab.HOME / "bench"
 FIRST, SECOND = wmi.FAILOVER, wmi.QUEUE_DEPTH
 POLICIES = FIRST, SECOND
 
-# The child processes that the service swaps with: WORKERS_MAX of src/service/transaction.c.
+# The child processes that the service swaps with: WORKERS_MAX of src/service/tables/transaction.c.
 PROCESSES = 8
 
 PROPERTIES = "org.freedesktop.DBus.Properties"

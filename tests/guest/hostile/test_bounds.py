@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""As many policies as there can be (src/service/bounds.h), of sessions and disks that have gone:
+"""As many policies as there can be (src/service/base/bounds.h), of sessions and disks that have gone:
 one more is refused and changes nothing, and there is room for the last."""
 
 import contextlib

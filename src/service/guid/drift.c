@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <time.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "iscsi/digest-read.h"
+#include "iscsi/identity.h"
+#include "iscsi/record-name.h"
+#include "service/base/worker.h"
+#include "service/guid/drift.h"
+#include "service/model/announce.h"
+#include "service/model/find.h"
+
+#define MSEC_USEC 1000U
+#define SECOND_USEC 1000000U
+#define QUIET_USEC (200U * MSEC_USEC) /* after the last of several changes */
+#define GATHER_MAX_USEC SECOND_USEC   /* after the first */
+#define RETRY_USEC (5U * SECOND_USEC)
+#define UNWATCHED_USEC (60U * SECOND_USEC) /* where not every directory can be watched */
+#define DEADLINE_USEC (15U * SECOND_USEC)
+
+struct drift {
+    struct host *host;
+    int watch_fd; /* inotify, -1: cannot be had; children add what it watches */
+    bool has_key;
+    uint8_t key[DIGEST_KEY_SIZE];
+    sd_event_source *events, *timer;
+    sd_event_source *parents[RECORD_ROOTS];
+    uint64_t first_event; /* that was not compared yet, 0: none */
+    bool running;
+    bool again;    /* something happened meanwhile */
+    bool outdated; /* what the child reads is older than what it would be compared with */
+    bool failing, too_many, unwatched; /* the journal has it */
+};
+
+DEFINE_CLEANUP(struct digest_set *, digest_set_free);
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+struct reading {
+    uint8_t key[DIGEST_KEY_SIZE];
+    int watch_fd;
+    sd_event_source *deadline;
+    drift_read_done_t done; /* NULL: has been called, the child is only waited for */
+    void *userdata;
+};
+
+static int in_child(int fd, void *arg)
+{
+    const struct reading *reading = arg;
+    _cleanup_(digest_set_clear) struct digest_set set = {0};
+    int r = digests_read(reading->watch_fd, reading->key, &set);
+    if (r < 0)
+        return -r;
+
+    _cleanup_fclose_ FILE *out = fdopen(fd, "w");
+    if (!out)
+        return errno;
+    digest_set_write(&set, out);
+    return fflush(out) == 0 ? 0 : errno;
+}
+
+static void answer(struct reading *reading, int error, const struct digest_set *set)
+{
+    drift_read_done_t done = TAKE_PTR(reading->done);
+    if (done)
+        done(error, set, reading->userdata);
+}
+
+/* The child is left to itself: killed with open-iscsi's lock in hand, it would keep it for ever. */
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    answer(userdata, -ETIMEDOUT, NULL);
+    return 0;
+}
+
+static void on_child_done(int error, const void *data, size_t size, void *userdata)
+{
+    struct reading *reading = userdata;
+    _cleanup_(digest_set_clear) struct digest_set set = {0};
+
+    int r = error;
+    if (r >= 0)
+        r = digest_set_parse(data, size, &set);
+    answer(reading, r, r < 0 ? NULL : &set);
+    sd_event_source_disable_unref(reading->deadline);
+    free(reading);
+}
+
+/* The store is asked once, for somebody else may hold it. */
+static int get_key(struct drift *drift)
+{
+    int r = drift->has_key ? 0 : store_get_key(drift->host->store, drift->key, sizeof(drift->key));
+    drift->has_key = r >= 0;
+    return r;
+}
+
+/* Without a deadline for 0. */
+static int read_until(struct host *host, uint64_t deadline_usec, drift_read_done_t done,
+                      void *userdata)
+{
+    struct drift *drift = host->drift;
+    _cleanup_free_ struct reading *reading = calloc(1, sizeof(*reading));
+    if (!reading)
+        return -ENOMEM;
+    reading->watch_fd = drift->watch_fd;
+    reading->done = done;
+    reading->userdata = userdata;
+
+    int r = get_key(drift);
+    if (r >= 0)
+        memcpy(reading->key, drift->key, sizeof(reading->key));
+    if (r >= 0 && deadline_usec > 0)
+        r = sd_event_add_time_relative(host->event, &reading->deadline, CLOCK_MONOTONIC,
+                                       deadline_usec, 0, on_deadline, reading);
+    if (r < 0)
+        return r;
+    r = worker_start(host->event, in_child, reading, on_child_done, reading);
+    if (r < 0) {
+        sd_event_source_disable_unref(reading->deadline);
+        return r;
+    }
+    (void)TAKE_PTR(reading);
+    return 0;
+}
+
+int drift_read(struct host *host, drift_read_done_t done, void *userdata)
+{
+    return read_until(host, DEADLINE_USEC, done, userdata);
+}
+
+/* --- What an adapter's records were ----------------------------------------------------------- */
+
+static int take_digest(const struct store_digest *digest, void *userdata)
+{
+    struct digest_set *set = userdata;
+    _cleanup_(record_digest_clear) struct record_digest record = {
+        .kind = (enum record_kind)digest->kind,
+        .path = strdup(digest->path),
+        .initiator = strdup(""),
+        .fields = malloc(digest->size ?: 1),
+        .size = digest->size,
+    };
+
+    if (digest->kind < RECORD_NODE || digest->kind > RECORD_DISCOVERY ||
+        !digest_fields_valid(digest->fields, digest->size))
+        return -EUCLEAN;
+    if (!record.path || !record.initiator || !record.fields)
+        return -ENOMEM;
+    memcpy(record.fields, digest->fields, digest->size);
+    int r = digest_set_append(set, &record);
+    if (r >= 0)
+        record = (struct record_digest){0};
+    return r;
+}
+
+static void load_baseline(struct adapter *adapter)
+{
+    _cleanup_(digest_set_freep) struct digest_set *set = calloc(1, sizeof(*set));
+
+    digest_set_free(TAKE_PTR(adapter->baseline));
+    int r = !adapter->has_guid ? -ENODATA : set ? 0 : -ENOMEM;
+    if (r >= 0)
+        r = store_load_digests(adapter->host->store, adapter->initiator, take_digest, set);
+    if (r >= 0) {
+        digest_set_sort(set);
+        adapter->baseline = TAKE_PTR(set);
+    } else if (r != -ENODATA)
+        log_warning("The digests of adapter %s cannot be read: %s.", adapter->initiator,
+                    strerror(-r));
+}
+
+/* --- What has become of them ------------------------------------------------------------------ */
+
+bool drift_cache_valid(const struct adapter *adapter)
+{
+    return !adapter->has_guid || adapter->comparison == COMPARISON_SAME;
+}
+
+void drift_reason(const struct adapter *adapter, char ret[DRIFT_REASON_SIZE])
+{
+    const char *text = "";
+
+    ret[0] = '\0';
+    if (drift_cache_valid(adapter))
+        return;
+    switch (adapter->comparison) {
+    case COMPARISON_SAME:
+        break;
+    case COMPARISON_NONE:
+        text = "open-iscsi's records have not been compared yet.";
+        break;
+    case COMPARISON_NO_BASELINE:
+        text = "How the records were when the GUID was set is not known: set it anew.";
+        break;
+    case COMPARISON_TOO_MANY:
+        snprintf(ret, DRIFT_REASON_SIZE,
+                 "open-iscsi has more than %u records, the most that are compared.",
+                 DIGEST_RECORDS_MAX);
+        return;
+    case COMPARISON_DIFFERENT:
+        snprintf(ret, DRIFT_REASON_SIZE, "%zu %s since the GUID was set.", adapter->changes.n,
+                 adapter->changes.n == 1 ? "record has changed" : "records have changed");
+        return;
+    }
+    snprintf(ret, DRIFT_REASON_SIZE, "%s", text);
+}
+
+/* Whether one of the changes is of a connection's record, which several may share. */
+static bool is_changed(const struct adapter *adapter, const struct connection *connection)
+{
+    const struct kernel_session *kernel = connection->kernel;
+    uint64_t id = connection_id(adapter->initiator, connection->session->target, kernel->iface,
+                                kernel->address, kernel->port, 0);
+
+    for (size_t i = 0; i < adapter->changes.n; i++)
+        if (adapter->changed_ids[i] == id)
+            return true;
+    return false;
+}
+
+static void drift_on_login(struct connection *connection, bool new_adapter, void *userdata)
+{
+    const struct session *session = connection->session;
+    connection->record_changed =
+        is_changed(host_adapter(session->host, session->adapter_id), connection);
+}
+
+static void mark_sessions(struct adapter *adapter)
+{
+    struct host *host = adapter->host;
+
+    for (size_t i = 0; i < host->n_sessions; i++) {
+        struct session *session = host->sessions[i];
+        bool news = false;
+        for (size_t k = 0; session->adapter_id == adapter->id && k < session->n_connections; k++) {
+            struct connection *connection = session->connections[k];
+            bool changed = is_changed(adapter, connection);
+            news = news || changed != connection->record_changed;
+            connection->record_changed = changed;
+        }
+        if (news)
+            announce_session(session, CHANGED_RECORDS);
+    }
+}
+
+void drift_announce(struct adapter *adapter, unsigned changes)
+{
+    bool valid = drift_cache_valid(adapter);
+
+    if (valid != adapter->shown_valid)
+        changes |= ADAPTER_CACHE_VALID;
+    adapter->shown_valid = valid;
+    if (changes)
+        observe_adapter_changed(adapter, changes);
+}
+
+static void forget_changes(struct adapter *adapter)
+{
+    record_changes_clear(&adapter->changes);
+    free(TAKE_PTR(adapter->changed_ids));
+}
+
+static void conclude(struct adapter *adapter, enum comparison comparison)
+{
+    enum comparison before = adapter->comparison;
+    char reason[DRIFT_REASON_SIZE];
+
+    adapter->comparison = comparison;
+    mark_sessions(adapter);
+    drift_reason(adapter, reason);
+    if (comparison != before && reason[0])
+        log_notice("The cache of adapter %s is not valid: %s", adapter->initiator, reason);
+    else if (comparison != before && before != COMPARISON_NONE)
+        log_notice("The cache of adapter %s is valid again.", adapter->initiator);
+    /* One whose GUID is being set tells of both at its end. */
+    if (!adapter->guid_busy)
+        drift_announce(adapter, 0);
+}
+
+/* UniqueConnectionId of a session by a node's record, 0 where the record is none. -ENOMEM. */
+static int connection_of_change(const struct adapter *adapter, const struct record_change *change,
+                                uint64_t *ret)
+{
+    struct node_name name;
+
+    *ret = 0;
+    int r = change->kind == RECORD_NODE ? node_name_parse(change->path, &name) : -EINVAL;
+    if (r < 0)
+        return r == -ENOMEM ? r : 0;
+    *ret = connection_id(adapter->initiator, name.target, name.iface, name.address, name.port, 0);
+    free(name.text);
+    return 0;
+}
+
+static int take_changes(struct adapter *adapter, struct record_changes *changes)
+{
+    uint64_t *ids = calloc(changes->n + 1, sizeof(*ids));
+    int r = ids ? 0 : -ENOMEM;
+
+    for (size_t i = 0; i < changes->n && r >= 0; i++)
+        r = connection_of_change(adapter, &changes->items[i], &ids[i]);
+    if (r < 0) {
+        free(ids);
+        return r;
+    }
+    forget_changes(adapter);
+    adapter->changes = *changes;
+    adapter->changed_ids = ids;
+    *changes = (struct record_changes){0};
+    return 0;
+}
+
+static int compare(struct adapter *adapter, const struct digest_set *set)
+{
+    _cleanup_(record_changes_clear) struct record_changes changes = {0};
+    struct digest_set own;
+
+    int r = digest_set_select(set, adapter->host->initiator, adapter->initiator, &own);
+    if (r < 0)
+        return r;
+    r = digest_set_compare(adapter->baseline, &own, &changes);
+    free(own.records);
+    if (r >= 0)
+        r = take_changes(adapter, &changes);
+    if (r >= 0)
+        conclude(adapter, adapter->changes.n > 0 ? COMPARISON_DIFFERENT : COMPARISON_SAME);
+    return r;
+}
+
+static int judge(struct adapter *adapter, const struct digest_set *set)
+{
+    if (!adapter->has_guid)
+        return 0;
+    if (adapter->baseline && !set->too_many)
+        return compare(adapter, set);
+    forget_changes(adapter);
+    conclude(adapter, adapter->baseline ? COMPARISON_TOO_MANY : COMPARISON_NO_BASELINE);
+    return 0;
+}
+
+/* --- When to look ----------------------------------------------------------------------------- */
+
+static bool has_guid(const struct host *host)
+{
+    for (size_t i = 0; i < host->n_adapters; i++)
+        if (host->adapters[i]->has_guid)
+            return true;
+    return false;
+}
+
+static void start(struct drift *drift);
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct drift *drift = userdata;
+
+    if (!drift->running)
+        start(drift);
+    return 0;
+}
+
+static uint64_t now(const struct drift *drift)
+{
+    uint64_t usec = 0;
+    (void)sd_event_now(drift->host->event, CLOCK_MONOTONIC, &usec);
+    return usec;
+}
+
+static void set_timer(struct drift *drift, uint64_t usec)
+{
+    if (!drift->timer)
+        (void)sd_event_add_time(drift->host->event, &drift->timer, CLOCK_MONOTONIC, usec, 1,
+                                on_timer, drift);
+    else if (sd_event_source_set_time(drift->timer, usec) >= 0)
+        (void)sd_event_source_set_enabled(drift->timer, SD_EVENT_ONESHOT);
+}
+
+/* Something may have changed. Without a GUID nothing is kept that it could part from. */
+static void notice(struct drift *drift)
+{
+    if (!has_guid(drift->host))
+        return;
+    if (drift->running) {
+        drift->again = true;
+        return;
+    }
+    uint64_t time = now(drift);
+    if (drift->first_event == 0)
+        drift->first_event = time;
+    uint64_t latest = drift->first_event + GATHER_MAX_USEC;
+    set_timer(drift, time + QUIET_USEC < latest ? time + QUIET_USEC : latest);
+}
+
+/* What the journal is told once, until it is over. */
+static void tell_of_limits(struct drift *drift, const struct digest_set *set)
+{
+    bool unwatched = set->unwatched || drift->watch_fd < 0;
+
+    if (set->too_many && !drift->too_many)
+        log_warning("open-iscsi has more than %u records: they are not compared, and CacheValid is "
+                    "false.",
+                    DIGEST_RECORDS_MAX);
+    if (unwatched && !drift->unwatched)
+        log_warning("Not all directories with open-iscsi's records can be watched (see "
+                    "fs.inotify.max_user_watches): they are compared once a minute.");
+    drift->too_many = set->too_many;
+    drift->unwatched = unwatched;
+}
+
+static void fail(struct drift *drift, int error)
+{
+    if (!drift->failing)
+        log_warning("open-iscsi's records cannot be compared: %s. It is tried again.",
+                    error == -ETIMEDOUT ? "its lock is held" : strerror(-error));
+    drift->failing = true;
+    drift->again = false;
+    set_timer(drift, now(drift) + RETRY_USEC);
+}
+
+static void on_read(int error, const struct digest_set *set, void *userdata)
+{
+    struct drift *drift = userdata;
+    struct host *host = drift->host;
+    bool again = drift->again || drift->outdated;
+
+    drift->running = drift->again = false;
+    for (size_t i = 0; i < host->n_adapters && error >= 0 && !drift->outdated; i++)
+        error = judge(host->adapters[i], set);
+    drift->outdated = false;
+    if (error < 0) {
+        fail(drift, error);
+        return;
+    }
+    drift->failing = false;
+    tell_of_limits(drift, set);
+    if (again)
+        notice(drift);
+    else if (drift->unwatched)
+        set_timer(drift, now(drift) + UNWATCHED_USEC);
+}
+
+static void start(struct drift *drift)
+{
+    drift->first_event = 0;
+    drift->again = drift->outdated = false;
+    int r = read_until(drift->host, 0, on_read, drift);
+    drift->running = r >= 0;
+    if (r < 0)
+        fail(drift, r);
+}
+
+/* What its records were comes from the store. */
+static void drift_on_adapter(struct adapter *adapter, void *userdata)
+{
+    struct drift *drift = adapter->host->drift;
+
+    load_baseline(adapter);
+    adapter->shown_valid = drift_cache_valid(adapter);
+    if (drift && adapter->has_guid)
+        notice(drift);
+}
+
+void drift_follow(struct host *host)
+{
+    host_observe(host, &(struct host_observer){
+                           .adapter_added = drift_on_adapter,
+                           .login = drift_on_login,
+                       });
+}
+
+void drift_restart(struct adapter *adapter)
+{
+    struct drift *drift = adapter->host->drift;
+
+    load_baseline(adapter);
+    forget_changes(adapter);
+    adapter->comparison = adapter->baseline ? COMPARISON_SAME : COMPARISON_NO_BASELINE;
+    mark_sessions(adapter);
+    if (drift && drift->running)
+        drift->outdated = true;
+}
+
+bool drift_is_settled(const struct host *host)
+{
+    const struct drift *drift = host->drift;
+    return !drift || (!drift->running && drift->first_event == 0);
+}
+
+/* What it says does not matter: a look at the records says it all. */
+static int on_events(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+{
+    char data[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+
+    while (read(fd, data, sizeof(data)) > 0)
+        ;
+    notice(userdata);
+    return 0;
+}
+
+/* A root has come, with open-iscsi. What is in it is watched when it is read. */
+static int on_parent(sd_event_source *source, const struct inotify_event *event, void *userdata)
+{
+    struct record_places places;
+
+    record_places(&places);
+    for (size_t i = 0; i < RECORD_ROOTS && places.roots[i]; i++) {
+        const char *name = strrchr(places.roots[i], '/');
+        if (event->len > 0 && name && strcmp(event->name, name + 1) == 0) {
+            notice(userdata);
+            return 0;
+        }
+    }
+    return 0;
+}
+
+static void watch_parents(struct drift *drift)
+{
+    struct record_places places;
+
+    record_places(&places);
+    for (size_t i = 0; i < RECORD_ROOTS && places.roots[i]; i++) {
+        _cleanup_free_ char *parent = strdup(places.roots[i]);
+        char *name = parent ? strrchr(parent, '/') : NULL;
+        if (!name || name == parent)
+            continue;
+        *name = '\0';
+        (void)sd_event_add_inotify(drift->host->event, &drift->parents[i], parent,
+                                   IN_CREATE | IN_MOVED_TO | IN_ONLYDIR, on_parent, drift);
+    }
+}
+
+int drift_new(struct host *host)
+{
+    struct drift *drift = calloc(1, sizeof(*drift));
+    if (!drift)
+        return -ENOMEM;
+    drift->host = host;
+    drift->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    host->drift = drift;
+    if (drift->watch_fd >= 0) {
+        int r = sd_event_add_io(host->event, &drift->events, drift->watch_fd, EPOLLIN, on_events,
+                                drift);
+        if (r < 0)
+            return r;
+    }
+    watch_parents(drift);
+    if (has_guid(host))
+        start(drift);
+    return 0;
+}
+
+void drift_free(struct host *host)
+{
+    struct drift *drift = TAKE_PTR(host->drift);
+
+    if (!drift)
+        return;
+    sd_event_source_disable_unref(drift->events);
+    sd_event_source_disable_unref(drift->timer);
+    for (size_t i = 0; i < RECORD_ROOTS; i++)
+        sd_event_source_disable_unref(drift->parents[i]);
+    closep(&drift->watch_fd);
+    free(drift);
+}

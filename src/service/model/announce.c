@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdlib.h>
+
+#include "basic/macros.h"
+#include "service/model/announce.h"
+#include "service/model/find.h"
+#include "service/model/host.h"
+#include "service/model/news.h"
+
+/* Clients can have the main loop busy with their calls for as long as they like. */
+#define ANNOUNCE_USEC 100000U
+
+static void announcer_tell(struct announcer *announcer)
+{
+    (void)sd_event_source_set_enabled(announcer->idle, SD_EVENT_OFF);
+    (void)sd_event_source_set_enabled(announcer->timer, SD_EVENT_OFF);
+    announcer->tell(announcer->host);
+}
+
+static int announcer_on_idle(sd_event_source *source, void *userdata)
+{
+    announcer_tell(userdata);
+    return 0;
+}
+
+static int announcer_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    announcer_tell(userdata);
+    return 0;
+}
+
+static int announcer_make(struct announcer *announcer)
+{
+    sd_event *event = announcer->host->event;
+
+    int r = sd_event_add_defer(event, &announcer->idle, announcer_on_idle, announcer);
+    if (r >= 0)
+        r = sd_event_source_set_priority(announcer->idle, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_add_time_relative(event, &announcer->timer, CLOCK_MONOTONIC, ANNOUNCE_USEC,
+                                       1000, announcer_on_timer, announcer);
+    return r;
+}
+
+static int announcer_arm(struct announcer *announcer)
+{
+    int r = sd_event_source_set_enabled(announcer->idle, SD_EVENT_ONESHOT);
+    if (r >= 0)
+        r = sd_event_source_set_time_relative(announcer->timer, ANNOUNCE_USEC);
+    return r < 0 ? r : sd_event_source_set_enabled(announcer->timer, SD_EVENT_ONESHOT);
+}
+
+bool announcer_defer(struct host *host, struct announcer *announcer, void (*func)(struct host *host))
+{
+    if (announcer->idle && sd_event_source_get_enabled(announcer->idle, NULL) > 0)
+        return true; /* not put off */
+    announcer->host = host;
+    announcer->tell = func;
+    if ((announcer->idle ? announcer_arm(announcer) : announcer_make(announcer)) >= 0)
+        return true;
+    announcer_done(announcer);
+    return false;
+}
+
+void announcer_done(struct announcer *announcer)
+{
+    announcer->idle = sd_event_source_disable_unref(announcer->idle);
+    announcer->timer = sd_event_source_disable_unref(announcer->timer);
+}
+
+static void tell(struct session *session)
+{
+    if (session->host->tell.session)
+        session->host->tell.session(session);
+}
+
+static void tell_all(const struct host *host)
+{
+    for (size_t i = 0; i < host->n_sessions; i++)
+        tell(host->sessions[i]);
+}
+
+static void tell_these(struct host *host, const uint64_t *ids, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct session *session = host_session(host, ids[i]);
+        if (session)
+            tell(session);
+    }
+}
+
+static void tell_announced(struct host *host)
+{
+    _cleanup_free_ uint64_t *ids = TAKE_PTR(host->to_announce);
+    size_t n = host->n_to_announce;
+    bool all = host->all_sessions_to_tell;
+
+    host->n_to_announce = 0;
+    host->all_sessions_to_tell = false;
+    if (all)
+        tell_all(host);
+    else
+        tell_these(host, ids, n);
+}
+
+static bool defer(struct host *host)
+{
+    return announcer_defer(host, &host->announcer, tell_announced);
+}
+
+static bool defer_one(struct host *host, uint64_t session_id)
+{
+    uint64_t *more = reallocarray(host->to_announce, host->n_to_announce + 1, sizeof(*more));
+    if (!more)
+        return false;
+    host->to_announce = more;
+    if (!defer(host))
+        return false;
+    more[host->n_to_announce++] = session_id;
+    return true;
+}
+
+void announce_session(struct session *session, unsigned changes)
+{
+    news_of_model(session->host);
+    session->untold |= changes;
+    if (session->announced)
+        return;
+    session->announced = true;
+    if (!defer_one(session->host, session->id))
+        tell(session);
+}
+
+void announce_all_sessions(struct host *host)
+{
+    news_of_model(host);
+    if (defer(host))
+        host->all_sessions_to_tell = true;
+    else
+        tell_all(host);
+}
+

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The model of this host: adapters, sessions (I_T nexuses) and connections (kernel sessions), kept
+ * current by uevents. What changes without one (states, tables) is read when it is asked for.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "iscsi/digest.h"
+#include "iscsi/kernel-session.h"
+#include "iscsi/records.h"
+#include "service/model/announce.h"
+#include "service/model/news.h"
+#include "service/model/observer.h"
+#include "store/store.h"
+#include "wmi/policy.h"
+
+struct host;
+struct host_map;
+
+struct connection {
+    uint64_t id; /* UniqueConnectionId */
+    uint64_t announced_id; /* as clients were last told, 0: not yet */
+    struct session *session;
+    struct kernel_session *kernel;
+    struct kernel_session_state state; /* as clients were last told */
+    int state_fd; /* open while clients ask for states (service/model/states.h), else -1 */
+    struct kernel_session_ends ends; /* as they were read last (service/model/connection-look.h) */
+    uint64_t ends_moment;
+    char **disks; /* likewise, NULL: not yet */
+    uint64_t disks_serial;
+    bool has_tag; /* its node record has one */
+    uint8_t tag[GUID_SIZE];
+    bool record_changed; /* since the adapter's GUID was set */
+};
+
+/* Whether the live tables mean the session's policy. */
+enum agreement {
+    AGREEMENT_APPLIED,   /* they do, or none is chosen */
+    AGREEMENT_PENDING,   /* a map differs, or there is none yet */
+    AGREEMENT_CONTESTED, /* somebody's configuration wins; it is left alone until that changes */
+};
+
+/* Whether multipathd would build the same groups. */
+enum mpathd_agreement {
+    MPATHD_AGREES,  /* it would, or no policy is chosen */
+    MPATHD_PENDING, /* it has not been told yet */
+    MPATHD_ALONE,   /* it cannot be told: the service holds the policy by itself */
+};
+
+/* How far kernel and multipathd agree with the policies in force for one map. */
+struct judgement {
+    enum agreement agreement;
+    enum mpathd_agreement mpathd;
+    char reason[256]; /* UTF-8: why one of the two is not the best; empty where both are */
+};
+
+/* What a session's policy looks like from outside (service/view/views.h). */
+struct session_view {
+    bool logged_in;
+    uint32_t policy; /* 0: none */
+    enum agreement agreement;
+    enum mpathd_agreement mpathd;
+    char reason[256]; /* why one of the two is not the best; empty where both are */
+    uint32_t n_reapplied;
+};
+
+/* ISCSI_Supported_LB_Policies of one session: a path for each connection, ascending by ID. */
+struct lb_answer {
+    uint32_t policy;
+    struct lb_path *paths;
+    size_t n_paths;
+    uint64_t serial; /* news_serial() when it was read, 0: good for once */
+    uint64_t usec;   /* when that was, CLOCK_MONOTONIC */
+};
+
+struct session {
+    uint64_t id; /* UniqueSessionId */
+    uint64_t adapter_id;
+    char *initiator;
+    char *target;
+    struct connection **connections; /* ascending by ID */
+    size_t n_connections;
+    struct store_policy *policy; /* the one chosen, NULL: none */
+    bool busy;                   /* a change to it runs */
+    bool given_up;               /* policy 6 was asked for: `policy` does not count any more */
+    struct host_map **maps; /* those over its disks */
+    size_t n_maps;
+    uint32_t n_reapplied; /* maps that got their table again without a request */
+    dev_t *devices; /* dm devices over its disks (service/model/session-maps.h) */
+    size_t n_devices;
+    struct news_mark devices_mark; /* when they were listed */
+    struct lb_answer *answer; /* as it was read last (service/view/lb-query.h), NULL: not yet */
+    struct session_view shown; /* as clients were last told */
+    unsigned untold;           /* bits of enum session_change that they were not told yet */
+    bool announced;            /* they will be */
+    struct host *host;
+};
+
+/* Whether the policy of a session counts for its maps. */
+static inline bool session_has_policy(const struct session *session)
+{
+    return session->policy && !session->given_up;
+}
+
+/* How open-iscsi's records are, compared with those that an adapter's GUID was set for. */
+enum comparison {
+    COMPARISON_NONE, /* not compared yet */
+    COMPARISON_SAME,
+    COMPARISON_DIFFERENT,
+    COMPARISON_NO_BASELINE, /* how they were is not known */
+    COMPARISON_TOO_MANY,    /* more than are compared */
+};
+
+struct adapter {
+    uint64_t id; /* UniqueAdapterId */
+    char *initiator; /* empty: a host that has no initiator name */
+    unsigned n_ifaces;
+    bool has_guid;
+    uint8_t guid[GUID_SIZE];
+    bool guid_busy; /* a SetGenerationalGuid runs */
+    struct digest_set *baseline; /* the records when it was set, NULL: not known */
+    enum comparison comparison;
+    struct record_changes changes;
+    uint64_t *changed_ids; /* the connection of each of the changes, 0: none */
+    bool shown_valid;      /* CacheValid as clients were last told */
+    struct host *host;
+};
+
+/* How telling multipathd went last (service/multipathd/publish.h). */
+struct mpathd_told {
+    bool left_alone; /* this multipathd is not asked to read its configuration */
+    char error[192]; /* why it failed, one sentence; empty: it did not */
+};
+
+/* Who compares a thing with what clients were told of it last, and tells the observers. */
+struct tellers {
+    void (*session)(struct session *session);
+    void (*disk)(struct host_map *map);
+};
+
+struct host {
+    sd_event *event;
+    struct store *store; /* borrowed */
+    struct iscsi_context *iscsi;
+    char *initiator; /* the host's own initiator name, empty: none */
+    struct adapter **adapters; /* ascending by ID, never empty */
+    size_t n_adapters;
+    struct session **sessions; /* ascending by ID */
+    size_t n_sessions;
+    void *connections_by_sid; /* a tree of tsearch(3) */
+    void *maps_by_dev;        /* likewise, of struct host_map */
+    void *maps_by_wwid;
+    struct reconciler *reconciler; /* NULL until it is started */
+    struct publisher *publisher;   /* likewise */
+    struct mpathd_told told;
+    struct drift *drift;           /* likewise */
+    struct events *events;         /* likewise */
+    bool records_read; /* open-iscsi's, once since the start */
+    uint32_t *unidentified; /* sids whose login has not come far enough to say who they are */
+    size_t n_unidentified;
+    bool highest_first; /* Manager.PathWeightOrder */
+    uint32_t default_policy; /* Manager.DefaultLoadBalancePolicy, enum dsm_policy; 0: none */
+    uint32_t selectors; /* which of MPIO's policies this kernel has a path selector for, as bits */
+    uint64_t selectors_usec; /* when that was looked up, CLOCK_MONOTONIC; 0: not yet */
+    bool same_boot;     /* the service has run before in this boot */
+    unsigned n_changes; /* SetLoadBalancePolicy and DsmSetLoadBalancePolicy calls that run */
+    uint64_t n_unsaved; /* policies that the store did not take: chosen later than all of its own */
+    struct guid_change *guid_changes; /* SetGenerationalGuid calls that run */
+    struct ping *pings;               /* PingIPAddress calls that run */
+    struct statistics_reader *statistics; /* NULL: never asked for */
+    struct requests *requests; /* the bus' own: calls that are answered later */
+    struct host_observers observers;
+    struct tellers tell;
+    struct announcer announcer; /* tells the observers of these sessions */
+    bool all_sessions_to_tell;  /* of all */
+    uint64_t *to_announce;
+    size_t n_to_announce;
+    struct announcer disk_announcer; /* likewise, of disks */
+    bool all_disks_to_tell;
+    sd_event_source *states_closer;
+    size_t n_state_fds;
+    int news_fd;     /* what the kernel announces (service/model/news.h), -1: not to be had */
+    uint64_t serial; /* grows with each change of the model and each announcement */
+    uint64_t topology; /* of these, announcements that are not of a map's table */
+    uint32_t tables[NEWS_TABLES]; /* the minors of the maps whose tables changed last, in a ring */
+    uint64_t n_tables;
+    uint64_t session_serial; /* with each announcement of a session, or of what is below it */
+    uint64_t moment;         /* with each message and event, 0: the main loop does not run yet */
+};
+
+void lb_answer_free(struct lb_answer *answer);
+
+/* A model that knows nothing yet but the host's own initiator name. */
+int host_new(sd_event *event, struct store *store, struct host **ret);
+struct host *host_free(struct host *host); /* NULL; its maps are freed before (service/model/maps.h) */
+
+/* The host's own adapter, and the sessions that have a policy in the store. */
+int host_load_policies(struct host *host);
+
+/* The kernel's sessions; one that cannot be read is left out, with a warning. */
+int host_load_sessions(struct host *host);
+
+/* Why multipathd could not be told last, one sentence; NULL: it could. */
+const char *host_mpathd_error(const struct host *host);
+
+/* Why this multipathd is not asked to read its configuration, one clause; NULL: it is. */
+const char *host_mpathd_alone(const struct host *host);
+
+/* A kernel session may have come, changed or gone: looks at that one. */
+int host_refresh_sid(struct host *host, uint32_t sid);
+
+/*
+ * Looks once more at those that could not say who they are, but for the ones that are known under
+ * that number: sessions can come here, none goes, for whoever looks one up may have another in hand.
+ */
+void host_refresh_unidentified(struct host *host);
+
+/* Adapters and ports from iface records. */
+int host_take_records(struct host *host, const struct iscsi_records *records);
+
+/* Reads the GUID of an adapter and the tags of its connections from the store again. */
+int host_reload_guid(struct host *host, struct adapter *adapter);
+
+/* Drops a session that has neither a connection nor a policy. */
+void host_drop_if_empty(struct host *host, struct session *session);
+
+/* The initiator name that a record's empty name stands for, or the name itself. */
+const char *host_initiator(const struct host *host, const char *name);

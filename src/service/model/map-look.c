@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-device.h>
+
+#include "basic/macros.h"
+#include "iscsi/identity.h"
+#include "service/model/find.h"
+#include "service/model/map-look.h"
+
+void map_look_done(struct map_look *look)
+{
+    dm_map_free(look->map);
+    free(look->paths);
+    *look = (struct map_look){0};
+}
+
+/*
+ * DsmPathId of a path of another transport. Where udev does not know what it goes through, its SCSI
+ * target's number has to do, which is good until the host boots.
+ */
+static uint64_t foreign_path_id(const struct map_path *path)
+{
+    _cleanup_(sd_device_unrefp) sd_device *device = NULL;
+    const char *id_path;
+    char address[64];
+
+    if (sd_device_new_from_devnum(&device, 'b', path->dev) >= 0 &&
+        sd_device_get_property_value(device, "ID_PATH", &id_path) >= 0)
+        return path_id(id_path);
+    snprintf(address, sizeof(address), "%u:%u:%u", path->disk.host, path->disk.channel,
+             path->disk.target);
+    return path_id(address);
+}
+
+static int look_at_path(struct host *host, dev_t dev, struct map_path *ret)
+{
+    struct map_path path = {.dev = dev};
+
+    int r = scsi_disk_read(dev, &path.disk);
+    if (r < 0)
+        return r;
+    if (path.disk.sid != NO_SID)
+        path.connection = host_find_sid(host, path.disk.sid);
+    if (path.connection)
+        path.id = path.connection->id;
+    else if (path.disk.has_address && path.disk.sid == NO_SID)
+        path.id = foreign_path_id(&path);
+    *ret = path;
+    return 0;
+}
+
+int map_look_read(struct host *host, dev_t dev, struct map_look *ret)
+{
+    _cleanup_(map_look_done) struct map_look look = {.host = host};
+
+    int r = dm_map_read(dev, &look.map);
+    if (r < 0)
+        return r;
+    const struct mp_table *table = look.map->table;
+    look.paths = calloc(mp_table_n_paths(table) + 1, sizeof(*look.paths));
+    if (!look.paths)
+        return -ENOMEM;
+    for (size_t g = 0; g < table->n_groups; g++)
+        for (size_t p = 0; p < table->groups[g].n_paths; p++) {
+            r = look_at_path(host, table->groups[g].paths[p], &look.paths[look.n_paths++]);
+            if (r < 0)
+                return r;
+        }
+
+    *ret = look;
+    look = (struct map_look){0};
+    return 0;
+}
+
+int map_look_read_wwid(struct host *host, dev_t dev, const char *wwid, struct map_look *ret)
+{
+    _cleanup_(map_look_done) struct map_look look = {0};
+    int r = dev ? map_look_read(host, dev, &look) : -ENXIO;
+
+    if (r < 0)
+        return r;
+    if (strcmp(dm_map_wwid(look.map), wwid) != 0)
+        return -ENXIO;
+    *ret = look;
+    look = (struct map_look){0};
+    return 0;
+}
+
+const struct map_path *map_look_path(const struct map_look *look, dev_t dev)
+{
+    for (size_t i = 0; i < look->n_paths; i++)
+        if (look->paths[i].dev == dev)
+            return &look->paths[i];
+    return NULL;
+}
+
+bool map_look_has_iscsi_path(const struct map_look *look)
+{
+    for (size_t i = 0; i < look->n_paths; i++)
+        if (look->paths[i].connection)
+            return true;
+    return false;
+}
+
+static bool is_of_another_transport(const struct map_path *path)
+{
+    return path->disk.has_address && path->disk.sid == NO_SID;
+}
+
+bool map_look_is_leaving(const struct map_look *look)
+{
+    for (size_t i = 0; i < look->n_paths; i++)
+        if (is_of_another_transport(&look->paths[i]))
+            return false;
+    return true;
+}
+
+bool map_look_is_in_transit(const struct map_look *look)
+{
+    for (size_t i = 0; i < look->n_paths; i++) {
+        const struct map_path *path = &look->paths[i];
+        if (!path->connection && !is_of_another_transport(path))
+            return true;
+    }
+    return false;
+}

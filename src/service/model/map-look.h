@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* One look at a multipath map: its live table and status, and whose its paths are. */
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "iscsi/disk.h"
+#include "multipath/dm.h"
+#include "service/model/host.h"
+
+/* A path of the map. The pointer lives as long as nobody changes the model of the host. */
+struct map_path {
+    dev_t dev;
+    struct connection *connection; /* NULL: not of a session that is known here */
+    uint64_t id;                   /* DsmPathId, 0: a session that has not named itself yet */
+    struct scsi_disk disk;
+};
+
+struct map_look {
+    struct host *host;
+    struct dm_map *map;
+    struct map_path *paths; /* in table order */
+    size_t n_paths;
+};
+
+/* Reads it; errors as dm_map_read() has them. */
+int map_look_read(struct host *host, dev_t dev, struct map_look *ret);
+
+/* The same, of the map with that WWID. -ENXIO: `dev` is 0, or by now another map's. */
+int map_look_read_wwid(struct host *host, dev_t dev, const char *wwid, struct map_look *ret);
+
+void map_look_done(struct map_look *look);
+
+/* The path of that device, NULL: none. */
+const struct map_path *map_look_path(const struct map_look *look, dev_t dev);
+
+bool map_look_has_iscsi_path(const struct map_look *look);
+
+/* Whether all that the map still has are iSCSI paths that log out: it goes too, or they return. */
+bool map_look_is_leaving(const struct map_look *look);
+
+/*
+ * Whether a path is on its way out, or in: its session is gone already, or has not named itself yet.
+ * It is nobody else's path, and a look at the map now would take it for one.
+ */
+bool map_look_is_in_transit(const struct map_look *look);
+
+/* Gone by now, or a dm device that is no multipath map. Anything else is a map not to be missed. */
+static inline bool is_no_map(int r)
+{
+    return r == -ENXIO || r == -ENOENT || r == -ENODEV || r == -EMEDIUMTYPE;
+}

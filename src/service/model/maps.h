@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The model of the multipath maps over iSCSI disks: as last seen, and what is owed to each. */
+
+#include "multipath/swap.h"
+#include "plan/contest.h"
+#include "service/model/host.h"
+#include "service/model/map-look.h"
+
+/* What a disk looks like from outside (service/view/disk-views.h). */
+struct disk_view {
+    bool present;
+    char name[128];
+    uint64_t sectors;
+    uint32_t policy; /* enum dsm_policy, the one in force */
+    const char *provenance; /* "disk", "session", "default" or "host" */
+    struct judgement judgement;
+    uint32_t n_reapplied;
+};
+
+struct host_map {
+    struct host *host;
+    dev_t dev; /* 0: it is gone; its policy, or its entry in the drop-in, waits for its return */
+    char *wwid;
+    char *name; /* NULL: never seen, the store knows its policy */
+    uint64_t sectors;
+    uint64_t *session_ids; /* those with paths in it */
+    size_t n_sessions;
+    dev_t *paths; /* ascending */
+    size_t n_paths;
+    char *appearance; /* table, path and group states, as last seen: another one is a change */
+    bool agrees; /* the live table means the policies in force; without one, it is not unfinished */
+    enum kpartx kpartx; /* as udev has told last */
+    bool asymmetric;  /* its paths differ in access state */
+    bool asymmetric_now; /* likewise, as a client asked last (service/view/disk-query.c), and when */
+    uint64_t asymmetry_moment;
+
+    /* the disk's own policy (wmi/dsm.h), which ranks above those of sessions */
+    struct store_disk_policy *policy; /* NULL: none */
+    bool busy;       /* a change to it runs */
+    bool given_up;   /* it is being cleared: `policy` does not count any more */
+    bool unfinished; /* a first policy has left it half way (service/tables/unfinished.h) */
+    uint64_t leader; /* failover that stays where it is: the path that has the I/O; 0: not led yet */
+
+    /* multipathd's part (service/drop-in.h) */
+    char *entry;       /* its section in the drop-in, NULL: no policy, or it cannot be told */
+    const char *alone; /* why it cannot be told */
+    char *vendor;      /* of its disk, where the product needs a section too; else NULL */
+    char *product;
+    bool in_force; /* multipathd's configuration has the entry */
+    bool doubted;  /* it looked otherwise since: multipathd is being asked */
+    char *rival;   /* what wins over the entry, NULL: nothing */
+
+    /* reapplying (service/reconcile/reconcile.c) */
+    bool running;
+    unsigned failures;
+    unsigned transit_looks;
+    uint64_t leaving_usec; /* since when all of its paths log out (CLOCK_MONOTONIC); 0: they do not */
+    struct contest contest;
+    unsigned looks_left; /* for access states that may change */
+    uint64_t next_look_usec; /* the next of them, whatever looks come before (CLOCK_MONOTONIC) */
+    uint32_t n_reapplied; /* how often it got its table again without a request */
+
+    struct disk_view shown; /* as clients were last told */
+    bool is_shown;          /* they were told that it is there */
+    bool to_tell;           /* they will be told of a change */
+    unsigned untold;        /* bits of enum disk_change that they were not told yet */
+};
+
+/*
+ * Whether the disk has a policy of its own that counts. One that was chosen ranks above those of the
+ * map's sessions, one by default below.
+ */
+bool map_has_policy(const struct host_map *map);
+
+/* Whether one of the map's sessions has a policy that counts. */
+bool map_has_session_policy(const struct host_map *map);
+
+/* Whether any policy counts for it. */
+static inline bool map_has_any_policy(const struct host_map *map)
+{
+    return map_has_session_policy(map) || map_has_policy(map);
+}
+
+/* Whether multipathd is to read the map's entry, and has not yet said that it has, or what wins. */
+bool map_awaits_mpathd(const struct host_map *map);
+
+/* Whether there is an object for it: a map, or a policy that waits for one. */
+static inline bool map_is_visible(const struct host_map *map)
+{
+    return map->dev || map->policy || map->busy;
+}
+
+/* NULL: not known. */
+struct host_map *maps_find(struct host *host, dev_t dev);
+struct host_map *maps_find_wwid(struct host *host, const char *wwid);
+
+/*
+ * The map of that look, made where it is new, with its device number, name and sessions brought up
+ * to date. -ENOMEM.
+ */
+int maps_take(struct host *host, const struct map_look *look, struct host_map **ret);
+
+/* A look at the map, if it is there: else -ENXIO, and for a number that is another map's by now. */
+int maps_look(const struct host_map *map, struct map_look *ret);
+
+/* The policies of disks, from the store. */
+int maps_load_policies(struct host *host);
+
+/* The map, seen already or not, is one that a first policy has left half way. -ENOMEM. */
+int maps_mark_unfinished(struct host *host, const char *wwid);
+
+/* Takes over which paths the map has. 1: they are others than before, 0: the same. -ENOMEM. */
+int maps_take_paths(struct host_map *map, const struct map_look *look);
+
+/* The device is gone: the map is kept, without one, while anything waits for its return. */
+void maps_lose(struct host *host, dev_t dev);
+
+/* Drops a map that is gone, where nothing waits for its return. */
+void maps_drop_if_idle(struct host *host, struct host_map *map);
+
+void maps_free_all(struct host *host);
+
+/* Whether the map or one of its sessions is in the middle of a change. */
+bool maps_is_busy(struct host *host, const struct host_map *map);
+
+/* Whether a change to the disk of one of the session's maps runs. */
+bool maps_busy_by_disk(const struct session *session);

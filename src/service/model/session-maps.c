@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macros.h"
+#include "service/model/connection-look.h"
+#include "service/model/news.h"
+#include "service/model/session-maps.h"
+
+void session_maps_done(struct session_maps *maps)
+{
+    for (size_t i = 0; i < maps->n; i++)
+        map_look_done(&maps->looks[i]);
+    free(maps->looks);
+    *maps = (struct session_maps){0};
+}
+
+/* The dm devices over a session's disks, by name; NULL: none. */
+static int dm_devices(const struct session *session, char ***names)
+{
+    uint64_t serial = news_session_serial(session->host);
+    int r = 0;
+
+    for (size_t i = 0; i < session->n_connections && r >= 0; i++) {
+        char **disks;
+        r = connection_look_disks(session->connections[i], serial, &disks);
+        for (; r >= 0 && *disks; disks++)
+            r = kernel_disk_holders(*disks, names);
+    }
+    return r;
+}
+
+static int list_devices(const struct session *session, dev_t **ret, size_t *ret_n)
+{
+    _cleanup_(strings_freep) char **names = NULL;
+    _cleanup_free_ dev_t *devices = NULL;
+    size_t n_names = 0, n = 0;
+
+    int r = dm_devices(session, &names);
+    if (r < 0)
+        return r;
+    while (names && names[n_names])
+        n_names++;
+    devices = calloc(n_names + 1, sizeof(*devices));
+    if (!devices)
+        return -ENOMEM;
+    for (size_t i = 0; i < n_names; i++) {
+        r = dm_devno_of_name(names[i], &devices[n]);
+        if (r < 0 && !is_no_map(r))
+            return r;
+        n += r >= 0;
+    }
+    *ret = TAKE_PTR(devices);
+    *ret_n = n;
+    return 0;
+}
+
+/* The list is kept: sysfs has to be searched for it, disk by disk. */
+int session_map_devices(struct session *session, const dev_t **ret, size_t *ret_n)
+{
+    struct news_mark mark;
+    dev_t *devices;
+    size_t n;
+
+    if (!news_since(session->host, &session->devices_mark, session->devices, session->n_devices)) {
+        /* What is announced during the search may have been missed by it. */
+        news_mark(session->host, &mark);
+        int r = list_devices(session, &devices, &n);
+        if (r < 0)
+            return r;
+        free(session->devices);
+        session->devices = devices;
+        session->n_devices = n;
+        session->devices_mark = mark;
+    }
+    *ret = session->devices;
+    *ret_n = session->n_devices;
+    return 0;
+}
+
+static bool is_over(const struct map_look *look, const struct session *session)
+{
+    for (size_t i = 0; i < look->n_paths; i++)
+        if (look->paths[i].connection && look->paths[i].connection->session == session)
+            return true;
+    return false;
+}
+
+int session_map_read(const struct session *session, dev_t dev, struct map_look *ret)
+{
+    struct map_look look;
+
+    int r = map_look_read(session->host, dev, &look);
+    if (r < 0)
+        return r;
+    if (!is_over(&look, session)) {
+        map_look_done(&look);
+        return -ENXIO;
+    }
+    *ret = look;
+    return 0;
+}
+
+int session_has_map(struct session *session, bool *ret)
+{
+    const dev_t *devices;
+    bool found = false;
+    size_t n;
+
+    int r = session_map_devices(session, &devices, &n);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n && !found; i++) {
+        _cleanup_(map_look_done) struct map_look look = {0};
+        r = session_map_read(session, devices[i], &look);
+        if (r < 0 && !is_no_map(r))
+            return r;
+        found = r >= 0;
+    }
+    *ret = found;
+    return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct map_look *x = a, *y = b;
+    return strcmp(x->map->name, y->map->name);
+}
+
+int session_maps_read(struct session *session, struct session_maps *ret)
+{
+    _cleanup_(session_maps_done) struct session_maps maps = {0};
+    const dev_t *devices;
+    size_t n;
+
+    int r = session_map_devices(session, &devices, &n);
+    if (r < 0)
+        return r;
+    maps.looks = calloc(n + 1, sizeof(*maps.looks));
+    if (!maps.looks)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        r = session_map_read(session, devices[i], &maps.looks[maps.n]);
+        if (r < 0 && !is_no_map(r))
+            return r;
+        maps.n += r >= 0;
+    }
+
+    if (maps.n > 1)
+        qsort(maps.looks, maps.n, sizeof(*maps.looks), compare_names);
+    *ret = maps;
+    maps = (struct session_maps){0};
+    return 0;
+}

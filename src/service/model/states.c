@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+#include <time.h>
+
+#include "basic/macros.h"
+#include "service/model/announce.h"
+#include "service/model/states.h"
+
+#define FDS_MAX 512U         /* further ones are opened each time */
+#define KEPT_USEC 10000000U /* after the first of a row of questions */
+
+void states_close(struct connection *connection)
+{
+    if (connection->state_fd < 0)
+        return;
+    closep(&connection->state_fd);
+    connection->state_fd = -1;
+    connection->session->host->n_state_fds--;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct host *host = userdata;
+
+    for (size_t i = 0; i < host->n_sessions; i++)
+        for (size_t k = 0; k < host->sessions[i]->n_connections; k++)
+            states_close(host->sessions[i]->connections[k]);
+    return 0;
+}
+
+/* Whether what is opened now will be closed. */
+static bool arm(struct host *host)
+{
+    if (host->n_state_fds > 0)
+        return true;
+    if (!host->states_closer)
+        return sd_event_add_time_relative(host->event, &host->states_closer, CLOCK_MONOTONIC,
+                                          KEPT_USEC, KEPT_USEC, on_timer, host) >= 0;
+    return sd_event_source_set_time_relative(host->states_closer, KEPT_USEC) >= 0 &&
+           sd_event_source_set_enabled(host->states_closer, SD_EVENT_ONESHOT) >= 0;
+}
+
+void states_read(struct connection *connection, struct kernel_session_state *ret)
+{
+    struct host *host = connection->session->host;
+    bool was_open = connection->state_fd >= 0;
+
+    if (!was_open && (host->n_state_fds >= FDS_MAX || !arm(host))) {
+        kernel_session_state(connection->kernel->sid, ret);
+        return;
+    }
+    kernel_session_state_again(connection->kernel->sid, &connection->state_fd, ret);
+    if (!was_open && connection->state_fd >= 0)
+        host->n_state_fds++;
+    else if (was_open && connection->state_fd < 0)
+        host->n_state_fds--;
+}
+
+bool session_read_states(struct session *session)
+{
+    bool changed = false, down = false;
+
+    for (size_t i = 0; i < session->n_connections; i++) {
+        struct connection *connection = session->connections[i];
+        struct kernel_session_state state;
+        kernel_session_state(connection->kernel->sid, &state);
+        changed = changed || strcmp(state.text, connection->state.text) != 0;
+        down = down || state.status != LB_CONNECTED;
+        connection->state = state;
+    }
+    if (changed)
+        announce_session(session, CHANGED_CONNECTIONS);
+    return down;
+}

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "service/base/worker.h"
+#include "service/model/announce-disk.h"
+#include "service/model/announce.h"
+#include "service/model/find.h"
+#include "service/model/maps.h"
+#include "service/multipathd/publication.h"
+#include "service/multipathd/publish.h"
+
+#define SECOND_USEC 1000000U
+#define GATHER_USEC SECOND_USEC          /* for requests that come one after another */
+#define INTERVAL_USEC (5U * SECOND_USEC) /* from one reconfigure to the next */
+#define RETRY_MAX_USEC (60U * SECOND_USEC)
+#define LEAVING_USEC (SECOND_USEC / 4)       /* from one look for maps that leave to the next */
+#define LEAVING_MAX_USEC (15U * SECOND_USEC) /* what multipathd gets to remove a map without paths */
+
+struct waiter {
+    void (*func)(int r, void *userdata);
+    void *userdata;
+};
+
+struct publisher {
+    struct host *host;
+    sd_event_source *timer;
+    bool wanted, check_wanted, running, urgent;
+    bool has_told;            /* a file was made of maps that were seen */
+    bool owed;                /* see the publication */
+    struct publication *read; /* what multipathd has read last */
+    uint64_t last_reconfigure;
+    unsigned failures;
+    struct waiter *waiters; /* the first n_current of which the running child answers */
+    size_t n_waiters, n_current;
+};
+
+DEFINE_CLEANUP(struct publication *, publication_free);
+
+static char *copy(const char *text, bool *failed)
+{
+    char *copied = text ? strdup(text) : NULL;
+    *failed = *failed || (text && !copied);
+    return copied;
+}
+
+struct collecting {
+    struct publication *publication;
+    bool failed;
+};
+
+static void collect(struct host_map *map, void *userdata)
+{
+    struct collecting *c = userdata;
+
+    if (!map->entry || c->failed || (c->publication->check_only && !map->doubted))
+        return;
+    struct publication_part *more =
+        reallocarray(c->publication->parts, c->publication->n + 1, sizeof(*more));
+    if (!more) {
+        c->failed = true;
+        return;
+    }
+    c->publication->parts = more;
+    more[c->publication->n++] = (struct publication_part){
+        .wwid = copy(map->wwid, &c->failed),
+        .entry = copy(map->entry, &c->failed),
+        .vendor = copy(map->vendor, &c->failed),
+        .product = copy(map->product, &c->failed),
+    };
+}
+
+static void find_policy(struct host_map *map, void *userdata)
+{
+    bool *found = userdata;
+    *found = *found || map_has_policy(map);
+}
+
+static bool has_policy(struct host *host)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < host->n_sessions; i++)
+        if (session_has_policy(host->sessions[i]))
+            return true;
+    maps_each(host, find_policy, &found);
+    return found;
+}
+
+static struct publication *make_publication(const struct publisher *p)
+{
+    _cleanup_(publication_freep) struct publication *publication = calloc(1, sizeof(*publication));
+    struct collecting collecting = {.publication = publication};
+
+    if (!publication)
+        return NULL;
+    publication->check_only = p->check_wanted;
+    maps_each(p->host, collect, &collecting);
+    publication->must_tell = p->n_waiters > 0;
+    publication->owed = p->owed;
+    publication->previous = publication->check_only ? NULL : p->read;
+    publication->keep = !p->has_told && !publication->must_tell && has_policy(p->host);
+    return collecting.failed ? NULL : TAKE_PTR(publication);
+}
+
+static void take_verdict(struct host *host, const struct publication *publication,
+                         const struct publication_verdict *verdict)
+{
+    const struct publication_part *part = &publication->parts[verdict->part];
+    struct host_map *map = maps_find_wwid(host, part->wwid);
+
+    /* One that has another entry by now comes with the next publication. */
+    if (!map || !map->entry || strcmp(map->entry, part->entry) != 0)
+        return;
+    map->in_force = verdict->in_force;
+    if (!host->publisher->check_wanted) /* else there is a doubt that is newer than the verdict */
+        map->doubted = false;
+    free(TAKE_PTR(map->rival));
+    if (verdict->rival[0])
+        map->rival = strdup(verdict->rival);
+}
+
+static uint64_t now(const struct publisher *p)
+{
+    uint64_t usec = 0;
+    (void)sd_event_now(p->host->event, CLOCK_MONOTONIC, &usec);
+    return usec;
+}
+
+static void answer_waiters(struct publisher *p, int r)
+{
+    size_t n = p->n_current;
+
+    for (size_t i = 0; i < n; i++) {
+        struct waiter waiter = p->waiters[0];
+        memmove(p->waiters, p->waiters + 1, --p->n_waiters * sizeof(*p->waiters));
+        waiter.func(r, waiter.userdata);
+    }
+    p->n_current = 0;
+}
+
+static void arm(struct publisher *p);
+static void start(struct publisher *p);
+
+/* The end of an attempt, however it went. */
+static void conclude(struct publisher *p, bool was_check, const struct publication_outcome *outcome)
+{
+    struct host *host = p->host;
+
+    p->running = false;
+    if (!was_check) {
+        host->told.left_alone = outcome->alone;
+        p->owed = outcome->error < 0 && (p->owed || outcome->changed);
+    }
+    if (outcome->reconfigured)
+        p->last_reconfigure = now(p);
+    if (outcome->error < 0 && strcmp(host->told.error, outcome->text) != 0)
+        log_warning("%s The maps keep their policies; it is tried again.", outcome->text);
+    snprintf(host->told.error, sizeof(host->told.error), "%s",
+             outcome->error < 0 ? outcome->text : "");
+    p->failures = outcome->error < 0 ? p->failures + 1 : 0;
+    if (outcome->error < 0 || outcome->reread)
+        p->wanted = true;
+
+    answer_waiters(p, outcome->error);
+    announce_all_sessions(host);
+    announce_all_disks(host);
+    if (p->check_wanted)
+        start(p);
+    else
+        arm(p);
+}
+
+struct attempt {
+    struct publisher *publisher;
+    struct publication *publication;
+};
+
+static void on_child_done(int error, const void *data, size_t size, void *userdata)
+{
+    _cleanup_free_ struct attempt *attempt = userdata;
+    _cleanup_(publication_freep) struct publication *publication = attempt->publication;
+    struct publication_outcome outcome = {.error = error ?: -EIO,
+                                          .changed = true}; /* if it died: who knows */
+    size_t verdicts = 0;
+    bool contested = false;
+
+    if (size >= sizeof(outcome) && error == 0) {
+        verdicts = size - sizeof(outcome);
+        memcpy(&outcome, (const char *)data + verdicts, sizeof(outcome));
+    } else
+        snprintf(outcome.text, sizeof(outcome.text), "multipathd could not be told: %s.",
+                 strerror(-outcome.error));
+    for (size_t at = 0; at < verdicts; at += sizeof(struct publication_verdict)) {
+        struct publication_verdict verdict;
+        memcpy(&verdict, (const char *)data + at, sizeof(verdict));
+        take_verdict(attempt->publisher->host, publication, &verdict);
+        contested = contested || !verdict.in_force || verdict.rival[0];
+    }
+    bool was_check = publication->check_only;
+    /* What wins over one map's entry may do so over those of maps that nobody doubted. */
+    if (was_check && contested)
+        attempt->publisher->wanted = true;
+    if (outcome.error >= 0 && !was_check) {
+        if (attempt->publisher->read)
+            publication_free(attempt->publisher->read);
+        publication->previous = NULL;
+        attempt->publisher->read = TAKE_PTR(publication);
+    }
+    conclude(attempt->publisher, was_check, &outcome);
+}
+
+static void start(struct publisher *p)
+{
+    _cleanup_(publication_freep) struct publication *publication = make_publication(p);
+    _cleanup_free_ struct attempt *attempt = calloc(1, sizeof(*attempt));
+
+    p->n_current = p->check_wanted ? 0 : p->n_waiters;
+    if (!p->check_wanted)
+        p->wanted = p->urgent = false;
+    p->check_wanted = false;
+    p->running = true;
+    int r = publication && attempt ? 0 : -ENOMEM;
+    if (r >= 0) {
+        *attempt = (struct attempt){p, publication};
+        r = worker_start(p->host->event, publication_run, publication, on_child_done, attempt);
+        p->has_told = p->has_told || publication->n > 0;
+    }
+    if (r < 0) {
+        struct publication_outcome outcome = {.error = r};
+        snprintf(outcome.text, sizeof(outcome.text), "multipathd could not be told: %s.",
+                 strerror(-r));
+        conclude(p, false, &outcome);
+        return;
+    }
+    (void)TAKE_PTR(publication);
+    (void)TAKE_PTR(attempt);
+}
+
+struct leaving {
+    uint64_t now;
+    bool found;
+};
+
+static void find_leaving(struct host_map *map, void *userdata)
+{
+    struct leaving *leaving = userdata;
+    if (map->leaving_usec && leaving->now - map->leaving_usec < LEAVING_MAX_USEC)
+        leaving->found = true;
+}
+
+/* A map whose paths have left is forgotten by a multipathd that reconfigures, and never removed. */
+static bool must_wait(const struct publisher *p)
+{
+    struct leaving leaving = {.now = now(p)};
+
+    maps_each(p->host, find_leaving, &leaving);
+    return leaving.found;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct publisher *p = userdata;
+
+    if (!p->wanted || p->running)
+        return 0;
+    if (!must_wait(p)) {
+        start(p);
+        return 0;
+    }
+    int r = sd_event_source_set_time(source, now(p) + LEAVING_USEC);
+    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static uint64_t delay_after_failures(const struct publisher *p)
+{
+    uint64_t delay = (uint64_t)INTERVAL_USEC << (p->failures < 5 ? p->failures - 1 : 4);
+    return delay < RETRY_MAX_USEC ? delay : RETRY_MAX_USEC;
+}
+
+static void arm(struct publisher *p)
+{
+    uint64_t time = now(p) + (p->urgent         ? 0
+                              : p->failures > 0 ? delay_after_failures(p)
+                                                : GATHER_USEC);
+    uint64_t earliest = p->last_reconfigure ? p->last_reconfigure + INTERVAL_USEC : 0;
+    int enabled = SD_EVENT_OFF;
+
+    if (!p->wanted || p->running)
+        return;
+    /* A timer that runs already stays: requests that never end must not put it off for ever. */
+    if (p->timer && !p->urgent && sd_event_source_get_enabled(p->timer, &enabled) > 0)
+        return;
+    if (time < earliest)
+        time = earliest;
+    if (!p->timer)
+        (void)sd_event_add_time(p->host->event, &p->timer, CLOCK_MONOTONIC, time, 0, on_timer, p);
+    else if (sd_event_source_set_time(p->timer, time) >= 0)
+        (void)sd_event_source_set_enabled(p->timer, SD_EVENT_ONESHOT);
+}
+
+void publish(struct host *host)
+{
+    if (!host->publisher)
+        return;
+    host->publisher->wanted = true;
+    arm(host->publisher);
+}
+
+void publish_check(struct host *host)
+{
+    struct publisher *p = host->publisher;
+
+    if (!p || p->check_wanted)
+        return;
+    p->check_wanted = true;
+    if (!p->running)
+        start(p);
+}
+
+int publish_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata)
+{
+    struct publisher *p = host->publisher;
+    struct waiter *more = reallocarray(p->waiters, p->n_waiters + 1, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    p->waiters = more;
+    more[p->n_waiters++] = (struct waiter){func, userdata};
+    p->wanted = p->urgent = true;
+    arm(p);
+    return 0;
+}
+
+int publisher_new(struct host *host)
+{
+    struct publisher *p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    p->host = host;
+    host->publisher = p;
+    publish(host); /* a file that was left behind, or never told of */
+    return 0;
+}
+
+void publisher_free(struct host *host)
+{
+    struct publisher *p = TAKE_PTR(host->publisher);
+    if (!p)
+        return;
+    sd_event_source_disable_unref(p->timer);
+    if (p->read)
+        publication_free(p->read);
+    free(p->waiters);
+    free(p);
+}

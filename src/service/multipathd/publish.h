@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Telling multipathd: the drop-in file is made of the maps' entries, and multipathd asked to read
+ * it, in a child process. Requests run together; a reconfigure comes 5 s after the last one at the
+ * earliest, and not at all where the file did not change and multipathd has it in force.
+ */
+
+#include <stdbool.h>
+
+#include "service/model/host.h"
+
+int publisher_new(struct host *host);
+void publisher_free(struct host *host);
+
+/* Entries have changed, or multipathd's configuration has. */
+void publish(struct host *host);
+
+/* Only asks multipathd, at once, whether it has the entries in force. */
+void publish_check(struct host *host);
+
+/*
+ * The same as publish(), but soon, and also on a multipathd that is else left to read the file when it starts; calls
+ * func when multipathd has read what the entries are now. r: 0 or a negative errno; host_mpathd_error()
+ * has it in words.
+ */
+int publish_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata);

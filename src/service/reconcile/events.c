@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <systemd/sd-device.h>
+#include <time.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "basic/netlink.h"
+#include "multipath/drop-in.h"
+#include "service/guid/guid-change.h"
+#include "service/model/find.h"
+#include "service/model/maps.h"
+#include "service/reconcile/events.h"
+#include "service/reconcile/reconcile.h"
+
+/*
+ * A session's uevent comes before its login has named it, and the kernel sends none when it has.
+ * Its disks announce themselves a moment later, but a session need not have any: so those few
+ * that are still unnamed are looked at again, for a while.
+ */
+#define RETRY_USEC 500000U
+#define RETRIES_MAX 120U
+
+/*
+ * The monitor's socket has room for some hundred events (net.core.rmem_max, which it takes a privilege to
+ * pass), and more may come while the service is held up. sd-device does not tell of those that were lost,
+ * but the socket counts them. They come in bursts: everything is looked at once, when this one is likely
+ * to be over.
+ */
+#define LOOK_USEC 1000000U
+
+struct events {
+    struct host *host;
+    sd_device_monitor *monitor;
+    int fd;          /* the monitor's */
+    uint32_t n_lost; /* events, when everything was looked at last */
+    sd_event_source *look;
+    sd_event_source *retry;
+    unsigned retries_left; /* rounds */
+    sd_event_source *watches[2]; /* conf.d; the directory of multipath.conf */
+    char main_name[64];
+};
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* One that is armed stays as it is. */
+static void arm(struct events *events, sd_event_source **timer, uint64_t usec,
+                sd_event_time_handler_t func)
+{
+    if (!*timer)
+        (void)sd_event_add_time_relative(events->host->event, timer, CLOCK_MONOTONIC, usec, 0, func,
+                                         events);
+    else if (sd_event_source_get_enabled(*timer, NULL) == 0 &&
+             sd_event_source_set_time_relative(*timer, usec) >= 0)
+        (void)sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
+}
+
+static void arm_retry(struct events *events)
+{
+    if (events->host->n_unidentified > 0 && events->retries_left > 0)
+        arm(events, &events->retry, RETRY_USEC, on_retry);
+}
+
+static void refresh(struct events *events, uint32_t sid)
+{
+    int r = host_refresh_sid(events->host, sid);
+    if (r < 0)
+        log_warning("iSCSI session %u cannot be read: %s.", sid, strerror(-r));
+    arm_retry(events);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct events *events = userdata;
+    size_t n = events->host->n_unidentified;
+    _cleanup_free_ uint32_t *sids = calloc(n + 1, sizeof(*sids));
+
+    if (events->retries_left > 0)
+        events->retries_left--;
+    if (!sids)
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        sids[i] = events->host->unidentified[i];
+    for (size_t i = 0; i < n; i++)
+        refresh(events, sids[i]);
+    arm_retry(events);
+    return 0;
+}
+
+/* --- Looks at everything -------------------------------------------------------------------- */
+
+static int known_sids(const struct host *host, uint32_t **ret, size_t *ret_n)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < host->n_sessions; i++)
+        n += host->sessions[i]->n_connections;
+    uint32_t *sids = calloc(n + 1, sizeof(*sids));
+    if (!sids)
+        return -ENOMEM;
+
+    n = 0;
+    for (size_t i = 0; i < host->n_sessions; i++)
+        for (size_t k = 0; k < host->sessions[i]->n_connections; k++)
+            sids[n++] = host->sessions[i]->connections[k]->kernel->sid;
+    *ret = sids;
+    *ret_n = n;
+    return 0;
+}
+
+static bool has_sid(const uint32_t *sids, size_t n, uint32_t sid)
+{
+    for (size_t i = 0; i < n; i++)
+        if (sids[i] == sid)
+            return true;
+    return false;
+}
+
+/* Those that have come and those that have gone; with `all`, those that have stayed, too. */
+static int look_at_sessions(struct events *events, bool all)
+{
+    _cleanup_free_ uint32_t *there = NULL, *known = NULL;
+    size_t n_there = 0, n_known = 0;
+
+    int r = kernel_session_list(&there, &n_there);
+    if (r >= 0)
+        r = known_sids(events->host, &known, &n_known);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n_known; i++)
+        if (!has_sid(there, n_there, known[i]))
+            refresh(events, known[i]);
+    for (size_t i = 0; i < n_there; i++)
+        if (all || !host_find_sid(events->host, there[i]))
+            refresh(events, there[i]);
+    return 0;
+}
+
+static uint32_t lost_since(uint32_t before, uint32_t now)
+{
+    return now - before;
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct events *events = userdata;
+    uint32_t dropped;
+
+    if (netlink_dropped(events->fd, &dropped) < 0)
+        return 0;
+    events->retries_left = RETRIES_MAX;
+    int r = look_at_sessions(events, true);
+    if (r < 0) {
+        log_warning("iSCSI sessions cannot be listed: %s. It is tried again.", strerror(-r));
+        arm(events, &events->look, LOOK_USEC, on_look);
+        return 0;
+    }
+    arm_retry(events);
+    reconcile_everything(events->host);
+    log_notice("%u of udev's events were lost: all sessions and maps are looked at again.",
+               lost_since(events->n_lost, dropped));
+    events->n_lost = dropped;
+    return 0;
+}
+
+/*
+ * An event is lost only while others wait to be read: it is enough to ask with each of them, and what
+ * is lost after a look shows with the next one.
+ */
+static void notice_losses(struct events *events)
+{
+    uint32_t dropped;
+
+    if (netlink_dropped(events->fd, &dropped) >= 0 && lost_since(events->n_lost, dropped) > 0)
+        arm(events, &events->look, LOOK_USEC, on_look);
+}
+
+/* --- Events --------------------------------------------------------------------------------- */
+
+static void on_session_event(struct events *events, sd_device *device)
+{
+    const char *name, *uuid, *tag;
+    unsigned sid;
+
+    if (sd_device_get_sysname(device, &name) < 0 || sscanf(name, "session%u", &sid) != 1)
+        return;
+    if (sd_device_get_property_value(device, "SYNTH_UUID", &uuid) >= 0 &&
+        sd_device_get_property_value(device, "ISCSI_GENERATIONAL_GUID", &tag) >= 0 &&
+        strcasecmp(uuid, tag) == 0) {
+        guid_on_udev_event(events->host, sid, tag);
+        return;
+    }
+    events->retries_left = RETRIES_MAX;
+    refresh(events, sid);
+}
+
+/* A disk or a connection: news only where the session has not named itself yet. */
+static void on_scsi_event(struct events *events, sd_device *device)
+{
+    const char *path, *attention;
+    uint32_t sid;
+
+    if (sd_device_get_syspath(device, &path) < 0 || kernel_session_sid_of_path(path, &sid) < 0)
+        return;
+    const struct connection *connection = host_find_sid(events->host, sid);
+    if (!connection) {
+        refresh(events, sid);
+        return;
+    }
+    if (sd_device_get_property_value(device, "SDEV_UA", &attention) >= 0 &&
+        strcmp(attention, "ASYMMETRIC_ACCESS_STATE_CHANGED") == 0)
+        reconcile_access(events->host, connection->session);
+}
+
+static void on_block_event(struct events *events, sd_device *device)
+{
+    const char *name, *uuid;
+    sd_device_action_t action;
+    dev_t dev;
+
+    if (sd_device_get_sysname(device, &name) < 0 || strncmp(name, "dm-", 3) != 0 ||
+        sd_device_get_devnum(device, &dev) < 0)
+        return;
+    struct host_map *map = maps_find(events->host, dev);
+    if (map)
+        map->kpartx = sd_device_get_action(device, &action) >= 0 && action != SD_DEVICE_REMOVE
+                          ? kpartx_of_device(device)
+                          : KPARTX_UNKNOWN;
+    if (map ||
+        (sd_device_get_property_value(device, "DM_UUID", &uuid) >= 0 &&
+         strncmp(uuid, MPATH_UUID_PREFIX, strlen(MPATH_UUID_PREFIX)) == 0))
+        reconcile_device(events->host, dev);
+}
+
+static int on_event(sd_device_monitor *monitor, sd_device *device, void *userdata)
+{
+    struct events *events = userdata;
+    const char *subsystem;
+
+    notice_losses(events);
+    if (sd_device_get_subsystem(device, &subsystem) < 0)
+        return 0;
+    if (strcmp(subsystem, "block") == 0)
+        on_block_event(events, device);
+    else if (strcmp(subsystem, "iscsi_session") == 0)
+        on_session_event(events, device);
+    else
+        on_scsi_event(events, device);
+    return 0;
+}
+
+/* --- multipath's configuration, changed by others ------------------------------------------- */
+
+static int on_configuration(sd_event_source *source, const struct inotify_event *event,
+                            void *userdata)
+{
+    struct events *events = userdata;
+    const char *name = event->len > 0 ? event->name : "";
+    size_t length = strlen(name);
+
+    if (source == events->watches[1] ? strcmp(name, events->main_name) == 0
+                                     : length > 5 && strcmp(name + length - 5, ".conf") == 0 &&
+                                           strcmp(name, DROP_IN_NAME) != 0)
+        reconcile_configuration(events->host);
+    return 0;
+}
+
+static void watch_configuration(struct events *events)
+{
+    const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR;
+    char path[PATH_MAX];
+
+    (void)sd_event_add_inotify(events->host->event, &events->watches[0], drop_in_directory(), mask,
+                               on_configuration, events);
+    if (drop_in_main_file(path) < 0)
+        return;
+    char *name = strrchr(path, '/');
+    snprintf(events->main_name, sizeof(events->main_name), "%s", name + 1);
+    *name = '\0';
+    (void)sd_event_add_inotify(events->host->event, &events->watches[1], path[0] ? path : "/", mask,
+                               on_configuration, events);
+}
+
+/* -------------------------------------------------------------------------------------------- */
+
+struct events *events_free(struct events *events)
+{
+    if (!events)
+        return NULL;
+    sd_device_monitor_unref(events->monitor);
+    sd_event_source_disable_unref(events->look);
+    sd_event_source_disable_unref(events->retry);
+    for (size_t i = 0; i < ELEMENTSOF(events->watches); i++)
+        sd_event_source_disable_unref(events->watches[i]);
+    free(events);
+    return NULL;
+}
+
+static void events_freep(struct events **events)
+{
+    events_free(*events);
+}
+
+static int open_monitor(struct events *events)
+{
+    static const char *const kinds[][2] = {
+        {"iscsi_session", NULL},
+        {"iscsi_connection", NULL},
+        {"scsi", NULL},
+        {"block", "disk"},
+    };
+
+    int r = sd_device_monitor_new(&events->monitor);
+    for (size_t i = 0; i < ELEMENTSOF(kinds) && r >= 0; i++)
+        r = sd_device_monitor_filter_add_match_subsystem_devtype(events->monitor, kinds[i][0],
+                                                                 kinds[i][1]);
+    if (r >= 0)
+        r = sd_device_monitor_attach_event(events->monitor, events->host->event);
+    if (r >= 0)
+        r = sd_device_monitor_start(events->monitor, on_event, events);
+    /* sd_device_monitor_get_fd() is younger than the oldest systemd that this is built with. */
+    if (r >= 0)
+        r = sd_event_source_get_io_fd(sd_device_monitor_get_event_source(events->monitor));
+    if (r >= 0)
+        events->fd = r;
+    return r;
+}
+
+int events_new(struct host *host, struct events **ret)
+{
+    _cleanup_(events_freep) struct events *events = calloc(1, sizeof(*events));
+    if (!events)
+        return -ENOMEM;
+    events->host = host;
+    events->retries_left = RETRIES_MAX;
+    watch_configuration(events);
+
+    int r = open_monitor(events);
+    /* Sessions that came or went between the first look at the host and the first event. */
+    if (r >= 0)
+        r = look_at_sessions(events, false);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < host->n_sessions; i++)
+        for (size_t k = 0; k < host->sessions[i]->n_connections; k++)
+            guid_tag_connection(host->sessions[i]->connections[k]);
+    arm_retry(events);
+    *ret = TAKE_PTR(events);
+    return 0;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macros.h"
+#include "plan/entry.h"
+#include "service/reconcile/map-update.h"
+#include "service/tables/lb-plan.h"
+
+/* The text by which a client could tell two looks at the map apart. */
+static char *appearance(const struct dm_map *map)
+{
+    _cleanup_free_ char *table = NULL;
+    char *text = NULL;
+    size_t size;
+
+    if (mp_table_format(map->table, &table) < 0)
+        return NULL;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fprintf(out, "%s %s %.*s ", map->name, table, (int)map->status->n_groups,
+            map->status->group_states ?: "");
+    for (size_t i = 0; i < map->status->n_paths; i++)
+        fputc(map->status->paths[i].failed ? 'F' : 'A', out);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static int entry_paths(const struct map_look *look, struct entry_path **ret, size_t *ret_n)
+{
+    struct entry_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
+    if (!paths)
+        return -ENOMEM;
+    *ret_n = 0;
+    for (size_t i = 0; i < look->n_paths; i++) {
+        const struct scsi_disk *disk = &look->paths[i].disk;
+        if (disk->has_address)
+            paths[(*ret_n)++] = (struct entry_path){look->paths[i].dev, disk->host, disk->channel,
+                                                    disk->target, disk->lun};
+    }
+    *ret = paths;
+    return 0;
+}
+
+/*
+ * One group is what multipathd makes by itself of whatever prio it gives to the paths, as long as
+ * their access states are the same, and so are ours. Several need a prio of ours, which counts only
+ * where multipathd does not detect one.
+ */
+static bool needs_device(const struct map_look *look, const struct mp_table *planned)
+{
+    return planned->n_groups > 1 && look->n_paths > 0 && look->paths[0].disk.has_access;
+}
+
+/*
+ * Whether an entry of an earlier table will do, should it fit. Not for a failover that stays where
+ * it is: a path that logs in again, at its old address, must not lead as it did then.
+ */
+static bool may_keep_entry(const struct host_map *map, const struct map_look *look,
+                           const struct mp_table *planned)
+{
+    return map->entry && !lb_stays(map) && (map->vendor || !needs_device(look, planned));
+}
+
+/* Sets the map's part of the drop-in. 1: it is another one than before. */
+static int set_entry(struct host_map *map, const struct map_look *look,
+                     const struct mp_table *planned)
+{
+    _cleanup_free_ struct entry_path *paths = NULL;
+    _cleanup_free_ char *entry = NULL, *vendor = NULL, *product = NULL;
+    const char *alone = NULL;
+    size_t n;
+
+    if (planned) {
+        int r = entry_paths(look, &paths, &n);
+        if (r >= 0 && may_keep_entry(map, look, planned) &&
+            entry_fits(map->entry, planned, true, paths, n))
+            return 0;
+        if (r >= 0)
+            r = entry_multipath(map->wwid, planned, !lb_stays(map), paths, n, &entry, &alone);
+        if (r < 0 && r != -EOPNOTSUPP)
+            return r;
+        if (entry && needs_device(look, planned))
+            (void)scsi_disk_product(look->paths[0].dev, &vendor, &product);
+    }
+    map->alone = alone;
+    if (same_text(entry, map->entry) && same_text(vendor, map->vendor) &&
+        same_text(product, map->product))
+        return 0;
+
+    free(map->entry);
+    free(map->vendor);
+    free(map->product);
+    free(TAKE_PTR(map->rival));
+    map->entry = TAKE_PTR(entry);
+    map->vendor = TAKE_PTR(vendor);
+    map->product = TAKE_PTR(product);
+    map->in_force = false;
+    map->doubted = false;
+    return 1;
+}
+
+/* Whether the primary path is in the map, or none was named. */
+static bool has_primary(const struct host_map *map, const struct map_look *look)
+{
+    bool named = false;
+
+    for (size_t i = 0; i < map->policy->n_paths; i++) {
+        if (!map->policy->paths[i].primary)
+            continue;
+        named = true;
+        for (size_t k = 0; k < look->n_paths; k++)
+            if (look->paths[k].id == map->policy->paths[i].id)
+                return true;
+    }
+    return !named;
+}
+
+/*
+ * Which path of a failover that stays where it is has the I/O. The primary has it first when the map
+ * appears, or the policy is chosen, whatever path was there before it; and a path that takes over is
+ * nobody's contest.
+ */
+static void take_leader(struct host_map *map, const struct map_look *look)
+{
+    bool led = map->leader != 0;
+    uint64_t leader =
+        lb_stays(map) ? lb_leader(look, map->leader, led && !map_awaits_mpathd(map)) : 0;
+
+    if (!lb_stays(map))
+        map->leader = 0;
+    else if (!led && map->agrees && has_primary(map, look))
+        map->leader = leader;
+    else if (led && leader != 0 && leader != map->leader) {
+        map->leader = leader;
+        map->contest.rounds = 0;
+    }
+}
+
+void map_expect_access(struct host_map *map)
+{
+    map->looks_left = LOOKS_FOR_ACCESS;
+    map->next_look_usec = 0;
+}
+
+int map_update(struct host_map *map, const struct map_look *look, const struct mp_table *planned)
+{
+    char *seen = appearance(look->map);
+    if (!seen)
+        return -ENOMEM;
+    int changes = same_text(map->appearance, seen) ? 0 : MAP_TABLE_CHANGED;
+    free(map->appearance);
+    map->appearance = seen;
+
+    int r = maps_take_paths(map, look);
+    if (r < 0)
+        return r;
+    if (r > 0) {
+        map->contest.rounds = 0;
+        map_expect_access(map);
+    }
+    map->asymmetric = lb_is_asymmetric(look);
+    map->agrees = planned ? mp_table_same_meaning(look->map->table, planned, look->map->status)
+                          : !map->unfinished;
+    take_leader(map, look);
+    r = set_entry(map, look, planned);
+    if (r < 0)
+        return r;
+    return r > 0 ? changes | MAP_ENTRY_CHANGED : changes;
+}

@@ -1,0 +1,747 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <time.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "service/model/announce-disk.h"
+#include "service/model/announce.h"
+#include "service/model/find.h"
+#include "service/model/maps.h"
+#include "service/model/news.h"
+#include "service/model/session-maps.h"
+#include "service/model/settings.h"
+#include "service/model/states.h"
+#include "service/multipathd/publish.h"
+#include "service/reconcile/map-update.h"
+#include "service/reconcile/reconcile.h"
+#include "service/tables/lb-plan.h"
+#include "service/tables/map-change.h"
+#include "service/tables/transaction.h"
+#include "service/tables/unfinished.h"
+
+#define SETTLE_USEC 50000U   /* multipathd's reloads come in bursts */
+#define STATES_USEC 1000000U /* until the next look at connections that are down, doubled ... */
+#define STATES_MAX_USEC 16000000U /* ... up to this */
+#define RETRY_USEC 1000000U       /* after a failure, doubled each time */
+#define LOOK_FOR_ACCESS_USEC 1000000U /* until the first; until the next, twice as long, ... */
+#define FAILURES_MAX 6U
+#define TRANSIT_USEC 500000U  /* from one look to the next at a map with a path on its way ... */
+#define TRANSIT_LOOKS_MAX 20U /* ... until it is taken for somebody else's */
+
+/* A device that is to be looked at. */
+struct due {
+    dev_t dev;
+    uint64_t usec; /* CLOCK_MONOTONIC */
+};
+
+struct waiter {
+    const struct host_map *map; /* one that changes, and so stays; NULL: all of the session's */
+    uint64_t session_id;
+    void (*func)(void *userdata);
+    void *userdata;
+};
+
+struct reconciler {
+    struct host *host;
+    sd_event_source *timer, *states_timer;
+    uint64_t states_usec;
+    struct due *queue;
+    size_t n_queue;
+    struct waiter *waiters;
+    size_t n_waiters;
+    unsigned n_running;
+    bool begun; /* else the queue waits: what was there before the service is not known yet */
+    dev_t *old; /* devices that were there before the service, in this boot */
+    size_t n_old;
+};
+
+/* A table on its way to a map, which may go and come back meanwhile. */
+struct repair {
+    struct host *host;
+    char *wwid;
+};
+
+static void look(struct host *host, dev_t dev);
+static void forget_old(struct reconciler *r, dev_t dev);
+
+static uint64_t now(const struct host *host)
+{
+    uint64_t usec = 0;
+    (void)sd_event_now(host->event, CLOCK_MONOTONIC, &usec);
+    return usec;
+}
+
+/* --- The queue ------------------------------------------------------------------------------ */
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+static void arm(struct reconciler *r)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (size_t i = 0; i < r->n_queue; i++)
+        if (r->queue[i].usec < first)
+            first = r->queue[i].usec;
+    if (first == UINT64_MAX || !r->begun)
+        return;
+    if (!r->timer)
+        (void)sd_event_add_time(r->host->event, &r->timer, CLOCK_MONOTONIC, first, 1000, on_timer,
+                                r);
+    else if (sd_event_source_set_time(r->timer, first) >= 0)
+        (void)sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
+}
+
+/* Asks for a look after `delay`, should an earlier one not be due. */
+static void enqueue(struct host *host, dev_t dev, uint64_t delay)
+{
+    struct reconciler *r = host->reconciler;
+    uint64_t usec = now(host) + delay;
+
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->n_queue; i++)
+        if (r->queue[i].dev == dev) {
+            if (usec < r->queue[i].usec)
+                r->queue[i].usec = usec;
+            arm(r);
+            return;
+        }
+
+    struct due *more = reallocarray(r->queue, r->n_queue + 1, sizeof(*more));
+    if (!more) {
+        log_error("Out of memory: a map is not looked at until its next event.");
+        return;
+    }
+    r->queue = more;
+    more[r->n_queue++] = (struct due){dev, usec};
+    arm(r);
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct reconciler *r = userdata;
+
+    for (size_t i = r->n_queue; i > 0; i--) {
+        if (i > r->n_queue || r->queue[i - 1].usec > usec)
+            continue;
+        dev_t dev = r->queue[i - 1].dev;
+        r->queue[i - 1] = r->queue[--r->n_queue];
+        look(r->host, dev);
+    }
+    arm(r);
+    return 0;
+}
+
+/* --- States of connections ------------------------------------------------------------------ */
+
+static int on_states_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* The kernel says when a path fails, but not when its session is back. */
+static void watch_states(struct reconciler *r, uint64_t usec)
+{
+    r->states_usec = usec < STATES_MAX_USEC ? usec : STATES_MAX_USEC;
+    if (!r->states_timer)
+        (void)sd_event_add_time_relative(r->host->event, &r->states_timer, CLOCK_MONOTONIC,
+                                         r->states_usec, 0, on_states_timer, r);
+    else if (sd_event_source_set_time_relative(r->states_timer, r->states_usec) >= 0)
+        (void)sd_event_source_set_enabled(r->states_timer, SD_EVENT_ONESHOT);
+}
+
+static bool has_connection_down(const struct session *session)
+{
+    for (size_t i = 0; i < session->n_connections; i++)
+        if (session->connections[i]->state.status != LB_CONNECTED)
+            return true;
+    return false;
+}
+
+static int on_states_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct reconciler *r = userdata;
+    bool down = false;
+
+    for (size_t i = 0; i < r->host->n_sessions; i++)
+        if (has_connection_down(r->host->sessions[i]))
+            down = session_read_states(r->host->sessions[i]) || down;
+    if (down)
+        watch_states(r, 2 * r->states_usec);
+    return 0;
+}
+
+static void read_states(struct host *host, struct session *session)
+{
+    if (session_read_states(session))
+        watch_states(host->reconciler, STATES_USEC);
+}
+
+/* --- Repairs -------------------------------------------------------------------------------- */
+
+static bool is_running(struct host *host, const struct waiter *waiter)
+{
+    const struct session *session = host_session(host, waiter->session_id);
+
+    if (waiter->map)
+        return waiter->map->running;
+    for (size_t i = 0; session && i < session->n_maps; i++)
+        if (session->maps[i]->running)
+            return true;
+    return false;
+}
+
+static void run_waiters(struct reconciler *r)
+{
+    for (size_t i = r->n_waiters; i > 0; i--) {
+        if (i > r->n_waiters)
+            continue;
+        struct waiter waiter = r->waiters[i - 1];
+        if (is_running(r->host, &waiter))
+            continue;
+        r->waiters[i - 1] = r->waiters[--r->n_waiters];
+        waiter.func(waiter.userdata);
+    }
+}
+
+static void count_reapplied(struct host *host, struct host_map *map)
+{
+    map->n_reapplied++;
+    for (size_t i = 0; i < map->n_sessions; i++) {
+        struct session *session = host_session(host, map->session_ids[i]);
+        if (session && session_has_policy(session))
+            session->n_reapplied++;
+    }
+}
+
+/* Tries again a few times, further and further apart; then the map's next event counts. */
+static void look_after_failure(struct host *host, struct host_map *map)
+{
+    if (!map->dev)
+        maps_drop_if_idle(host, map);
+    else if (map->failures++ < FAILURES_MAX)
+        enqueue(host, map->dev, RETRY_USEC << map->failures);
+}
+
+static void look_or_drop(struct host *host, struct host_map *map)
+{
+    if (map->dev)
+        look(host, map->dev);
+    else
+        maps_drop_if_idle(host, map);
+}
+
+static void repair_free(struct repair *repair)
+{
+    free(repair->wwid);
+    free(repair);
+}
+
+DEFINE_CLEANUP(struct repair *, repair_free);
+
+static int on_stale(struct map_change *change, void *userdata)
+{
+    const struct repair *repair = userdata;
+    return map_change_plan_again(repair->host, change);
+}
+
+static void tell_repaired(struct host *host, struct host_map *map, const struct mp_table *after)
+{
+    if (!after) {
+        log_notice("Map %s was left half way to its first policy: multipathd has built it again.",
+                   map->name);
+        return;
+    }
+    count_reapplied(host, map);
+    log_notice("Map %s did not mean its policy any more: it was given its path groups again.",
+               map->name);
+}
+
+static void on_repaired(enum transaction_result result, const struct map_change *change, size_t n,
+                        void *userdata)
+{
+    _cleanup_(repair_freep) struct repair *repair = userdata;
+    struct host *host = repair->host;
+    struct host_map *map = maps_find_wwid(host, repair->wwid);
+
+    /* A map that runs is not dropped. */
+    map->running = false;
+    host->reconciler->n_running--;
+    if (result == TRANSACTION_DONE) {
+        map->failures = 0;
+        if (change->state == MAP_CHANGED) /* else it is gone */
+            tell_repaired(host, map, change->after);
+        unfinished_forget(map);
+        look_or_drop(host, map);
+    } else {
+        map_changes_log(change, n);
+        look_after_failure(host, map);
+    }
+    run_waiters(host->reconciler);
+}
+
+static const struct transaction_calls calls = {
+    .replan = on_stale,
+    .done = on_repaired,
+};
+
+/* What a first policy has left is nothing to return to, should multipathd not answer. */
+static const struct transaction_calls calls_to_give_back = {
+    .done = on_repaired,
+    .one_way = true,
+};
+
+/* Gives the map its table, or, where none is planned, back; takes the look's map over. */
+static int repair(struct host *host, struct host_map *map, struct map_look *look,
+                  struct mp_table *planned)
+{
+    _cleanup_(repair_freep) struct repair *repair = calloc(1, sizeof(*repair));
+    struct map_change *change = calloc(1, sizeof(*change));
+    if (repair)
+        *repair = (struct repair){host, strdup(map->wwid)};
+    if (!repair || !repair->wwid || !change) {
+        free(change);
+        mp_table_free(planned);
+        return -ENOMEM;
+    }
+    map_change_init(host, change, TAKE_PTR(look->map), planned);
+
+    map->running = true;
+    host->reconciler->n_running++;
+    int r = transaction_start(host->event, change, 1, planned ? &calls : &calls_to_give_back,
+                              repair);
+    if (r < 0) {
+        map->running = false;
+        host->reconciler->n_running--;
+        map_changes_free(change, 1);
+        return r;
+    }
+    (void)TAKE_PTR(repair);
+    return 0;
+}
+
+static enum contest_rival rival_of(const struct host_map *map)
+{
+    if (map->rival)
+        return RIVAL_NAMED;
+    if (map->doubted)
+        return RIVAL_ASKED;
+    return map_awaits_mpathd(map) ? RIVAL_UNTOLD : RIVAL_UNKNOWN;
+}
+
+/* Whether to give the map its table once more. */
+static bool is_worth_a_round(struct host *host, struct host_map *map)
+{
+    if (map->contest.given_up)
+        return false;
+    /* Should multipathd have made the other groups in spite of its entry, what wins has a name. */
+    if (map->in_force && !map->rival && contest_is_worth_asking(&map->contest)) {
+        map->doubted = true;
+        publish_check(host);
+    }
+    if (contest_lose(&map->contest, rival_of(map), now(host)))
+        return true;
+    log_warning("Map %s is given other path groups again and again%s%s: it is left so until "
+                "multipath's configuration or the policy changes.",
+                map->name, map->rival ? ", by " : "", map->rival ?: "");
+    return false;
+}
+
+/* --- Looks ---------------------------------------------------------------------------------- */
+
+static void announce(struct host *host, const uint64_t *session_ids, size_t n, unsigned changes)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct session *session = host_session(host, session_ids[i]);
+        if (session)
+            announce_session(session, changes);
+    }
+}
+
+/* Its entry waits for its return, as long as there is a policy that it is made of. */
+static void map_is_gone(struct host *host, dev_t dev)
+{
+    struct host_map *map = maps_find(host, dev);
+    forget_old(host->reconciler, dev);
+    if (!map)
+        return;
+
+    size_t n = map->n_sessions;
+    _cleanup_free_ uint64_t *ids = calloc(n + 1, sizeof(*ids));
+    if (ids)
+        memcpy(ids, map->session_ids, n * sizeof(*ids));
+    if (!maps_is_busy(host, map))
+        unfinished_forget(map); /* it will be built anew */
+    reconcile_map_entry(map);
+    maps_lose(host, dev);
+    if (ids)
+        announce(host, ids, n, CHANGED_MAPS);
+}
+
+/* Brings the model up to date. Bits of enum session_change, or a negative errno. */
+static int take(struct host *host, struct host_map *map, const struct map_look *look,
+                const struct mp_table *planned)
+{
+    int found = map_update(map, look, planned);
+
+    if (found < 0)
+        return found;
+    if (found & MAP_ENTRY_CHANGED)
+        publish(host);
+    return found & MAP_TABLE_CHANGED ? CHANGED_MAPS : 0;
+}
+
+/* Whether an array that moves access states about can change what the map must be. */
+static void look_again_for_access(struct host *host, struct host_map *map,
+                                  const struct map_look *look)
+{
+    uint64_t time = now(host);
+
+    if (!map->entry || look->n_paths == 0 || !look->paths[0].disk.has_access)
+        return;
+    if (time >= map->next_look_usec && map->looks_left > 0) {
+        map->next_look_usec =
+            time + ((uint64_t)LOOK_FOR_ACCESS_USEC << (LOOKS_FOR_ACCESS - map->looks_left));
+        map->looks_left--;
+    }
+    if (time < map->next_look_usec)
+        enqueue(host, map->dev, map->next_look_usec - time);
+}
+
+/*
+ * Compares a map with what was asked, and gives it its table where they part; one that a first
+ * policy has left half way goes back to multipathd.
+ */
+static int look_at(struct host *host, struct host_map *map, struct map_look *look)
+{
+    _cleanup_(mp_table_freep) struct mp_table *planned = NULL;
+
+    int r = lb_plan(look, &planned);
+    if (r < 0 && r != -ENODATA)
+        return r;
+    int changes = take(host, map, look, planned);
+    if (changes < 0)
+        return changes;
+    look_again_for_access(host, map, look);
+    if (map->agrees)
+        map->failures = 0;
+
+    size_t n = map->n_sessions;
+    bool idle = !map->running && !maps_is_busy(host, map);
+    if (idle && planned && map->agrees)
+        unfinished_forget(map);
+    if (idle && !map->agrees &&
+        (planned ? is_worth_a_round(host, map) : map->failures <= FAILURES_MAX))
+        return repair(host, map, look, TAKE_PTR(planned));
+    if (map->running)
+        return 0; /* another look comes at the end of it */
+    for (size_t i = 0; i < n; i++) {
+        struct session *session = host_session(host, map->session_ids[i]);
+        if (!session)
+            continue;
+        read_states(host, session);
+        announce_session(session, (unsigned)changes);
+    }
+    announce_disk(map, changes & CHANGED_MAPS ? DISK_TABLE : 0);
+    return 0;
+}
+
+/* --- Maps that appear ----------------------------------------------------------------------- */
+
+static bool is_old(const struct reconciler *r, dev_t dev)
+{
+    for (size_t i = 0; i < r->n_old; i++)
+        if (r->old[i] == dev)
+            return true;
+    return false;
+}
+
+static void forget_old(struct reconciler *r, dev_t dev)
+{
+    for (size_t i = 0; i < r->n_old; i++)
+        if (r->old[i] == dev) {
+            r->old[i] = r->old[--r->n_old];
+            return;
+        }
+}
+
+static void remember_old(struct host *host, dev_t dev)
+{
+    struct reconciler *r = host->reconciler;
+    dev_t *more = is_old(r, dev) ? NULL : reallocarray(r->old, r->n_old + 1, sizeof(*more));
+
+    if (!more)
+        return;
+    r->old = more;
+    more[r->n_old++] = dev;
+}
+
+/* The default policy becomes the disk's, without any path named. */
+static void give_default(struct host_map *map)
+{
+    struct store_disk_policy *policy = settings_default_for(map->host, map->wwid);
+    if (!policy)
+        return;
+
+    int r = store_put_disk_policy(map->host->store, policy);
+    if (r < 0)
+        log_error("The default policy of disk %s cannot be saved: %s.", map->wwid, strerror(-r));
+    log_notice("Map %s has appeared: it gets the default policy, %s.", map->name,
+               dsm_policy_name(policy->policy));
+    map->policy = policy;
+}
+
+/*
+ * What a map brings about that was not there before. One that was there when the service started in
+ * the midst of a boot is none of those: its groups tell which path leads.
+ */
+static void on_appearance(struct host_map *map, const struct map_look *look)
+{
+    if (is_old(map->host->reconciler, map->dev)) {
+        if (lb_stays(map))
+            map->leader = lb_leader(look, 0, true);
+        return;
+    }
+    if (!map->policy && !map->busy && !map_has_any_policy(map))
+        give_default(map);
+}
+
+static void look(struct host *host, dev_t dev)
+{
+    _cleanup_(map_look_done) struct map_look look = {0};
+    struct host_map *map;
+
+    news_of_model(host);
+    int r = map_look_read(host, dev, &look);
+    if (is_no_map(r)) {
+        map_is_gone(host, dev);
+        return;
+    }
+    map = maps_find(host, dev);
+    if (r >= 0 && map && strcmp(map->wwid, dm_map_wwid(look.map)) != 0) {
+        map_is_gone(host, dev);
+        map = NULL;
+    }
+    if (r >= 0 && !map_look_has_iscsi_path(&look) && (map_look_is_leaving(&look) || !map)) {
+        if (map && !map->leaving_usec)
+            map->leaving_usec = now(host);
+        return;
+    }
+    if (r >= 0 && map && map_look_is_in_transit(&look) && map->transit_looks++ < TRANSIT_LOOKS_MAX) {
+        enqueue(host, dev, TRANSIT_USEC);
+        return;
+    }
+    bool appears = !map;
+    if (r >= 0)
+        r = maps_take(host, &look, &map);
+    if (r >= 0) {
+        map->transit_looks = 0;
+        map->leaving_usec = 0;
+        if (appears)
+            on_appearance(map, &look);
+        r = look_at(host, map, &look);
+    }
+    if (r < 0) {
+        log_warning("Device %u:%u cannot be compared with its policy: %s.", major(dev), minor(dev),
+                    strerror(-r));
+        map = maps_find(host, dev);
+        if (map)
+            look_after_failure(host, map);
+    }
+}
+
+/* --- What others ask for -------------------------------------------------------------------- */
+
+void reconcile_device(struct host *host, dev_t dev)
+{
+    enqueue(host, dev, SETTLE_USEC);
+}
+
+/* The session's maps: those that the kernel has, and those that the model still knows. */
+static void for_each_device(struct host *host, struct session *session,
+                            void (*func)(struct host *host, dev_t dev))
+{
+    const dev_t *found;
+    size_t n;
+
+    int r = session_map_devices(session, &found, &n);
+    _cleanup_free_ dev_t *devices =
+        r < 0 ? NULL : calloc(n + session->n_maps + 1, sizeof(*devices));
+    if (!devices) {
+        log_warning("The maps of %s cannot be listed: %s.", session->target,
+                    strerror(r < 0 ? -r : ENOMEM));
+        return;
+    }
+    if (n > 0)
+        memcpy(devices, found, n * sizeof(*devices));
+    for (size_t i = 0; i < session->n_maps; i++) {
+        size_t k = 0;
+        while (k < n && devices[k] != session->maps[i]->dev)
+            k++;
+        if (k == n && session->maps[i]->dev)
+            devices[n++] = session->maps[i]->dev;
+    }
+    for (size_t i = 0; i < n; i++)
+        func(host, devices[i]);
+}
+
+void reconcile_session(struct host *host, struct session *session)
+{
+    for_each_device(host, session, reconcile_device);
+}
+
+void reconcile_access(struct host *host, struct session *session)
+{
+    for (size_t i = 0; i < session->n_maps; i++)
+        map_expect_access(session->maps[i]);
+    reconcile_session(host, session);
+}
+
+/* What udev would have said of it is not known. */
+static void look_at_known(struct host_map *map, void *userdata)
+{
+    map->kpartx = KPARTX_UNKNOWN;
+    if (map->dev)
+        reconcile_device(map->host, map->dev);
+}
+
+void reconcile_everything(struct host *host)
+{
+    for (size_t i = 0; i < host->n_sessions; i++)
+        reconcile_access(host, host->sessions[i]);
+    maps_each(host, look_at_known, NULL);
+}
+
+static void drop_entries(struct host *host, struct session *session)
+{
+    for (size_t i = session->n_maps; i > 0; i--) {
+        struct host_map *map = session->maps[i - 1];
+        reconcile_map_entry(map);
+        maps_drop_if_idle(host, map);
+    }
+}
+
+void reconcile_changed(struct host *host, struct session *session)
+{
+    for (size_t i = 0; i < session->n_maps; i++) {
+        session->maps[i]->contest = (struct contest){0};
+        session->maps[i]->failures = 0;
+    }
+    for_each_device(host, session, look);
+    drop_entries(host, session);
+    announce_session(session, 0);
+}
+
+void reconcile_entries(struct host *host, struct session *session)
+{
+    for_each_device(host, session, look);
+    drop_entries(host, session);
+}
+
+void reconcile_map_entry(struct host_map *map)
+{
+    if (!map->entry || map_has_any_policy(map))
+        return;
+    free(TAKE_PTR(map->entry));
+    publish(map->host);
+}
+
+void reconcile_map_changed(struct host_map *map)
+{
+    struct host *host = map->host;
+
+    map->contest = (struct contest){0};
+    map->failures = 0;
+    announce_disk(map, DISK_TABLE);
+    announce(host, map->session_ids, map->n_sessions, 0);
+    reconcile_map_entry(map);
+    if (map->dev)
+        look(host, map->dev); /* after which it may be gone */
+    else
+        maps_drop_if_idle(host, map);
+}
+
+static void forget_contest(struct host_map *map, void *userdata)
+{
+    struct host *host = userdata;
+
+    if (!map->dev || (map->contest.rounds == 0 && !map->contest.given_up))
+        return;
+    map->contest = (struct contest){0};
+    enqueue(host, map->dev, SETTLE_USEC);
+}
+
+void reconcile_configuration(struct host *host)
+{
+    maps_each(host, forget_contest, host);
+    publish(host);
+}
+
+static int add_waiter(struct reconciler *r, struct waiter waiter)
+{
+    struct waiter *more = reallocarray(r->waiters, r->n_waiters + 1, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    r->waiters = more;
+    more[r->n_waiters++] = waiter;
+    run_waiters(r);
+    return 0;
+}
+
+int reconcile_when_idle(struct host *host, uint64_t session_id, void (*func)(void *userdata),
+                        void *userdata)
+{
+    return add_waiter(host->reconciler, (struct waiter){NULL, session_id, func, userdata});
+}
+
+int reconcile_when_map_idle(struct host_map *map, void (*func)(void *userdata), void *userdata)
+{
+    return add_waiter(map->host->reconciler, (struct waiter){map, 0, func, userdata});
+}
+
+bool reconcile_is_running(const struct host *host)
+{
+    return host->reconciler && host->reconciler->n_running > 0;
+}
+
+static void begin_device(struct host *host, dev_t dev)
+{
+    if (host->same_boot)
+        remember_old(host, dev);
+    reconcile_device(host, dev);
+}
+
+int reconciler_new(struct host *host)
+{
+    struct reconciler *r = calloc(1, sizeof(*r));
+    if (!r)
+        return -ENOMEM;
+    r->host = host;
+    host->reconciler = r;
+    return 0;
+}
+
+void reconcile_begin(struct host *host)
+{
+    for (size_t i = 0; i < host->n_sessions; i++) {
+        read_states(host, host->sessions[i]);
+        for_each_device(host, host->sessions[i], begin_device);
+    }
+    host->reconciler->begun = true;
+    /* All at once: no call is to meet a model without maps. */
+    (void)on_timer(NULL, UINT64_MAX, host->reconciler);
+}
+
+void reconciler_free(struct host *host)
+{
+    struct reconciler *r = TAKE_PTR(host->reconciler);
+    if (!r)
+        return;
+    sd_event_source_disable_unref(r->timer);
+    sd_event_source_disable_unref(r->states_timer);
+    free(r->queue);
+    free(r->waiters);
+    free(r->old);
+    free(r);
+}

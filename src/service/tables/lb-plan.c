@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macros.h"
+#include "plan/failover.h"
+#include "plan/plan.h"
+#include "service/tables/lb-plan.h"
+
+/* What plan_map() takes, for one map. */
+struct plan_input {
+    const struct session **sessions; /* those with a policy, in the order of `policies` */
+    struct plan_policy *policies;
+    size_t n_policies;
+    struct plan_path *paths;
+    size_t n_paths;
+};
+
+static void plan_input_done(struct plan_input *input)
+{
+    for (size_t i = 0; i < input->n_policies; i++)
+        free((void *)input->policies[i].members);
+    free(input->policies);
+    free(input->sessions);
+    free(input->paths);
+}
+
+static int add_policy(struct plan_input *input, const struct session *session,
+                      const struct store_policy *from)
+{
+    struct plan_member *members = calloc(from->n_paths ?: 1, sizeof(*members));
+    if (!members)
+        return -ENOMEM;
+    for (size_t i = 0; i < from->n_paths; i++)
+        members[i] = (struct plan_member){
+            .connection_id = from->paths[i].connection_id,
+            .weight = from->paths[i].weight,
+            .primary = from->paths[i].primary,
+        };
+
+    input->sessions[input->n_policies] = session;
+    input->policies[input->n_policies++] = (struct plan_policy){
+        .policy = from->policy,
+        .highest_first = from->highest_first,
+        .members = members,
+        .n_members = from->n_paths,
+    };
+    return 0;
+}
+
+static const struct session *session_of(const struct map_path *path)
+{
+    return path->connection ? path->connection->session : NULL;
+}
+
+static bool is_first_of_session(const struct map_look *look, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (session_of(&look->paths[k]) == session_of(&look->paths[i]))
+            return false;
+    return session_of(&look->paths[i]);
+}
+
+/* The session whose policy was chosen last before `below`; `chooser`, whose next one leads, apart.
+ */
+static const struct session *next_session(const struct map_look *look, uint64_t below,
+                                          const struct session *chooser)
+{
+    const struct session *next = NULL;
+
+    for (size_t i = 0; i < look->n_paths; i++) {
+        const struct session *session = session_of(&look->paths[i]);
+        if (!is_first_of_session(look, i) || session == chooser || !session_has_policy(session) ||
+            session->policy->serial >= below)
+            continue;
+        if (!next || session->policy->serial > next->policy->serial)
+            next = session;
+    }
+    return next;
+}
+
+/* The policies that concern the map, the one chosen last first. */
+static int collect_policies(const struct map_look *look, const struct session *chooser,
+                            const struct store_policy *choice, struct plan_input *input)
+{
+    input->policies = calloc(look->n_paths + 1, sizeof(*input->policies));
+    input->sessions = calloc(look->n_paths + 1, sizeof(*input->sessions));
+    if (!input->policies || !input->sessions)
+        return -ENOMEM;
+
+    int r = choice ? add_policy(input, chooser, choice) : 0;
+    for (uint64_t below = UINT64_MAX; r >= 0;) {
+        const struct session *next = next_session(look, below, chooser);
+        if (!next)
+            break;
+        below = next->policy->serial;
+        r = add_policy(input, next, next->policy);
+    }
+    return r;
+}
+
+static size_t policy_index(const struct plan_input *input, const struct session *session)
+{
+    for (size_t i = 0; i < input->n_policies; i++)
+        if (input->sessions[i] == session)
+            return i;
+    return PLAN_NO_POLICY;
+}
+
+static int collect_paths(const struct map_look *look, struct plan_input *input)
+{
+    input->paths = calloc(look->n_paths + 1, sizeof(*input->paths));
+    if (!input->paths)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < look->n_paths; i++) {
+        const struct map_path *path = &look->paths[i];
+        input->paths[input->n_paths++] = (struct plan_path){
+            .dev = path->dev,
+            .policy = policy_index(input, session_of(path)),
+            .connection_id = path->connection ? path->connection->id : 0,
+            .access = path->disk.access,
+        };
+    }
+    return 0;
+}
+
+/* NULL `choice`: nothing is chosen, the policies in force alone count. */
+static int plan(const struct map_look *look, const struct session *chooser,
+                const struct store_policy *choice, struct mp_table **ret)
+{
+    _cleanup_(plan_input_done) struct plan_input input = {0};
+
+    int r = collect_policies(look, chooser, choice, &input);
+    if (r >= 0)
+        r = collect_paths(look, &input);
+    if (r < 0)
+        return r;
+    if (input.n_policies == 0)
+        return -ENODATA;
+
+    const struct mp_table *live = look->map->table;
+    if (choice) {
+        r = plan_check_access(live, input.policies, input.n_policies, input.paths, input.n_paths,
+                              0);
+        if (r < 0)
+            return r;
+    }
+    return plan_map(live, input.policies, input.n_policies, input.paths, input.n_paths, ret);
+}
+
+uint32_t lb_disk_policy(const struct host_map *map)
+{
+    enum dsm_policy policy = map->policy->policy;
+
+    return policy == DSM_ROUND_ROBIN && map->asymmetric ? DSM_ROUND_ROBIN_WITH_SUBSET : policy;
+}
+
+bool lb_is_asymmetric(const struct map_look *look)
+{
+    for (size_t i = 1; i < look->n_paths; i++)
+        if (look->paths[i].disk.access != look->paths[0].disk.access)
+            return true;
+    return false;
+}
+
+uint64_t lb_leader(const struct map_look *look, uint64_t last, bool told)
+{
+    dev_t last_dev = 0;
+
+    for (size_t i = 0; i < look->n_paths && last; i++)
+        if (look->paths[i].id == last)
+            last_dev = look->paths[i].dev;
+    dev_t dev = failover_leader(look->map->table, look->map->status, last_dev, told);
+    const struct map_path *path = dev ? map_look_path(look, dev) : NULL;
+    return path ? path->id : 0;
+}
+
+static uint64_t preferred_path(const struct store_disk_policy *policy)
+{
+    for (size_t i = 0; i < policy->n_paths; i++)
+        if (policy->paths[i].preferred)
+            return policy->paths[i].id;
+    return 0;
+}
+
+bool lb_stays(const struct host_map *map)
+{
+    return map_has_policy(map) && map->policy->policy == DSM_FAILOVER &&
+           !preferred_path(map->policy);
+}
+
+/* The path that comes before the primary, 0: none. */
+static uint64_t first_path(const struct map_look *look, const struct host_map *map)
+{
+    if (map->policy->policy != DSM_FAILOVER)
+        return 0;
+    if (!lb_stays(map))
+        return preferred_path(map->policy);
+    if (!map->leader)
+        return 0;
+    return lb_leader(look, map->leader, !map_awaits_mpathd(map)) ?: map->leader;
+}
+
+/* The members in the order of the policy's tiers; to be freed. NULL: out of memory. */
+static struct plan_member *disk_members(const struct store_disk_policy *policy, uint64_t first,
+                                        size_t *ret_n)
+{
+    _cleanup_free_ struct plan_member *named = calloc(policy->n_paths + 1, sizeof(*named));
+    struct plan_member *members = calloc(policy->n_paths + 1, sizeof(*members));
+
+    for (size_t i = 0; named && i < policy->n_paths; i++)
+        named[i] = (struct plan_member){
+            .connection_id = policy->paths[i].id,
+            .weight = policy->paths[i].weight,
+            .primary = policy->paths[i].primary,
+        };
+    if (!named || !members) {
+        free(members);
+        return NULL;
+    }
+    if (policy->policy == DSM_FAILOVER)
+        *ret_n = failover_order(named, policy->n_paths, first, members);
+    else {
+        memcpy(members, named, policy->n_paths * sizeof(*members));
+        *ret_n = policy->n_paths;
+    }
+    return members;
+}
+
+static int plan_disk(const struct map_look *look, const struct store_disk_policy *policy,
+                     uint64_t first, bool is_choice, struct mp_table **ret)
+{
+    struct plan_policy as_planned = {.policy = dsm_to_lb(policy->policy)};
+    _cleanup_free_ struct plan_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
+    _cleanup_free_ struct plan_member *members =
+        disk_members(policy, first, &as_planned.n_members);
+    const struct mp_table *live = look->map->table;
+
+    if (!paths || !members)
+        return -ENOMEM;
+    as_planned.members = members;
+    for (size_t i = 0; i < look->n_paths; i++)
+        paths[i] = (struct plan_path){
+            .dev = look->paths[i].dev,
+            .connection_id = look->paths[i].id,
+            .access = look->paths[i].disk.access,
+        };
+    if (is_choice) {
+        int r = plan_check_access(live, &as_planned, 1, paths, look->n_paths, 0);
+        if (r < 0)
+            return r;
+    }
+    return plan_map(live, &as_planned, 1, paths, look->n_paths, ret);
+}
+
+int lb_plan_disk_choice(const struct map_look *look, const struct store_disk_policy *policy,
+                        struct mp_table **ret)
+{
+    return plan_disk(look, policy, preferred_path(policy), true, ret);
+}
+
+/* The map as the model has it, where it has a policy of its own that counts; else NULL. */
+static const struct host_map *map_with_policy(const struct map_look *look)
+{
+    const struct host_map *map = maps_find_wwid(look->host, dm_map_wwid(look->map));
+
+    return map && map_has_policy(map) ? map : NULL;
+}
+
+bool lb_has_disk_policy(const struct map_look *look)
+{
+    return map_with_policy(look);
+}
+
+int lb_plan(const struct map_look *look, struct mp_table **ret)
+{
+    const struct host_map *map = map_with_policy(look);
+
+    if (map)
+        return plan_disk(look, map->policy, first_path(look, map), false, ret);
+    return plan(look, NULL, NULL, ret);
+}
+
+int lb_plan_choice(const struct map_look *look, const struct session *session,
+                   const struct store_policy *policy, struct mp_table **ret)
+{
+    const struct host_map *map = map_with_policy(look);
+
+    if (map && !map->policy->by_default)
+        return lb_plan(look, ret);
+    return plan(look, session, policy, ret);
+}
+
+bool lb_agrees(const struct map_look *look)
+{
+    _cleanup_(mp_table_freep) struct mp_table *planned = NULL;
+
+    int r = lb_plan(look, &planned);
+    if (r < 0)
+        return r == -ENODATA;
+    return mp_table_same_meaning(look->map->table, planned, look->map->status);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/* The table that a map must have under the policies in force (plan/plan.h on the host's model). */
+
+#include <stdbool.h>
+
+#include "service/model/host.h"
+#include "service/model/map-look.h"
+#include "service/model/maps.h"
+
+/*
+ * The disk's own policy in MPIO's numbers, as it counts: round robin over asymmetric access is round
+ * robin with subset, as on Windows (MSDSM, intrface.c, on a default policy).
+ */
+uint32_t lb_disk_policy(const struct host_map *map);
+
+/* Whether the disk has a policy of its own that counts. */
+bool lb_has_disk_policy(const struct map_look *look);
+
+/* Whether the map's paths differ in access state. */
+bool lb_is_asymmetric(const struct map_look *look);
+
+/*
+ * DsmPathId of the path that leads a failover that stays where it is, `last` being the one until now,
+ * 0: none, and `told` whether multipathd knows the groups (plan/failover.h). 0 where the table does
+ * not tell.
+ */
+uint64_t lb_leader(const struct map_look *look, uint64_t last, bool told);
+
+/* Whether the disk's own policy is failover that stays where it is, there being no preferred path. */
+bool lb_stays(const struct host_map *map);
+
+/*
+ * Plans the table of a map under all policies in force; a disk's own stands for all of its paths.
+ * -ENODATA: none concerns the map, it is the host's own.
+ */
+int lb_plan(const struct map_look *look, struct mp_table **ret);
+
+/*
+ * The same with `policy`, not in force yet, standing in for the one of `session`. -EOPNOTSUPP: the
+ * array's access states forbid to choose it. (A map with a policy of its own keeps that.)
+ */
+int lb_plan_choice(const struct map_look *look, const struct session *session,
+                   const struct store_policy *policy, struct mp_table **ret);
+
+/* The same with `policy` as the disk's own, chosen just now: its primary leads. */
+int lb_plan_disk_choice(const struct map_look *look, const struct store_disk_policy *policy,
+                        struct mp_table **ret);
+
+/* Whether the live table means the policies in force. */
+bool lb_agrees(const struct map_look *look);

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "service/base/worker.h"
+#include "service/tables/transaction.h"
+
+#define WORKERS_MAX 8U /* child processes of one transaction */
+#define ROUNDS_MAX 16U /* of planning, where paths come and go meanwhile: a login's, one by one */
+
+struct transaction {
+    sd_event *event;
+    struct map_change *maps;
+    size_t n_maps;
+    size_t *to_do; /* the maps of this round */
+    size_t n_to_do;
+    size_t n_workers; /* children that still run */
+    unsigned rounds;
+    bool rolling_back;
+    bool no_worker; /* a child could not be made */
+    enum transaction_result result;
+    struct transaction_calls calls;
+    void *userdata;
+};
+
+/* A child's share: every `step`th map of the round. */
+struct share {
+    struct transaction *transaction;
+    size_t first, step;
+};
+
+/* What a child writes for each map when it is done with it. */
+struct report {
+    size_t map;
+    struct swap_result result;
+};
+
+void map_changes_free(struct map_change *maps, size_t n_maps)
+{
+    for (size_t i = 0; i < n_maps; i++) {
+        dm_map_free(maps[i].before);
+        mp_table_free(maps[i].after);
+    }
+    free(maps);
+}
+
+static void transaction_finish(struct transaction *t)
+{
+    t->calls.done(t->result, t->maps, t->n_maps, t->userdata);
+    map_changes_free(t->maps, t->n_maps);
+    free(t->to_do);
+    sd_event_unref(t->event);
+    free(t);
+}
+
+static struct swap_result swap_one(const struct transaction *t, const struct map_change *map)
+{
+    if (t->rolling_back)
+        return swap_table(map->before, map->before->table, map->kpartx);
+    if (!map->after)
+        return swap_give_back(map->before);
+    return swap_table(map->before, map->after, map->kpartx);
+}
+
+/* In the child. */
+static int swap_share(int fd, void *arg)
+{
+    const struct share *share = arg;
+    const struct transaction *t = share->transaction;
+
+    worker_confine();
+    for (size_t i = share->first; i < t->n_to_do; i += share->step) {
+        struct report report = {.map = t->to_do[i]};
+        report.result = swap_one(t, &t->maps[report.map]);
+        if (write(fd, &report, sizeof(report)) != sizeof(report))
+            return EIO;
+    }
+    return 0;
+}
+
+static enum map_state state_after(const struct transaction *t, struct swap_result result)
+{
+    if (result.error >= 0)
+        return t->rolling_back ? MAP_KEPT : MAP_CHANGED;
+    if (result.error == -ENXIO)
+        return MAP_KEPT; /* the map is gone, and has no table to carry */
+    /* Whoever gave it other paths gave it a whole table, and it is looked at again after this. */
+    if (t->rolling_back)
+        return result.error == -ESTALE ? MAP_KEPT : MAP_LOST;
+    /* In the early stages the live table was not touched; later it is somebody else's. */
+    return result.stage == SWAP_READ || result.stage == SWAP_LOAD || result.stage == SWAP_RESUME
+               ? MAP_KEPT
+               : MAP_UNKNOWN;
+}
+
+static void end_round(struct transaction *t);
+
+static void on_child_done(int error, const void *data, size_t size, void *userdata)
+{
+    _cleanup_free_ struct share *share = userdata;
+    struct transaction *t = share->transaction;
+    struct report report;
+
+    for (size_t at = 0; at + sizeof(report) <= size; at += sizeof(report)) {
+        memcpy(&report, (const char *)data + at, sizeof(report));
+        struct map_change *map = &t->maps[report.map];
+        map->state = state_after(t, report.result);
+        if (report.result.error < 0)
+            map->result = report.result;
+    }
+
+    /* No report: the child died, maybe in the middle of this map. */
+    for (size_t i = share->first; i < t->n_to_do; i += share->step) {
+        struct map_change *map = &t->maps[t->to_do[i]];
+        if (map->state != MAP_SENT)
+            continue;
+        map->state = t->rolling_back ? MAP_LOST : MAP_UNKNOWN;
+        map->result = (struct swap_result){error < 0 ? error : -EIO, SWAP_RESUME};
+    }
+
+    if (--t->n_workers == 0)
+        end_round(t);
+}
+
+static int start_child(struct transaction *t, size_t first, size_t step)
+{
+    _cleanup_free_ struct share *share = malloc(sizeof(*share));
+    if (!share)
+        return -ENOMEM;
+    *share = (struct share){t, first, step};
+
+    int r = worker_start(t->event, swap_share, share, on_child_done, share);
+    if (r < 0)
+        return r;
+    (void)TAKE_PTR(share);
+    t->n_workers++;
+    for (size_t i = first; i < t->n_to_do; i += step)
+        t->maps[t->to_do[i]].state = MAP_SENT;
+    return 0;
+}
+
+/* Swaps all maps that are to do; a map that gets no child stays so. */
+static void start_round(struct transaction *t)
+{
+    t->n_to_do = 0;
+    for (size_t i = 0; i < t->n_maps; i++)
+        if (t->maps[i].state == MAP_TO_DO)
+            t->to_do[t->n_to_do++] = i;
+
+    size_t n = t->n_to_do < WORKERS_MAX ? t->n_to_do : WORKERS_MAX;
+    for (size_t i = 0; i < n; i++) {
+        int r = start_child(t, i, n);
+        if (r < 0) {
+            log_error("Cannot make a child process to change maps: %s.", strerror(-r));
+            t->no_worker = true;
+            break;
+        }
+    }
+    if (t->n_workers == 0)
+        end_round(t);
+}
+
+static bool is_stale(const struct map_change *map)
+{
+    return (map->state == MAP_KEPT || map->state == MAP_UNKNOWN) && map->result.error == -ESTALE;
+}
+
+static bool has_failed(const struct map_change *map)
+{
+    return map->state == MAP_TO_DO || map->state == MAP_UNKNOWN ||
+           (map->state == MAP_KEPT && map->result.error < 0 && map->result.error != -ENXIO);
+}
+
+/* Plans the stale maps again, should nothing else be wrong. False: there is nothing to plan. */
+static bool replan(struct transaction *t)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < t->n_maps; i++) {
+        if (has_failed(&t->maps[i]) && !is_stale(&t->maps[i]))
+            return false;
+        any = any || is_stale(&t->maps[i]);
+    }
+    if (!any || ++t->rounds >= ROUNDS_MAX)
+        return false;
+
+    for (size_t i = 0; i < t->n_maps; i++) {
+        if (!is_stale(&t->maps[i]))
+            continue;
+        int r = t->calls.replan(&t->maps[i], t->userdata);
+        if (r < 0 && r != -ENXIO)
+            return false;
+        t->maps[i].state = r < 0 ? MAP_KEPT : MAP_TO_DO;
+        t->maps[i].result = (struct swap_result){.error = r < 0 ? r : 0};
+    }
+    return true;
+}
+
+static enum transaction_result failure(const struct transaction *t)
+{
+    if (t->no_worker)
+        return TRANSACTION_NO_RESOURCES;
+    for (size_t i = 0; i < t->n_maps; i++)
+        if (t->maps[i].result.error == -ENOMEM)
+            return TRANSACTION_NO_RESOURCES;
+    return TRANSACTION_UNDONE;
+}
+
+static void end_forward(struct transaction *t)
+{
+    if (!t->calls.one_way && replan(t)) {
+        start_round(t);
+        return;
+    }
+
+    bool failed = false;
+    for (size_t i = 0; i < t->n_maps; i++)
+        failed = failed || has_failed(&t->maps[i]);
+    if (!failed) {
+        t->result = TRANSACTION_DONE;
+        transaction_finish(t);
+        return;
+    }
+
+    t->result = failure(t);
+    if (t->calls.one_way) {
+        transaction_finish(t);
+        return;
+    }
+    t->rolling_back = true;
+    for (size_t i = 0; i < t->n_maps; i++) {
+        struct map_change *map = &t->maps[i];
+        if (map->state == MAP_CHANGED || map->state == MAP_UNKNOWN)
+            map->state = MAP_TO_DO;
+        else
+            map->state = MAP_KEPT;
+    }
+    start_round(t);
+}
+
+static void end_backward(struct transaction *t)
+{
+    for (size_t i = 0; i < t->n_maps; i++) {
+        if (t->maps[i].state == MAP_TO_DO)
+            t->maps[i].state = MAP_LOST;
+        if (t->maps[i].state == MAP_LOST)
+            t->result = TRANSACTION_TORN;
+    }
+    transaction_finish(t);
+}
+
+static void end_round(struct transaction *t)
+{
+    if (t->rolling_back)
+        end_backward(t);
+    else
+        end_forward(t);
+}
+
+int transaction_start(sd_event *event, struct map_change *maps, size_t n_maps,
+                      const struct transaction_calls *calls, void *userdata)
+{
+    _cleanup_free_ struct transaction *t = calloc(1, sizeof(*t));
+    _cleanup_free_ size_t *to_do = calloc(n_maps + 1, sizeof(*to_do));
+    if (!t || !to_do)
+        return -ENOMEM;
+
+    t->event = sd_event_ref(event);
+    t->maps = maps;
+    t->n_maps = n_maps;
+    t->to_do = TAKE_PTR(to_do);
+    t->calls = *calls;
+    t->userdata = userdata;
+    start_round(TAKE_PTR(t));
+    return 0;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "basic/macros.h"
+#include "iscsi/target-port.h"
+#include "plan/classify.h"
+#include "plan/failover.h"
+#include "plan/plan.h"
+#include "service/model/news.h"
+#include "service/tables/lb-plan.h"
+#include "service/view/disk-query.h"
+
+#define SELECTORS_USEC 1000000U /* how long an answer of the module index is good for */
+
+void disk_answer_done(struct disk_answer *answer)
+{
+    free(answer->paths);
+    *answer = (struct disk_answer){0};
+}
+
+int disk_facts(const struct map_look *look, struct dsm_fact **ret, bool *ret_is_explicit)
+{
+    struct dsm_fact *facts = calloc(look->n_paths + 1, sizeof(*facts));
+    bool is_explicit = false;
+
+    if (!facts)
+        return -ENOMEM;
+    for (size_t i = 0; i < look->n_paths; i++) {
+        struct target_port port;
+        target_port_read(look->paths[i].dev, &port);
+        facts[i] = (struct dsm_fact){
+            .id = look->paths[i].id,
+            .failed = !mp_status_usable(look->map->status, look->paths[i].dev),
+            .state = port.state,
+        };
+        is_explicit = is_explicit || port.alua & DSM_ALUA_EXPLICIT;
+    }
+    *ret = facts;
+    *ret_is_explicit = is_explicit;
+    return 0;
+}
+
+/* What is the path's own, whatever the policy. */
+static struct dsm_path describe_path(const struct map_look *look, const struct map_path *path)
+{
+    struct target_port port;
+
+    target_port_read(path->dev, &port);
+    return (struct dsm_path){
+        .id = path->id,
+        .failed = !mp_status_usable(look->map->status, path->dev),
+        .group_state = port.state,
+        .alua_support = port.alua,
+        .symmetric = !lb_is_asymmetric(look),
+        .group_preferred = port.preferred,
+        .group_id = port.group,
+        .port_id = port.port,
+    };
+}
+
+/* The role of each path in table order, and the policy, by what the table amounts to. */
+static int classify(const struct map_look *look, struct classify_role *roles, uint32_t *ret_policy)
+{
+    _cleanup_free_ struct classify_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
+    if (!paths)
+        return -ENOMEM;
+    for (size_t i = 0; i < look->n_paths; i++)
+        paths[i] = (struct classify_path){look->paths[i].dev, look->paths[i].id,
+                                          look->paths[i].disk.access};
+
+    uint32_t policy = dsm_of_lb(classify_disk(look->map->table, paths, look->n_paths, roles));
+    if (policy == DSM_ROUND_ROBIN && lb_is_asymmetric(look))
+        policy = DSM_ROUND_ROBIN_WITH_SUBSET;
+    *ret_policy = policy;
+    return 0;
+}
+
+static const struct store_disk_path *find_chosen(const struct store_disk_policy *policy,
+                                                 uint64_t id)
+{
+    for (size_t i = 0; i < policy->n_paths; i++)
+        if (policy->paths[i].id == id)
+            return &policy->paths[i];
+    return NULL;
+}
+
+static uint32_t worst_weight(const struct store_disk_policy *policy)
+{
+    uint32_t worst = 0;
+
+    for (size_t i = 0; i < policy->n_paths; i++)
+        if (policy->paths[i].weight > worst)
+            worst = policy->paths[i].weight;
+    return worst;
+}
+
+/* The roles as they were chosen; a path that joined later has those of the tier it came into. */
+static void recall(const struct host_map *map, struct classify_role *roles,
+                   struct disk_answer *answer)
+{
+    const struct store_disk_policy *policy = map->policy;
+
+    answer->policy = lb_disk_policy(map);
+    for (size_t i = 0; i < answer->n_paths; i++) {
+        const struct store_disk_path *chosen = find_chosen(policy, answer->paths[i].id);
+        bool joins_best = policy->policy != DSM_ROUND_ROBIN_WITH_SUBSET || policy->n_paths == 0;
+
+        roles[i].weight = chosen ? chosen->weight : worst_weight(policy);
+        roles[i].primary = chosen ? chosen->primary : joins_best;
+        answer->paths[i].preferred = chosen && chosen->preferred;
+    }
+}
+
+static bool any_primary_usable(const struct classify_role *roles, const struct disk_answer *answer)
+{
+    for (size_t i = 0; i < answer->n_paths; i++)
+        if (roles[i].primary && !answer->paths[i].failed)
+            return true;
+    return false;
+}
+
+/* Whether only the group that is in use gets I/O, be it by the policy or for want of better paths.
+ */
+static bool is_led(const struct classify_role *roles, const struct disk_answer *answer)
+{
+    switch (answer->policy) {
+    case DSM_FAILOVER:
+    case DSM_VENDOR_SPECIFIC:
+        return true;
+    case DSM_ROUND_ROBIN_WITH_SUBSET:
+        return !any_primary_usable(roles, answer);
+    default:
+        return false;
+    }
+}
+
+static bool gets_io(const struct map_look *look, size_t i, bool led, uint32_t policy,
+                    const struct classify_role *role)
+{
+    if (led)
+        return failover_leads(look->map->table, look->map->status, look->paths[i].dev);
+    return policy != DSM_ROUND_ROBIN_WITH_SUBSET || role->primary;
+}
+
+/* States and weights, from the roles of the paths. */
+static void take_roles(const struct map_look *look, const struct classify_role *roles,
+                       struct disk_answer *answer)
+{
+    bool led = is_led(roles, answer);
+
+    for (size_t i = 0; i < answer->n_paths; i++) {
+        struct dsm_path *path = &answer->paths[i];
+        bool optimized =
+            path->group_state == DSM_ACTIVE_OPTIMIZED || path->group_state == DSM_STATE_NOT_USED;
+
+        if (!optimized)
+            dsm_set_state(path, (enum dsm_state)path->group_state);
+        else if (gets_io(look, i, led, answer->policy, &roles[i]))
+            dsm_set_state(path, DSM_ACTIVE_OPTIMIZED);
+        else
+            dsm_set_state(path, DSM_STANDBY);
+        path->weight = answer->policy == DSM_WEIGHTED_PATHS ? roles[i].weight : 0;
+    }
+}
+
+static int describe(const struct host_map *map, const struct map_look *look,
+                    struct disk_answer *answer)
+{
+    _cleanup_free_ struct classify_role *roles = calloc(look->n_paths + 1, sizeof(*roles));
+    int r = 0;
+
+    answer->paths = calloc(look->n_paths + 1, sizeof(*answer->paths));
+    if (!answer->paths || !roles)
+        return -ENOMEM;
+    for (size_t i = 0; i < look->n_paths; i++)
+        answer->paths[answer->n_paths++] = describe_path(look, &look->paths[i]);
+
+    if (map_has_policy(map) && lb_agrees(look))
+        recall(map, roles, answer);
+    else
+        r = classify(look, roles, &answer->policy);
+    if (r >= 0)
+        take_roles(look, roles, answer);
+    return r;
+}
+
+int disk_query(const struct host_map *map, struct disk_answer *ret)
+{
+    _cleanup_(map_look_done) struct map_look look = {0};
+    _cleanup_(disk_answer_done) struct disk_answer answer = {0};
+    int r = maps_look(map, &look);
+
+    if (is_no_map(r)) {
+        answer.policy = map_has_policy(map) ? lb_disk_policy(map) : DSM_NONE;
+        r = 0;
+    } else if (r >= 0)
+        r = describe(map, &look, &answer);
+    if (r < 0)
+        return r;
+    *ret = answer;
+    answer = (struct disk_answer){0};
+    return 0;
+}
+
+/* The index of modules is big: who asks for all disks at once has it read once. */
+static uint32_t selectors(struct host *host)
+{
+    uint64_t now = 0;
+
+    (void)sd_event_now(host->event, CLOCK_MONOTONIC, &now);
+    if (host->selectors_usec && now < host->selectors_usec + SELECTORS_USEC)
+        return host->selectors;
+    host->selectors = 0;
+    host->selectors_usec = now;
+    for (uint32_t policy = DSM_FAILOVER; policy <= DSM_LEAST_BLOCKS; policy++)
+        if (dm_selector_available(plan_selector(dsm_to_lb((enum dsm_policy)policy))))
+            host->selectors |= 1U << policy;
+    return host->selectors;
+}
+
+/* By the kernel's word of now: nobody follows the access states of a map without a policy. */
+static bool read_asymmetry(const struct host_map *map)
+{
+    struct scsi_disk first, disk;
+
+    if (map->n_paths == 0 || scsi_disk_read(map->paths[0], &first) < 0)
+        return map->asymmetric;
+    for (size_t i = 1; i < map->n_paths; i++)
+        if (scsi_disk_read(map->paths[i], &disk) >= 0 && disk.access != first.access)
+            return true;
+    return false;
+}
+
+static bool is_asymmetric(struct host_map *map)
+{
+    uint64_t moment = news_moment(map->host);
+
+    if (!moment || map->asymmetry_moment != moment) {
+        map->asymmetric_now = read_asymmetry(map);
+        map->asymmetry_moment = moment;
+    }
+    return map->asymmetric_now;
+}
+
+size_t disk_supported(struct host_map *map, uint32_t ret[DSM_LEAST_BLOCKS])
+{
+    uint32_t available = selectors(map->host);
+    size_t n = 0;
+
+    for (uint32_t policy = DSM_FAILOVER; policy <= DSM_LEAST_BLOCKS; policy++) {
+        if (policy == DSM_ROUND_ROBIN && is_asymmetric(map))
+            continue;
+        if (available & 1U << policy)
+            ret[n++] = policy;
+    }
+    return n;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "basic/macros.h"
+#include "iscsi/session-info.h"
+#include "plan/classify.h"
+#include "service/model/connection-look.h"
+#include "service/model/news.h"
+#include "service/model/session-maps.h"
+#include "service/model/states.h"
+#include "service/tables/lb-plan.h"
+#include "service/view/lb-query.h"
+
+#define UNANNOUNCED_USEC 1000000U /* how long what the kernel does not announce is good for */
+
+DEFINE_CLEANUP(struct lb_answer *, lb_answer_free);
+
+/* The session's own paths in one map; `ret` has room for all paths of the map. */
+static size_t own_paths(const struct session *session, const struct map_look *look,
+                        struct classify_path *ret)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < look->n_paths; i++) {
+        const struct map_path *path = &look->paths[i];
+        if (path->connection && path->connection->session == session)
+            ret[n++] = (struct classify_path){path->dev, path->connection->id, path->disk.access};
+    }
+    return n;
+}
+
+/* Adds what one map amounts to. `roles` has room for all of the session's connections. */
+static int classify_one(const struct session *session, const struct map_look *look,
+                        uint32_t *policy, struct classify_role *roles, size_t *n_roles)
+{
+    _cleanup_free_ struct classify_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
+    _cleanup_free_ struct classify_role *more = calloc(look->n_paths + 1, sizeof(*more));
+    if (!paths || !more)
+        return -ENOMEM;
+
+    size_t n = own_paths(session, look, paths);
+    enum lb_policy found = classify_map(look->map->table, paths, n, more);
+    *policy = classify_merge((enum lb_policy)*policy, roles, n_roles, found, more, n);
+    return 0;
+}
+
+static int classify_session(const struct session *session, const struct session_maps *maps,
+                            struct lb_answer *answer)
+{
+    uint32_t policy = 0;
+    size_t n_roles = 0;
+    _cleanup_free_ struct classify_role *roles =
+        calloc(session->n_connections + 1, sizeof(*roles));
+    if (!roles)
+        return -ENOMEM;
+
+    for (size_t i = 0; i < maps->n; i++) {
+        int r = classify_one(session, &maps->looks[i], &policy, roles, &n_roles);
+        if (r < 0)
+            return r;
+    }
+
+    answer->policy = policy ? policy : LB_VENDOR_SPECIFIC;
+    for (size_t i = 0; i < answer->n_paths; i++)
+        for (size_t k = 0; k < n_roles && answer->policy != LB_VENDOR_SPECIFIC; k++)
+            if (roles[k].connection_id == answer->paths[i].connection_id) {
+                answer->paths[i].weight = roles[k].weight;
+                answer->paths[i].primary = roles[k].primary;
+            }
+    return 0;
+}
+
+static const struct store_path *find_chosen(const struct store_policy *policy, uint64_t id)
+{
+    for (size_t i = 0; i < policy->n_paths; i++)
+        if (policy->paths[i].connection_id == id)
+            return &policy->paths[i];
+    return NULL;
+}
+
+static uint32_t worst_weight(const struct store_policy *policy)
+{
+    uint32_t worst = policy->n_paths > 0 ? policy->paths[0].weight : 0;
+    for (size_t i = 1; i < policy->n_paths; i++) {
+        uint32_t weight = policy->paths[i].weight;
+        if (policy->highest_first ? weight < worst : weight > worst)
+            worst = weight;
+    }
+    return worst;
+}
+
+/* The roles as they were chosen; a path that joined later has those of the tier it came into. */
+static void answer_chosen(const struct store_policy *policy, struct lb_answer *answer)
+{
+    answer->policy = policy->policy;
+    for (size_t i = 0; i < answer->n_paths; i++) {
+        struct lb_path *path = &answer->paths[i];
+        const struct store_path *chosen = find_chosen(policy, path->connection_id);
+        if (chosen) {
+            path->weight = chosen->weight;
+            path->primary = chosen->primary;
+            continue;
+        }
+        path->weight = policy->policy == LB_WEIGHTED_PATHS ? worst_weight(policy) : 0;
+        path->primary = policy->policy != LB_FAILOVER &&
+                        policy->policy != LB_ROUND_ROBIN_WITH_SUBSET;
+    }
+}
+
+static struct lb_path describe_connection(struct connection *connection)
+{
+    return (struct lb_path){
+        .connection_id = connection->id,
+        .link_speed = connection_link_speed(connection_look_ends(connection),
+                                            news_moment(connection->session->host)),
+        .offload = kernel_session_offloads(connection->kernel),
+    };
+}
+
+/* Where a disk has a policy of its own, its table means that one, and not the session's. */
+static bool all_agree(const struct session_maps *maps)
+{
+    for (size_t i = 0; i < maps->n; i++)
+        if (lb_has_disk_policy(&maps->looks[i]) || !lb_agrees(&maps->looks[i]))
+            return false;
+    return maps->n > 0;
+}
+
+static int read_answer(struct session *session, struct lb_answer **ret)
+{
+    _cleanup_(session_maps_done) struct session_maps maps = {0};
+    _cleanup_(lb_answer_freep) struct lb_answer *answer = calloc(1, sizeof(*answer));
+
+    if (!answer)
+        return -ENOMEM;
+    answer->paths = calloc(session->n_connections + 1, sizeof(*answer->paths));
+    if (!answer->paths)
+        return -ENOMEM;
+    for (size_t i = 0; i < session->n_connections; i++)
+        answer->paths[answer->n_paths++] = describe_connection(session->connections[i]);
+
+    int r = session_maps_read(session, &maps);
+    if (r < 0)
+        return r;
+    if (session->policy && all_agree(&maps))
+        answer_chosen(session->policy, answer);
+    else
+        r = classify_session(session, &maps, answer);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(answer);
+    return 0;
+}
+
+static bool is_good(const struct lb_answer *answer, uint64_t serial, uint64_t usec)
+{
+    return answer && serial && answer->serial == serial && usec - answer->usec < UNANNOUNCED_USEC;
+}
+
+int lb_query(struct session *session, uint64_t serial, const struct lb_answer **ret)
+{
+    uint64_t usec = 0;
+
+    (void)sd_event_now(session->host->event, CLOCK_MONOTONIC, &usec);
+    if (!is_good(session->answer, serial, usec)) {
+        struct lb_answer *answer;
+        int r = read_answer(session, &answer);
+        if (r < 0)
+            return r;
+        answer->serial = serial;
+        answer->usec = usec;
+        lb_answer_free(session->answer);
+        session->answer = answer;
+    }
+    for (size_t i = 0; i < session->n_connections; i++) {
+        struct kernel_session_state state;
+        states_read(session->connections[i], &state);
+        session->answer->paths[i].status = state.status;
+    }
+    *ret = session->answer;
+    return 0;
+}
