@@ -10,9 +10,9 @@
 /* A path of the live table and where it goes: the members down to `old` are its sort key. */
 struct slot {
     enum access_state access;
-    size_t block;  /* policies that join share one, those behind it rank lower */
-    uint64_t tier; /* inside the block, 0 the best */
-    size_t policy; /* PLAN_NO_POLICY: none */
+    size_t block;           /* policies that join share one, those behind it rank lower */
+    uint64_t tier;          /* inside the block, 0 the best */
+    size_t policy;          /* PLAN_NO_POLICY: none */
     size_t position;        /* in the request; SIZE_MAX: late */
     uint64_t connection_id; /* gives late paths the same order in every map */
     size_t old;             /* place in the live table */
@@ -78,23 +78,40 @@ static uint64_t weight_tier(const struct plan_policy *policy, uint32_t weight)
     return policy->highest_first ? UINT32_MAX - weight : weight;
 }
 
-static uint64_t worst_weight_tier(const struct plan_policy *policy)
+static uint32_t worst_weight(const struct plan_policy *policy)
 {
-    uint64_t worst = 0;
+    uint32_t worst = policy->n_members > 0 ? policy->members[0].weight : 0;
 
-    for (size_t i = 0; i < policy->n_members; i++) {
-        uint64_t tier = weight_tier(policy, policy->members[i].weight);
-
-        if (tier > worst)
-            worst = tier;
-    }
+    for (size_t i = 1; i < policy->n_members; i++)
+        if (weight_tier(policy, policy->members[i].weight) > weight_tier(policy, worst))
+            worst = policy->members[i].weight;
     return worst;
 }
 
-static uint64_t member_tier(const struct plan_policy *policy, size_t position)
+static struct plan_member late_member(const struct plan_policy *policy, uint64_t connection_id)
 {
-    const struct plan_member *member = &policy->members[position];
+    bool comes_last = policy->policy == LB_FAILOVER || policy->policy == LB_ROUND_ROBIN_WITH_SUBSET;
 
+    return (struct plan_member){
+        .connection_id = connection_id,
+        .weight = policy->policy == LB_WEIGHTED_PATHS ? worst_weight(policy) : 0,
+        .primary = !comes_last || policy->n_members == 0,
+    };
+}
+
+static struct plan_member member_at(const struct plan_policy *policy, size_t position,
+                                    uint64_t connection_id)
+{
+    return position != SIZE_MAX ? policy->members[position] : late_member(policy, connection_id);
+}
+
+struct plan_member plan_member(const struct plan_policy *policy, uint64_t connection_id)
+{
+    return member_at(policy, find_member(policy, connection_id), connection_id);
+}
+
+static uint64_t member_tier(const struct plan_policy *policy, const struct plan_member *member)
+{
     switch (policy->policy) {
     case LB_FAILOVER: /* whose paths are alone in a group each, in this order */
     case LB_ROUND_ROBIN:
@@ -107,41 +124,23 @@ static uint64_t member_tier(const struct plan_policy *policy, size_t position)
     }
 }
 
-static uint64_t late_tier(const struct plan_policy *policy)
-{
-    switch (policy->policy) {
-    case LB_FAILOVER:
-    case LB_ROUND_ROBIN_WITH_SUBSET:
-        return 1;
-    case LB_WEIGHTED_PATHS:
-        return worst_weight_tier(policy);
-    default:
-        return 0;
-    }
-}
-
 static void place_path(struct slot *slot, const struct plan_path *path,
                        const struct plan_policy *policies, bool join)
 {
-    const struct plan_policy *policy;
-    size_t position;
-
     slot->access = path->access;
     if (path->policy == PLAN_NO_POLICY)
         return;
 
-    policy = &policies[path->policy];
-    position = find_member(policy, path->connection_id);
+    const struct plan_policy *policy = &policies[path->policy];
+    size_t position = find_member(policy, path->connection_id);
+    struct plan_member member = member_at(policy, position, path->connection_id);
+
     slot->block = join ? 0 : path->policy;
     slot->policy = path->policy;
     slot->position = position;
     slot->connection_id = path->connection_id;
-    if (position == SIZE_MAX) {
-        slot->tier = late_tier(policy);
-    } else {
-        slot->tier = member_tier(policy, position);
-        slot->primary = policy->members[position].primary;
-    }
+    slot->tier = member_tier(policy, &member);
+    slot->primary = position != SIZE_MAX && member.primary;
 }
 
 static const struct plan_path *find_path(const struct plan_path *paths, size_t n_paths, dev_t dev)

@@ -45,7 +45,16 @@ struct plan_path {
     enum access_state access;
 };
 
-/* The selector that a policy's groups get, as table text: "round-robin 0". NULL: no policy of ours. */
+/*
+ * What the path on a connection is under a policy: the member that names it, or, where none does (a
+ * late path: it joined the session after the call), one that puts it where late paths go. That is
+ * the first tier under 2, 4 and Least Blocks, as a primary; the last under 1 and 3, as none, and
+ * under 5, with the worst weight named. Where a policy names nobody, all are primaries.
+ */
+struct plan_member plan_member(const struct plan_policy *policy, uint64_t connection_id);
+
+/* The selector that a policy's groups get, as table text: "round-robin 0". NULL: no policy of ours.
+ */
 const char *plan_selector(enum lb_policy policy);
 
 /*
@@ -61,11 +70,11 @@ const char *plan_selector(enum lb_policy policy);
  * selector and none is 1 or 5; otherwise the tiers of an earlier entry of `policies` come first.
  * Features and hardware handler are those of `live`; `current` is 1, or 0 where there is no path.
  *
- * A late path is one whose connection its policy does not name (it joined the session after the
- * call): it comes into the first tier under 2, 4 and Least Blocks, into the last under 3 (behind the primaries)
- * and 5 (that of the worst weight named), and alone behind the last tier under 1.
+ * A late path has the tier of what plan_member() says it is; under 1 it is alone, behind the
+ * others.
  *
- * -EINVAL: no policy, or one that plan_selector() does not know, or a path with an index past them. -ENOMEM.
+ * -EINVAL: no policy, or one that plan_selector() does not know, or a path with an index past them.
+ * -ENOMEM.
  */
 int plan_map(const struct mp_table *live, const struct plan_policy *policies, size_t n_policies,
              const struct plan_path *paths, size_t n_paths, struct mp_table **ret);

@@ -142,6 +142,65 @@ static void test_late_paths(void **state)
                 HEAD "2 1 round-robin 0 4 1 8:6 1 8:4 1 8:1 1 8:3 1 round-robin 0 2 1 8:2 1 8:5 1");
 }
 
+/* The six paths' table is the same with 2 and 5, which are late, named as what they are said to be. */
+static void assert_late_member(const struct plan_policy *policy, uint32_t weight, bool primary)
+{
+    _cleanup_(mp_table_freep) struct mp_table *live = NULL;
+    _cleanup_(mp_table_freep) struct mp_table *late = NULL;
+    _cleanup_(mp_table_freep) struct mp_table *named = NULL;
+    struct plan_member members[6];
+    struct plan_policy all = *policy;
+
+    memcpy(members, policy->members, 4 * sizeof(*members));
+    for (size_t i = 4; i < 6; i++) {
+        members[i] = plan_member(policy, i == 4 ? 2 : 5);
+        assert_int_equal(members[i].connection_id, i == 4 ? 2 : 5);
+        assert_int_equal(members[i].weight, weight);
+        assert_int_equal(members[i].primary, primary);
+    }
+    all.members = members;
+    all.n_members = 6;
+    assert_int_equal(mp_table_parse(live_text, &live), 0);
+    assert_int_equal(plan_map(live, policy, 1, six_paths, 6, &late), 0);
+    assert_int_equal(plan_map(live, &all, 1, six_paths, 6, &named), 0);
+    assert_true(mp_table_same_meaning(late, named, NULL));
+}
+
+/* What a query says of a late path is what the table makes of it. */
+static void test_late_members(void **state)
+{
+    static const struct plan_member named[] = {
+        {6, 30, false}, {4, 10, true}, {1, 10, true}, {3, 20, false},
+    };
+    static const struct plan_member failover[] = {
+        {6, 0, false}, {4, 0, true}, {1, 0, false}, {3, 0, false},
+    };
+    struct plan_policy policy = {LB_FAILOVER, false, failover, 4};
+
+    assert_true(plan_member(&policy, 4).primary);
+    assert_late_member(&policy, 0, false);
+    policy.members = named;
+    for (policy.policy = LB_ROUND_ROBIN; policy.policy < LB_WEIGHTED_PATHS; policy.policy++)
+        assert_late_member(&policy, 0, policy.policy != LB_ROUND_ROBIN_WITH_SUBSET);
+    assert_late_member(&policy, 30, true);
+    assert_int_equal(plan_member(&policy, 3).weight, 20);
+    assert_int_equal(plan_member(&policy, 3).primary, false);
+    policy.highest_first = true;
+    assert_late_member(&policy, 10, true);
+    policy.policy = LB_LEAST_BLOCKS;
+    assert_late_member(&policy, 0, true);
+}
+
+/* The policy of a disk that nobody has chosen names no path: none is behind another. */
+static void test_nobody_named(void **state)
+{
+    for (unsigned policy = LB_FAILOVER; policy <= LB_WEIGHTED_PATHS; policy++) {
+        const struct plan_policy nobody = {.policy = (enum lb_policy)policy};
+        assert_int_equal(plan_member(&nobody, 1).weight, 0);
+        assert_true(plan_member(&nobody, 1).primary);
+    }
+}
+
 /* Late paths keep one order in every map, whatever the maps' tables are like. */
 static void test_late_order(void **state)
 {
@@ -597,6 +656,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_policy),
         cmocka_unit_test(test_late_paths),
+        cmocka_unit_test(test_late_members),
+        cmocka_unit_test(test_nobody_named),
         cmocka_unit_test(test_late_order),
         cmocka_unit_test(test_foreign_paths),
         cmocka_unit_test(test_access_states),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "basic/macros.h"
 #include "plan/failover.h"
@@ -17,10 +16,54 @@ struct plan_input {
     size_t n_paths;
 };
 
+void lb_plan_policy_done(struct plan_policy *policy)
+{
+    free((void *)policy->members);
+}
+
+int lb_plan_policy(const struct store_policy *policy, struct plan_policy *ret)
+{
+    struct plan_member *members = calloc(policy->n_paths + 1, sizeof(*members));
+    if (!members)
+        return -ENOMEM;
+    for (size_t i = 0; i < policy->n_paths; i++)
+        members[i] = (struct plan_member){
+            .connection_id = policy->paths[i].connection_id,
+            .weight = policy->paths[i].weight,
+            .primary = policy->paths[i].primary,
+        };
+    *ret = (struct plan_policy){
+        .policy = policy->policy,
+        .highest_first = policy->highest_first,
+        .members = members,
+        .n_members = policy->n_paths,
+    };
+    return 0;
+}
+
+int lb_plan_disk_policy(const struct store_disk_policy *policy, struct plan_policy *ret)
+{
+    struct plan_member *members = calloc(policy->n_paths + 1, sizeof(*members));
+    if (!members)
+        return -ENOMEM;
+    for (size_t i = 0; i < policy->n_paths; i++)
+        members[i] = (struct plan_member){
+            .connection_id = policy->paths[i].id,
+            .weight = policy->paths[i].weight,
+            .primary = policy->paths[i].primary,
+        };
+    *ret = (struct plan_policy){
+        .policy = dsm_to_lb(policy->policy),
+        .members = members,
+        .n_members = policy->n_paths,
+    };
+    return 0;
+}
+
 static void plan_input_done(struct plan_input *input)
 {
     for (size_t i = 0; i < input->n_policies; i++)
-        free((void *)input->policies[i].members);
+        lb_plan_policy_done(&input->policies[i]);
     free(input->policies);
     free(input->sessions);
     free(input->paths);
@@ -29,23 +72,10 @@ static void plan_input_done(struct plan_input *input)
 static int add_policy(struct plan_input *input, const struct session *session,
                       const struct store_policy *from)
 {
-    struct plan_member *members = calloc(from->n_paths ?: 1, sizeof(*members));
-    if (!members)
-        return -ENOMEM;
-    for (size_t i = 0; i < from->n_paths; i++)
-        members[i] = (struct plan_member){
-            .connection_id = from->paths[i].connection_id,
-            .weight = from->paths[i].weight,
-            .primary = from->paths[i].primary,
-        };
-
-    input->sessions[input->n_policies] = session;
-    input->policies[input->n_policies++] = (struct plan_policy){
-        .policy = from->policy,
-        .highest_first = from->highest_first,
-        .members = members,
-        .n_members = from->n_paths,
-    };
+    int r = lb_plan_policy(from, &input->policies[input->n_policies]);
+    if (r < 0)
+        return r;
+    input->sessions[input->n_policies++] = session;
     return 0;
 }
 
@@ -203,44 +233,38 @@ static uint64_t first_path(const struct map_look *look, const struct host_map *m
     return lb_leader(look, map->leader, !map_awaits_mpathd(map)) ?: map->leader;
 }
 
-/* The members in the order of the policy's tiers; to be freed. NULL: out of memory. */
-static struct plan_member *disk_members(const struct store_disk_policy *policy, uint64_t first,
-                                        size_t *ret_n)
+/* The disk's policy with the members of a failover in the order of their tiers. */
+static int order_disk_policy(const struct store_disk_policy *policy, uint64_t first,
+                             struct plan_policy *ret)
 {
-    _cleanup_free_ struct plan_member *named = calloc(policy->n_paths + 1, sizeof(*named));
-    struct plan_member *members = calloc(policy->n_paths + 1, sizeof(*members));
+    _cleanup_(lb_plan_policy_done) struct plan_policy named = {0};
 
-    for (size_t i = 0; named && i < policy->n_paths; i++)
-        named[i] = (struct plan_member){
-            .connection_id = policy->paths[i].id,
-            .weight = policy->paths[i].weight,
-            .primary = policy->paths[i].primary,
-        };
-    if (!named || !members) {
-        free(members);
-        return NULL;
-    }
-    if (policy->policy == DSM_FAILOVER)
-        *ret_n = failover_order(named, policy->n_paths, first, members);
-    else {
-        memcpy(members, named, policy->n_paths * sizeof(*members));
-        *ret_n = policy->n_paths;
-    }
-    return members;
+    if (policy->policy != DSM_FAILOVER)
+        return lb_plan_disk_policy(policy, ret);
+    int r = lb_plan_disk_policy(policy, &named);
+    if (r < 0)
+        return r;
+    struct plan_member *members = calloc(named.n_members + 1, sizeof(*members));
+    if (!members)
+        return -ENOMEM;
+    *ret = (struct plan_policy){
+        .policy = named.policy,
+        .members = members,
+        .n_members = failover_order(named.members, named.n_members, first, members),
+    };
+    return 0;
 }
 
 static int plan_disk(const struct map_look *look, const struct store_disk_policy *policy,
                      uint64_t first, bool is_choice, struct mp_table **ret)
 {
-    struct plan_policy as_planned = {.policy = dsm_to_lb(policy->policy)};
+    _cleanup_(lb_plan_policy_done) struct plan_policy as_planned = {0};
     _cleanup_free_ struct plan_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
-    _cleanup_free_ struct plan_member *members =
-        disk_members(policy, first, &as_planned.n_members);
     const struct mp_table *live = look->map->table;
 
-    if (!paths || !members)
-        return -ENOMEM;
-    as_planned.members = members;
+    int r = paths ? order_disk_policy(policy, first, &as_planned) : -ENOMEM;
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < look->n_paths; i++)
         paths[i] = (struct plan_path){
             .dev = look->paths[i].dev,
@@ -248,7 +272,7 @@ static int plan_disk(const struct map_look *look, const struct store_disk_policy
             .access = look->paths[i].disk.access,
         };
     if (is_choice) {
-        int r = plan_check_access(live, &as_planned, 1, paths, look->n_paths, 0);
+        r = plan_check_access(live, &as_planned, 1, paths, look->n_paths, 0);
         if (r < 0)
             return r;
     }

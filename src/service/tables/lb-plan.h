@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "plan/plan.h"
 #include "service/model/host.h"
 #include "service/model/map-look.h"
 #include "service/model/maps.h"
@@ -14,6 +15,11 @@
  * robin with subset, as on Windows (MSDSM, intrface.c, on a default policy).
  */
 uint32_t lb_disk_policy(const struct host_map *map);
+
+/* A stored policy as plan/ takes it, its members in the order of the request. */
+int lb_plan_policy(const struct store_policy *policy, struct plan_policy *ret);
+int lb_plan_disk_policy(const struct store_disk_policy *policy, struct plan_policy *ret);
+void lb_plan_policy_done(struct plan_policy *policy);
 
 /* Whether the disk has a policy of its own that counts. */
 bool lb_has_disk_policy(const struct map_look *look);

@@ -77,8 +77,8 @@ static int classify(const struct map_look *look, struct classify_role *roles, ui
     return 0;
 }
 
-static const struct store_disk_path *find_chosen(const struct store_disk_policy *policy,
-                                                 uint64_t id)
+static const struct store_disk_path *find_named(const struct store_disk_policy *policy,
+                                                uint64_t id)
 {
     for (size_t i = 0; i < policy->n_paths; i++)
         if (policy->paths[i].id == id)
@@ -86,31 +86,26 @@ static const struct store_disk_path *find_chosen(const struct store_disk_policy 
     return NULL;
 }
 
-static uint32_t worst_weight(const struct store_disk_policy *policy)
-{
-    uint32_t worst = 0;
-
-    for (size_t i = 0; i < policy->n_paths; i++)
-        if (policy->paths[i].weight > worst)
-            worst = policy->paths[i].weight;
-    return worst;
-}
-
 /* The roles as they were chosen; a path that joined later has those of the tier it came into. */
-static void recall(const struct host_map *map, struct classify_role *roles,
-                   struct disk_answer *answer)
+static int recall(const struct host_map *map, struct classify_role *roles,
+                  struct disk_answer *answer)
 {
-    const struct store_disk_policy *policy = map->policy;
+    _cleanup_(lb_plan_policy_done) struct plan_policy chosen = {0};
+    int r = lb_plan_disk_policy(map->policy, &chosen);
+    if (r < 0)
+        return r;
 
     answer->policy = lb_disk_policy(map);
     for (size_t i = 0; i < answer->n_paths; i++) {
-        const struct store_disk_path *chosen = find_chosen(policy, answer->paths[i].id);
-        bool joins_best = policy->policy != DSM_ROUND_ROBIN_WITH_SUBSET || policy->n_paths == 0;
+        struct dsm_path *path = &answer->paths[i];
+        struct plan_member member = plan_member(&chosen, path->id);
+        const struct store_disk_path *named = find_named(map->policy, path->id);
 
-        roles[i].weight = chosen ? chosen->weight : worst_weight(policy);
-        roles[i].primary = chosen ? chosen->primary : joins_best;
-        answer->paths[i].preferred = chosen && chosen->preferred;
+        roles[i].weight = member.weight;
+        roles[i].primary = member.primary;
+        path->preferred = named && named->preferred;
     }
+    return 0;
 }
 
 static bool any_primary_usable(const struct classify_role *roles, const struct disk_answer *answer)
@@ -178,7 +173,7 @@ static int describe(const struct host_map *map, const struct map_look *look,
         answer->paths[answer->n_paths++] = describe_path(look, &look->paths[i]);
 
     if (map_has_policy(map) && lb_agrees(look))
-        recall(map, roles, answer);
+        r = recall(map, roles, answer);
     else
         r = classify(look, roles, &answer->policy);
     if (r >= 0)

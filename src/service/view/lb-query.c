@@ -72,41 +72,22 @@ static int classify_session(const struct session *session, const struct session_
     return 0;
 }
 
-static const struct store_path *find_chosen(const struct store_policy *policy, uint64_t id)
-{
-    for (size_t i = 0; i < policy->n_paths; i++)
-        if (policy->paths[i].connection_id == id)
-            return &policy->paths[i];
-    return NULL;
-}
-
-static uint32_t worst_weight(const struct store_policy *policy)
-{
-    uint32_t worst = policy->n_paths > 0 ? policy->paths[0].weight : 0;
-    for (size_t i = 1; i < policy->n_paths; i++) {
-        uint32_t weight = policy->paths[i].weight;
-        if (policy->highest_first ? weight < worst : weight > worst)
-            worst = weight;
-    }
-    return worst;
-}
-
 /* The roles as they were chosen; a path that joined later has those of the tier it came into. */
-static void answer_chosen(const struct store_policy *policy, struct lb_answer *answer)
+static int answer_chosen(const struct store_policy *policy, struct lb_answer *answer)
 {
+    _cleanup_(lb_plan_policy_done) struct plan_policy chosen = {0};
+    int r = lb_plan_policy(policy, &chosen);
+    if (r < 0)
+        return r;
+
     answer->policy = policy->policy;
     for (size_t i = 0; i < answer->n_paths; i++) {
         struct lb_path *path = &answer->paths[i];
-        const struct store_path *chosen = find_chosen(policy, path->connection_id);
-        if (chosen) {
-            path->weight = chosen->weight;
-            path->primary = chosen->primary;
-            continue;
-        }
-        path->weight = policy->policy == LB_WEIGHTED_PATHS ? worst_weight(policy) : 0;
-        path->primary = policy->policy != LB_FAILOVER &&
-                        policy->policy != LB_ROUND_ROBIN_WITH_SUBSET;
+        struct plan_member member = plan_member(&chosen, path->connection_id);
+        path->weight = member.weight;
+        path->primary = member.primary;
     }
+    return 0;
 }
 
 static struct lb_path describe_connection(struct connection *connection)
@@ -145,7 +126,7 @@ static int read_answer(struct session *session, struct lb_answer **ret)
     if (r < 0)
         return r;
     if (session->policy && all_agree(&maps))
-        answer_chosen(session->policy, answer);
+        r = answer_chosen(session->policy, answer);
     else
         r = classify_session(session, &maps, answer);
     if (r < 0)
