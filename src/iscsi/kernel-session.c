@@ -361,6 +361,6 @@ int kernel_session_tag(uint32_t sid, const char *guid_text)
 {
     char path[64], event[96];
     snprintf(path, sizeof(path), SESSION_CLASS "/session%u/uevent", sid);
-    snprintf(event, sizeof(event), "change %s ISCSIWMITAG=1", guid_text);
+    snprintf(event, sizeof(event), "change %s " SESSION_TAG_MARK "=1", guid_text);
     return write_text(path, event);
 }

@@ -112,6 +112,27 @@ class Pages(unittest.TestCase):
         self.assertEqual(set(re.findall(r"^\.TP\n\.B (\w+)", part, re.M)), names)
 
 
+class Tag(unittest.TestCase):
+    """The udev property of a session: the service asks for what the rule makes and people read of."""
+
+    @classmethod
+    def setUpClass(cls):
+        header = (SOURCE / "src/iscsi/kernel-session.h").read_text()
+        cls.words = dict(re.findall(r'#define SESSION_TAG_(\w+) "(\w+)"', header))
+
+    def test_rule(self):
+        rule = (SOURCE / "data/90-iscsi-wmi.rules").read_text()
+        name = self.words["PROPERTY"]
+        self.assertIn(f'ENV{{SYNTH_ARG_{self.words["MARK"]}}}=="1", ENV{{{name}}}="$env{{SYNTH_UUID}}"',
+                      rule)
+        self.assertIn(f'IMPORT{{db}}="{name}"', rule)
+
+    def test_what_people_read(self):
+        interface = "dbus-interfaces/com.open_iscsi.WMI1.MSiSCSI_SecurityConfigOperations.xml"
+        for text in page("iscsi-wmid.8"), (SOURCE / interface).read_text():
+            self.assertEqual(re.findall(r"udev property (\w+)", words(text)), [self.words["PROPERTY"]])
+
+
 class Statuses(unittest.TestCase):
     def test_all_are_there(self):
         text = page("iscsi-wmi-status.7")

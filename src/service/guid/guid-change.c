@@ -8,6 +8,7 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "iscsi/kernel-session.h"
 #include "iscsi/record-name.h"
 #include "service/guid/drift.h"
 #include "service/guid/guid-change.h"
@@ -15,7 +16,6 @@
 #include "wmi/status.h"
 
 #define UDEV_WAIT_USEC (5U * 1000000U)
-#define UDEV_PROPERTY "ISCSI_GENERATIONAL_GUID"
 
 /* One SetGenerationalGuid from its check to its answer. */
 struct guid_change {
@@ -325,7 +325,7 @@ void guid_tag_connection(const struct connection *connection)
     guid_format(connection->tag, text);
     snprintf(path, sizeof(path), "/sys/class/iscsi_session/session%u", connection->kernel->sid);
     if (sd_device_new_from_syspath(&device, path) >= 0)
-        (void)sd_device_get_property_value(device, UDEV_PROPERTY, &now);
+        (void)sd_device_get_property_value(device, SESSION_TAG_PROPERTY, &now);
     if (strcmp(now, text) != 0)
         (void)tag(connection->kernel->sid, text);
 }

@@ -11,6 +11,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "basic/netlink.h"
+#include "iscsi/kernel-session.h"
 #include "multipath/drop-in.h"
 #include "service/guid/guid-change.h"
 #include "service/model/find.h"
@@ -190,7 +191,7 @@ static void on_session_event(struct events *events, sd_device *device)
     if (sd_device_get_sysname(device, &name) < 0 || sscanf(name, "session%u", &sid) != 1)
         return;
     if (sd_device_get_property_value(device, "SYNTH_UUID", &uuid) >= 0 &&
-        sd_device_get_property_value(device, "ISCSI_GENERATIONAL_GUID", &tag) >= 0 &&
+        sd_device_get_property_value(device, SESSION_TAG_PROPERTY, &tag) >= 0 &&
         strcasecmp(uuid, tag) == 0) {
         guid_on_udev_event(events->host, sid, tag);
         return;
