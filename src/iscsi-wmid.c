@@ -16,6 +16,7 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "bus/asker.h"
 #include "bus/authorize.h"
 #include "bus/bus.h"
 #include "bus/names.h"

@@ -9,10 +9,11 @@
 
 #include "basic/log.h"
 #include "bus/arguments.h"
-#include "bus/bus.h"
+#include "bus/caller.h"
+#include "bus/failure.h"
 #include "bus/requests.h"
 #include "bus/rules.h"
-#include "service/base/requester.h"
+#include "service/model/host.h"
 
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"

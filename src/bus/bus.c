@@ -8,12 +8,12 @@
 #include "basic/clock.h"
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "bus/asker.h"
 #include "bus/authorize.h"
 #include "bus/bus.h"
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "bus/unread.h"
-#include "service/base/requester.h"
 #include "service/model/find.h"
 #include "service/model/news.h"
 
@@ -35,13 +35,6 @@ static const struct {
     {BUS_INTERFACE("MSiSCSI_QueryLBPolicy"), query_lb_policy_vtable},
     {BUS_INTERFACE("MSiSCSI_SecurityConfigOperations"), security_config_operations_vtable},
 };
-
-static sd_bus *asking; /* bus_asker() */
-
-sd_bus *bus_asker(void)
-{
-    return asking;
-}
 
 static void strv_freep(char ***strv)
 {
@@ -131,91 +124,6 @@ static int enumerate_connections(sd_bus *bus, const char *prefix, void *userdata
         }
     *ret_nodes = TAKE_PTR(nodes);
     return 0;
-}
-
-/* The user as the bus knows it: what /proc says of a process can be another's by now. */
-static void take_creds(sd_bus_creds *creds, struct requester *who)
-{
-    const char *name = NULL;
-
-    if (!(sd_bus_creds_get_augmented_mask(creds) & SD_BUS_CREDS_EUID))
-        (void)sd_bus_creds_get_euid(creds, &who->uid);
-    (void)sd_bus_creds_get_pid(creds, &who->pid);
-    if (sd_bus_creds_get_comm(creds, &name) >= 0)
-        snprintf(who->name, sizeof(who->name), "%s", name);
-}
-
-void bus_requester(sd_bus_message *message, struct requester *ret)
-{
-    /* The last answer: a unique name is never another's, and a call needs it up to three times. */
-    static char last_sender[64];
-    static struct requester last;
-    const char *sender = sd_bus_message_get_sender(message) ?: "";
-    _cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
-
-    if (sender[0] && strcmp(sender, last_sender) == 0) {
-        *ret = last;
-        return;
-    }
-    *ret = (struct requester){.uid = (uid_t)-1, .name = "unknown"};
-    if (!sender[0] || sd_bus_get_name_creds(asking, sender,
-                                            SD_BUS_CREDS_EUID | SD_BUS_CREDS_PID |
-                                                SD_BUS_CREDS_COMM | SD_BUS_CREDS_AUGMENT,
-                                            &creds) < 0)
-        return;
-    take_creds(creds, ret);
-    if (strlen(sender) < sizeof(last_sender)) {
-        memcpy(last_sender, sender, strlen(sender) + 1);
-        last = *ret;
-    }
-}
-
-bool bus_trusts(uid_t uid)
-{
-    const char *always = getenv("ISCSI_WMI_ALWAYS_ASK");
-    return (uid == 0 || uid == geteuid()) && !(always && strcmp(always, "1") == 0);
-}
-
-int bus_failure(sd_bus_error *error, int r, const char *what)
-{
-    return sd_bus_error_set_errnof(error, r, "%s: %s", what, strerror(-r));
-}
-
-int get_instance_name(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-    const struct adapter *adapter = userdata;
-    return sd_bus_message_append(reply, "s", adapter->initiator);
-}
-
-int get_unique_adapter_id(sd_bus *bus, const char *path, const char *interface,
-                          const char *property, sd_bus_message *reply, void *userdata,
-                          sd_bus_error *error)
-{
-    const struct adapter *adapter = userdata;
-    return sd_bus_message_append(reply, "t", adapter->id);
-}
-
-int get_true(sd_bus *bus, const char *path, const char *interface, const char *property,
-             sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-    return sd_bus_message_append(reply, "b", 1);
-}
-
-bool is_live_session(const struct adapter *adapter, const struct session *session)
-{
-    return session->adapter_id == adapter->id && session->n_connections > 0;
-}
-
-int get_session_count(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-    const struct adapter *adapter = userdata;
-    uint32_t n = 0;
-
-    for (size_t i = 0; i < adapter->host->n_sessions; i++)
-        n += is_live_session(adapter, adapter->host->sessions[i]);
-    return sd_bus_message_append(reply, "u", n);
 }
 
 static void on_adapter_added(struct adapter *adapter, void *userdata)
@@ -375,7 +283,7 @@ int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct authorizer *
     _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
     _cleanup_(unread_freep) struct unread *unread = NULL;
 
-    asking = asker;
+    bus_set_asker(asker);
     int r = authorizer_new(bus, host, &authorizer);
     if (r >= 0)
         r = register_objects(bus, host);
@@ -414,21 +322,4 @@ void bus_answer_queued(sd_bus *bus, struct host *host)
         if (sd_bus_process(bus, NULL) <= 0)
             return;
     }
-}
-
-void bus_drain_asker(void)
-{
-    uint64_t n;
-
-    while (sd_bus_get_n_queued_read(asking, &n) >= 0 && n > 0)
-        if (sd_bus_process(asking, NULL) <= 0)
-            return;
-}
-
-void bus_hear_of_leavers(void)
-{
-    (void)sd_bus_call_method(asking, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                             "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, NULL);
-    bus_drain_asker();
-    (void)sd_bus_process(asking, NULL); /* what the last message has led to: sd_bus_track's part */
 }

@@ -14,6 +14,7 @@
 
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/failure.h"
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "bus/requests.h"

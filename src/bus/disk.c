@@ -1,21 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/bus.h"
+#include "bus/getters.h"
 #include "service/view/disk-views.h"
 #include "service/view/judgement.h"
-
-int get_disk_wwid(sd_bus *bus, const char *path, const char *interface, const char *property,
-                  sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-    const struct host_map *map = userdata;
-    return sd_bus_message_append(reply, "s", map->wwid);
-}
-
-int get_disk_active(sd_bus *bus, const char *path, const char *interface, const char *property,
-                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-    const struct host_map *map = userdata;
-    return sd_bus_message_append(reply, "b", map->dev != 0);
-}
 
 static int get_name(sd_bus *bus, const char *path, const char *interface, const char *property,
                     sd_bus_message *reply, void *userdata, sd_bus_error *error)

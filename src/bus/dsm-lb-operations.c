@@ -4,6 +4,8 @@
 #include "basic/macros.h"
 #include "bus/arguments.h"
 #include "bus/bus.h"
+#include "bus/caller.h"
+#include "bus/getters.h"
 #include "bus/requests.h"
 #include "service/change/disk-change.h"
 #include "service/model/maps.h"

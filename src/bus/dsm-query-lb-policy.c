@@ -7,6 +7,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/getters.h"
 #include "service/view/disk-query.h"
 
 #define POLICY_CONTENTS "uuuua(ttuuuuuuuyyquut)"

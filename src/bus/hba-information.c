@@ -6,6 +6,7 @@
 #include "basic/fileio.h"
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/getters.h"
 #include "service/guid/drift.h"
 #include "service/view/conditions.h"
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "bus/bus.h"
+#include "bus/getters.h"
 #include "iscsi/config.h"
 
 /* The file is read for each property: it is small, local, and anybody may edit it at any time. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus/bus.h"
+#include "bus/ip-address.h"
+
 #include "iscsi/address.h"
 
 int append_ip_address(sd_bus_message *reply, const struct ip_address *address)

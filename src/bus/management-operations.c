@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/arguments.h"
 #include "bus/bus.h"
+#include "bus/getters.h"
 #include "bus/requests.h"
 #include "service/jobs/ping.h"
 

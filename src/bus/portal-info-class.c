@@ -4,6 +4,8 @@
 
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/getters.h"
+#include "bus/ip-address.h"
 #include "iscsi/session-info.h"
 #include "service/model/connection-look.h"
 #include "service/model/news.h"

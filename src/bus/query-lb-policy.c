@@ -4,6 +4,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "bus/bus.h"
+#include "bus/getters.h"
 #include "service/model/news.h"
 #include "service/view/lb-query.h"
 

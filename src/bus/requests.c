@@ -8,9 +8,9 @@
 
 #include "basic/clock.h"
 #include "basic/log.h"
-#include "bus/bus.h"
+#include "bus/asker.h"
+#include "bus/caller.h"
 #include "bus/rules.h"
-#include "service/base/requester.h"
 
 /* A connection with a request. */
 struct client {

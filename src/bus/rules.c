@@ -7,16 +7,15 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "bus/bus.h"
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "service/model/find.h"
+#include "service/model/host.h"
 #include "service/model/maps.h"
 #include "wmi/dsm.h"
 #include "wmi/guid.h"
 #include "wmi/policy.h"
 #include "wmi/status.h"
-
 
 static int append(sd_bus_message *details, const char *key, const char *value)
 {

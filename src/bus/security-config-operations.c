@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/bus.h"
+#include "bus/caller.h"
+#include "bus/getters.h"
 #include "bus/requests.h"
 #include "service/guid/guid-change.h"
 #include "wmi/status.h"

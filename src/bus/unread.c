@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "basic/log.h"
-#include "bus/bus.h"
+#include "bus/asker.h"
+#include "bus/caller.h"
 #include "bus/requests.h"
 #include "service/base/bounds.h"
 
