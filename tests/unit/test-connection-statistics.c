@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "basic/macros.h"
-#include "bus/bus.h"
+#include "bus/interfaces/interfaces.h"
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "bus/requests.h"

@@ -17,7 +17,8 @@
 #include <sys/socket.h>
 
 #include "basic/macros.h"
-#include "bus/bus.h"
+#include "bus/interfaces/interfaces.h"
+#include "service/model/host.h"
 
 #define SESSIONS "a(tssqaybbybbyuuuuqa(tqyyyyquu(uuayuus)u(uuayuus)utu))"
 

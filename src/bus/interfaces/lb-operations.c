@@ -3,11 +3,12 @@
 
 #include "basic/macros.h"
 #include "bus/arguments.h"
-#include "bus/bus.h"
 #include "bus/caller.h"
 #include "bus/getters.h"
+#include "bus/interfaces/interfaces.h"
 #include "bus/requests.h"
 #include "service/change/lb-change.h"
+#include "service/model/host.h"
 
 static int method_set_load_balance_policy(sd_bus_message *message, void *userdata,
                                           sd_bus_error *error)

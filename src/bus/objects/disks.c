@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 #include "basic/macros.h"
-#include "bus/bus.h"
+#include "bus/interfaces/interfaces.h"
 #include "bus/names.h"
+#include "bus/objects/disks.h"
 #include "bus/paths.h"
 #include "service/model/find.h"
 #include "service/model/maps.h"

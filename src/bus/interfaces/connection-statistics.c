@@ -13,13 +13,14 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "bus/bus.h"
 #include "bus/failure.h"
+#include "bus/interfaces/interfaces.h"
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "bus/requests.h"
 #include "service/jobs/statistics.h"
 #include "service/model/find.h"
+#include "service/model/host.h"
 
 #define INTERFACE_NAME BUS_INTERFACE("MSiSCSI_ConnectionStatistics")
 

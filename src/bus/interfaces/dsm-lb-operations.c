@@ -3,9 +3,9 @@
 
 #include "basic/macros.h"
 #include "bus/arguments.h"
-#include "bus/bus.h"
 #include "bus/caller.h"
 #include "bus/getters.h"
+#include "bus/interfaces/interfaces.h"
 #include "bus/requests.h"
 #include "service/change/disk-change.h"
 #include "service/model/maps.h"

@@ -3,9 +3,10 @@
 
 #include "basic/macros.h"
 #include "basic/utf8.h"
-#include "bus/bus.h"
+#include "bus/interfaces/interfaces.h"
 #include "iscsi/record-name.h"
 #include "service/guid/drift.h"
+#include "service/model/host.h"
 
 static int append_change(sd_bus_message *reply, const struct adapter *adapter, size_t index)
 {

@@ -3,11 +3,12 @@
 #include <stdlib.h>
 
 #include "basic/macros.h"
-#include "bus/bus.h"
 #include "bus/getters.h"
+#include "bus/interfaces/interfaces.h"
 #include "bus/ip-address.h"
 #include "iscsi/session-info.h"
 #include "service/model/connection-look.h"
+#include "service/model/host.h"
 #include "service/model/news.h"
 
 #define PORTAL "uyyyy(uuayuus)uq"

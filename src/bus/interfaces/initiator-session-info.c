@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "basic/macros.h"
-#include "bus/bus.h"
 #include "bus/getters.h"
+#include "bus/interfaces/interfaces.h"
 #include "bus/ip-address.h"
 #include "iscsi/session-info.h"
 #include "service/model/connection-look.h"
+#include "service/model/host.h"
 #include "service/model/news.h"
 #include "service/model/states.h"
 

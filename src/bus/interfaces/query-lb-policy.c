@@ -3,8 +3,9 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
-#include "bus/bus.h"
 #include "bus/getters.h"
+#include "bus/interfaces/interfaces.h"
+#include "service/model/host.h"
 #include "service/model/news.h"
 #include "service/view/lb-query.h"
 

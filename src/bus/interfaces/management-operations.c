@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/arguments.h"
-#include "bus/bus.h"
 #include "bus/getters.h"
+#include "bus/interfaces/interfaces.h"
 #include "bus/requests.h"
 #include "service/jobs/ping.h"
+#include "service/model/host.h"
 
 static void reply_ping(uint32_t status, uint32_t n_received, void *userdata)
 {

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "bus/bus.h"
+#include "bus/interfaces/interfaces.h"
 #include "service/model/connection-look.h"
+#include "service/model/host.h"
 #include "service/model/news.h"
 #include "service/model/session-maps.h"
 #include "service/model/states.h"

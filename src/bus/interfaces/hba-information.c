@@ -5,9 +5,10 @@
 
 #include "basic/fileio.h"
 #include "basic/macros.h"
-#include "bus/bus.h"
 #include "bus/getters.h"
+#include "bus/interfaces/interfaces.h"
 #include "service/guid/drift.h"
+#include "service/model/host.h"
 #include "service/view/conditions.h"
 
 #define STATUS_WORKING 0U

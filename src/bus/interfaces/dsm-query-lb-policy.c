@@ -6,8 +6,9 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
-#include "bus/bus.h"
 #include "bus/getters.h"
+#include "bus/interfaces/interfaces.h"
+#include "service/model/maps.h"
 #include "service/view/disk-query.h"
 
 #define POLICY_CONTENTS "uuuua(ttuuuuuuuyyquut)"

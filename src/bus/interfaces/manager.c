@@ -4,9 +4,10 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
-#include "bus/bus.h"
 #include "bus/caller.h"
 #include "bus/failure.h"
+#include "bus/interfaces/interfaces.h"
+#include "service/model/host.h"
 #include "service/model/settings.h"
 #include "service/view/conditions.h"
 #include "wmi/dsm.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus/bus.h"
 #include "bus/getters.h"
+#include "bus/interfaces/interfaces.h"
+#include "service/model/maps.h"
 #include "service/view/disk-views.h"
 #include "service/view/judgement.h"
 

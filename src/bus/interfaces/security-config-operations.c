@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus/bus.h"
 #include "bus/caller.h"
 #include "bus/getters.h"
+#include "bus/interfaces/interfaces.h"
 #include "bus/requests.h"
 #include "service/guid/guid-change.h"
+#include "service/model/host.h"
 #include "wmi/status.h"
 
 static int method_clear_cache(sd_bus_message *message, void *userdata, sd_bus_error *error)

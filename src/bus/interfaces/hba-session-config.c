@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
-#include "bus/bus.h"
 #include "bus/getters.h"
+#include "bus/interfaces/interfaces.h"
 #include "iscsi/config.h"
 
 /* The file is read for each property: it is small, local, and anybody may edit it at any time. */
