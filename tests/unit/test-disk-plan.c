@@ -117,7 +117,7 @@ static void test_ranks(void **state)
     scene.disk.by_default = false;
     assert_plan(&scene, "service-time 1234");
     assert_true(lb_has_disk_policy(&scene.look));
-    scene.map->given_up = true; /* while it is cleared */
+    scene.map->state.hold = HOLD_CLEAR; /* while it is cleared */
     assert_plan(&scene, "queue-length 34 12");
     scene.sessions[1].policy = NULL;
     assert_plan(&scene, NULL);

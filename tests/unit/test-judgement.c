@@ -25,7 +25,7 @@ static void judge(char *rival, struct judgement *ret)
         .host = &host,
         .dev = 1,
         .name = name,
-        .agrees = true,
+        .state = {.table = TABLE_AGREES, .told = TOLD_OVERRIDDEN},
         .entry = entry,
         .rival = rival,
     };

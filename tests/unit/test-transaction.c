@@ -82,7 +82,7 @@ static struct {
 static struct {
     unsigned n_calls;
     enum transaction_result result;
-    enum map_state states[MAPS_MAX];
+    enum map_progress states[MAPS_MAX];
     int errors[MAPS_MAX];
 } answer;
 

@@ -112,8 +112,7 @@ static void answer(struct change *change, uint32_t status)
     struct host_map *map = change->map;
 
     log_result(&change->who, map, change->policy, status);
-    map->busy = false;
-    map->given_up = false;
+    map_state_end_change(&map->state);
     news_of_model(map->host);
     map->host->n_changes--;
     change->done(status, change->userdata);
@@ -218,7 +217,8 @@ static void on_idle(void *userdata)
     struct change *change = userdata;
     struct host_map *map = change->map;
 
-    map->given_up = !change->chosen;
+    if (!change->chosen)
+        map_state_clear_policy(&map->state);
     news_of_model(map->host);
     if (change->chosen || !map->dev || map_has_session_policy(map)) {
         change_map(change);
@@ -326,11 +326,11 @@ static int start(struct change *change)
 {
     struct host_map *map = change->map;
 
-    map->busy = true;
+    map_state_begin_change(&map->state);
     map->host->n_changes++;
     int r = reconcile_when_map_idle(map, on_idle, change);
     if (r < 0) {
-        map->busy = false;
+        map_state_end_change(&map->state);
         map->host->n_changes--;
     }
     return r;

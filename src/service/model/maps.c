@@ -206,7 +206,7 @@ int maps_mark_unfinished(struct host *host, const char *wwid)
     struct host_map *map = maps_find_wwid(host, wwid);
     int r = map ? 0 : add(host, wwid, &map);
     if (r >= 0)
-        map->unfinished = true;
+        map_state_note(&map->state, true);
     return r;
 }
 
@@ -222,14 +222,14 @@ bool map_has_session_policy(const struct host_map *map)
 
 bool map_has_policy(const struct host_map *map)
 {
-    if (!map->policy || map->given_up)
+    if (!map->policy || map->state.hold == HOLD_CLEAR)
         return false;
     return !map->policy->by_default || !map_has_session_policy(map);
 }
 
 bool map_awaits_mpathd(const struct host_map *map)
 {
-    return map->entry && !map->in_force && !map->rival && !host_mpathd_alone(map->host);
+    return map->state.told == TOLD_NOT_YET && !host_mpathd_alone(map->host);
 }
 
 static int compare_path_devs(const void *a, const void *b)
@@ -257,7 +257,8 @@ int maps_take_paths(struct host_map *map, const struct map_look *look)
 
 void maps_drop_if_idle(struct host *host, struct host_map *map)
 {
-    if (map->dev || map->entry || map->running || map->policy || map->busy || map->unfinished)
+    if (map->dev || map->entry || map->policy || map->state.hold != HOLD_FREE ||
+        map->state.half_way)
         return;
     announce_disk_end(map);
     unlink_sessions(host, map);
@@ -274,9 +275,9 @@ void maps_lose(struct host *host, dev_t dev)
     map->dev = 0;
     free(TAKE_PTR(map->appearance));
     map->n_paths = 0;
-    map->contest = (struct contest){0};
+    map_state_reset(&map->state);
     map->leader = 0;
-    map->leaving_usec = 0;
+    map->watch.leaving_usec = 0;
     announce_disk(map, DISK_PRESENT);
     maps_drop_if_idle(host, map);
 }
@@ -304,13 +305,13 @@ bool maps_is_busy(struct host *host, const struct host_map *map)
         if (session && session->busy)
             return true;
     }
-    return map->busy;
+    return map_state_is_requested(&map->state);
 }
 
 bool maps_busy_by_disk(const struct session *session)
 {
     for (size_t i = 0; i < session->n_maps; i++)
-        if (session->maps[i]->busy)
+        if (map_state_is_requested(&session->maps[i]->state))
             return true;
     return false;
 }

@@ -4,7 +4,7 @@
 /* The model of the multipath maps over iSCSI disks: as last seen, and what is owed to each. */
 
 #include "multipath/swap.h"
-#include "plan/contest.h"
+#include "plan/map-state.h"
 #include "service/model/host.h"
 #include "service/model/map-look.h"
 
@@ -19,6 +19,15 @@ struct disk_view {
     uint32_t n_reapplied;
 };
 
+/* What the reconciler counts (service/reconcile/reconcile.c); times are CLOCK_MONOTONIC. */
+struct map_watch {
+    unsigned failures;       /* of repairs, one after another */
+    unsigned transit_looks;  /* at a map with a path on its way */
+    uint64_t leaving_usec;   /* since when all of its paths log out; 0: they do not */
+    unsigned looks_left;     /* for access states that may change */
+    uint64_t next_look_usec; /* the next of them, whatever looks come before */
+};
+
 struct host_map {
     struct host *host;
     dev_t dev; /* 0: it is gone; its policy, or its entry in the drop-in, waits for its return */
@@ -30,7 +39,7 @@ struct host_map {
     dev_t *paths; /* ascending */
     size_t n_paths;
     char *appearance; /* table, path and group states, as last seen: another one is a change */
-    bool agrees; /* the live table means the policies in force; without one, it is not unfinished */
+    struct map_state state;
     enum kpartx kpartx; /* as udev has told last */
     bool asymmetric;  /* its paths differ in access state */
     bool asymmetric_now; /* likewise, as a client asked last (service/view/disk-query.c), and when */
@@ -38,9 +47,6 @@ struct host_map {
 
     /* the disk's own policy (wmi/dsm.h), which ranks above those of sessions */
     struct store_disk_policy *policy; /* NULL: none */
-    bool busy;       /* a change to it runs */
-    bool given_up;   /* it is being cleared: `policy` does not count any more */
-    bool unfinished; /* a first policy has left it half way (service/tables/unfinished.h) */
     uint64_t leader; /* failover that stays where it is: the path that has the I/O; 0: not led yet */
 
     /* multipathd's part (service/drop-in.h) */
@@ -48,18 +54,9 @@ struct host_map {
     const char *alone; /* why it cannot be told */
     char *vendor;      /* of its disk, where the product needs a section too; else NULL */
     char *product;
-    bool in_force; /* multipathd's configuration has the entry */
-    bool doubted;  /* it looked otherwise since: multipathd is being asked */
-    char *rival;   /* what wins over the entry, NULL: nothing */
+    char *rival;   /* what wins over the entry: of one that is overridden */
 
-    /* reapplying (service/reconcile/reconcile.c) */
-    bool running;
-    unsigned failures;
-    unsigned transit_looks;
-    uint64_t leaving_usec; /* since when all of its paths log out (CLOCK_MONOTONIC); 0: they do not */
-    struct contest contest;
-    unsigned looks_left; /* for access states that may change */
-    uint64_t next_look_usec; /* the next of them, whatever looks come before (CLOCK_MONOTONIC) */
+    struct map_watch watch;
     uint32_t n_reapplied; /* how often it got its table again without a request */
 
     struct disk_view shown; /* as clients were last told */
@@ -89,7 +86,7 @@ bool map_awaits_mpathd(const struct host_map *map);
 /* Whether there is an object for it: a map, or a policy that waits for one. */
 static inline bool map_is_visible(const struct host_map *map)
 {
-    return map->dev || map->policy || map->busy;
+    return map->dev || map->policy || map_state_is_requested(&map->state);
 }
 
 /* NULL: not known. */

@@ -58,7 +58,7 @@ static void collect(struct host_map *map, void *userdata)
 {
     struct collecting *c = userdata;
 
-    if (!map->entry || c->failed || (c->publication->check_only && !map->doubted))
+    if (!map->entry || c->failed || (c->publication->check_only && map->state.told != TOLD_DOUBTED))
         return;
     struct publication_part *more =
         reallocarray(c->publication->parts, c->publication->n + 1, sizeof(*more));
@@ -117,12 +117,10 @@ static void take_verdict(struct host *host, const struct publication *publicatio
     /* One that has another entry by now comes with the next publication. */
     if (!map || !map->entry || strcmp(map->entry, part->entry) != 0)
         return;
-    map->in_force = verdict->in_force;
-    if (!host->publisher->check_wanted) /* else there is a doubt that is newer than the verdict */
-        map->doubted = false;
     free(TAKE_PTR(map->rival));
     if (verdict->rival[0])
         map->rival = strdup(verdict->rival);
+    map_state_judge(&map->state, verdict->in_force, map->rival, host->publisher->check_wanted);
 }
 
 static uint64_t now(const struct publisher *p)
@@ -250,7 +248,7 @@ struct leaving {
 static void find_leaving(struct host_map *map, void *userdata)
 {
     struct leaving *leaving = userdata;
-    if (map->leaving_usec && leaving->now - map->leaving_usec < LEAVING_MAX_USEC)
+    if (map->watch.leaving_usec && leaving->now - map->watch.leaving_usec < LEAVING_MAX_USEC)
         leaving->found = true;
 }
 

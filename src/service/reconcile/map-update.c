@@ -95,6 +95,8 @@ static int set_entry(struct host_map *map, const struct map_look *look,
             (void)scsi_disk_product(look->paths[0].dev, &vendor, &product);
     }
     map->alone = alone;
+    if (!entry)
+        map_state_set_entry(&map->state, false, planned);
     if (same_text(entry, map->entry) && same_text(vendor, map->vendor) &&
         same_text(product, map->product))
         return 0;
@@ -106,8 +108,7 @@ static int set_entry(struct host_map *map, const struct map_look *look,
     map->entry = TAKE_PTR(entry);
     map->vendor = TAKE_PTR(vendor);
     map->product = TAKE_PTR(product);
-    map->in_force = false;
-    map->doubted = false;
+    map_state_set_entry(&map->state, map->entry, planned);
     return 1;
 }
 
@@ -140,18 +141,26 @@ static void take_leader(struct host_map *map, const struct map_look *look)
 
     if (!lb_stays(map))
         map->leader = 0;
-    else if (!led && map->agrees && has_primary(map, look))
+    else if (!led && map_state_agrees(&map->state) && has_primary(map, look))
         map->leader = leader;
     else if (led && leader != 0 && leader != map->leader) {
         map->leader = leader;
-        map->contest.rounds = 0;
+        map_state_forget_rounds(&map->state);
     }
 }
 
 void map_expect_access(struct host_map *map)
 {
-    map->looks_left = LOOKS_FOR_ACCESS;
-    map->next_look_usec = 0;
+    map->watch.looks_left = LOOKS_FOR_ACCESS;
+    map->watch.next_look_usec = 0;
+}
+
+static enum map_seen compare(const struct map_look *look, const struct mp_table *planned)
+{
+    if (!planned)
+        return SEEN_NO_POLICY;
+    return mp_table_same_meaning(look->map->table, planned, look->map->status) ? SEEN_SAME
+                                                                               : SEEN_OTHER;
 }
 
 int map_update(struct host_map *map, const struct map_look *look, const struct mp_table *planned)
@@ -167,12 +176,11 @@ int map_update(struct host_map *map, const struct map_look *look, const struct m
     if (r < 0)
         return r;
     if (r > 0) {
-        map->contest.rounds = 0;
+        map_state_forget_rounds(&map->state);
         map_expect_access(map);
     }
     map->asymmetric = lb_is_asymmetric(look);
-    map->agrees = planned ? mp_table_same_meaning(look->map->table, planned, look->map->status)
-                          : !map->unfinished;
+    map_state_see(&map->state, compare(look, planned));
     take_leader(map, look);
     r = set_entry(map, look, planned);
     if (r < 0)

@@ -185,9 +185,9 @@ static bool is_running(struct host *host, const struct waiter *waiter)
     const struct session *session = host_session(host, waiter->session_id);
 
     if (waiter->map)
-        return waiter->map->running;
+        return map_state_is_repaired(&waiter->map->state);
     for (size_t i = 0; session && i < session->n_maps; i++)
-        if (session->maps[i]->running)
+        if (map_state_is_repaired(&session->maps[i]->state))
             return true;
     return false;
 }
@@ -220,8 +220,8 @@ static void look_after_failure(struct host *host, struct host_map *map)
 {
     if (!map->dev)
         maps_drop_if_idle(host, map);
-    else if (map->failures++ < FAILURES_MAX)
-        enqueue(host, map->dev, RETRY_USEC << map->failures);
+    else if (map->watch.failures++ < FAILURES_MAX)
+        enqueue(host, map->dev, RETRY_USEC << map->watch.failures);
 }
 
 static void look_or_drop(struct host *host, struct host_map *map)
@@ -266,10 +266,10 @@ static void on_repaired(enum transaction_result result, const struct map_change 
     struct host_map *map = maps_find_wwid(host, repair->wwid);
 
     /* A map that runs is not dropped. */
-    map->running = false;
+    map_state_end_repair(&map->state);
     host->reconciler->n_running--;
     if (result == TRANSACTION_DONE) {
-        map->failures = 0;
+        map->watch.failures = 0;
         if (change->state == MAP_CHANGED) /* else it is gone */
             tell_repaired(host, map, change->after);
         unfinished_forget(map);
@@ -307,12 +307,12 @@ static int repair(struct host *host, struct host_map *map, struct map_look *look
     }
     map_change_init(host, change, TAKE_PTR(look->map), planned);
 
-    map->running = true;
+    map_state_begin_repair(&map->state);
     host->reconciler->n_running++;
     int r = transaction_start(host->event, change, 1, planned ? &calls : &calls_to_give_back,
                               repair);
     if (r < 0) {
-        map->running = false;
+        map_state_end_repair(&map->state);
         host->reconciler->n_running--;
         map_changes_free(change, 1);
         return r;
@@ -321,27 +321,30 @@ static int repair(struct host *host, struct host_map *map, struct map_look *look
     return 0;
 }
 
-static enum contest_rival rival_of(const struct host_map *map)
+/* Should multipathd have made the other groups in spite of its entry, what wins has a name. */
+static void ask_what_wins(struct host *host, struct host_map *map)
 {
-    if (map->rival)
-        return RIVAL_NAMED;
-    if (map->doubted)
-        return RIVAL_ASKED;
-    return map_awaits_mpathd(map) ? RIVAL_UNTOLD : RIVAL_UNKNOWN;
+    if (!map_state_is_worth_asking(&map->state))
+        return;
+    map_state_doubt(&map->state);
+    publish_check(host);
 }
 
-/* Whether to give the map its table once more. */
+/* Whether to give the map its table once more, now. */
 static bool is_worth_a_round(struct host *host, struct host_map *map)
 {
-    if (map->contest.given_up)
+    if (map->state.table == TABLE_CONTESTED)
         return false;
-    /* Should multipathd have made the other groups in spite of its entry, what wins has a name. */
-    if (map->in_force && !map->rival && contest_is_worth_asking(&map->contest)) {
-        map->doubted = true;
-        publish_check(host);
-    }
-    if (contest_lose(&map->contest, rival_of(map), now(host)))
+    ask_what_wins(host, map);
+    switch (map_state_lose(&map->state, host_mpathd_alone(host), now(host))) {
+    case ANSWER_REPAIR:
         return true;
+    case ANSWER_LATER:
+        enqueue(host, map->dev, CONTEST_REST_USEC);
+        return false;
+    case ANSWER_LEAVE:
+        break;
+    }
     log_warning("Map %s is given other path groups again and again%s%s: it is left so until "
                 "multipath's configuration or the policy changes.",
                 map->name, map->rival ? ", by " : "", map->rival ?: "");
@@ -398,15 +401,15 @@ static void look_again_for_access(struct host *host, struct host_map *map,
 {
     uint64_t time = now(host);
 
-    if (!map->entry || look->n_paths == 0 || !look->paths[0].disk.has_access)
+    if (!map_has_any_policy(map) || look->n_paths == 0 || !look->paths[0].disk.has_access)
         return;
-    if (time >= map->next_look_usec && map->looks_left > 0) {
-        map->next_look_usec =
-            time + ((uint64_t)LOOK_FOR_ACCESS_USEC << (LOOKS_FOR_ACCESS - map->looks_left));
-        map->looks_left--;
+    if (time >= map->watch.next_look_usec && map->watch.looks_left > 0) {
+        map->watch.next_look_usec =
+            time + ((uint64_t)LOOK_FOR_ACCESS_USEC << (LOOKS_FOR_ACCESS - map->watch.looks_left));
+        map->watch.looks_left--;
     }
-    if (time < map->next_look_usec)
-        enqueue(host, map->dev, map->next_look_usec - time);
+    if (time < map->watch.next_look_usec)
+        enqueue(host, map->dev, map->watch.next_look_usec - time);
 }
 
 /*
@@ -424,17 +427,18 @@ static int look_at(struct host *host, struct host_map *map, struct map_look *loo
     if (changes < 0)
         return changes;
     look_again_for_access(host, map, look);
-    if (map->agrees)
-        map->failures = 0;
+    if (map_state_agrees(&map->state))
+        map->watch.failures = 0;
 
     size_t n = map->n_sessions;
-    bool idle = !map->running && !maps_is_busy(host, map);
-    if (idle && planned && map->agrees)
+    bool repaired = map_state_is_repaired(&map->state);
+    bool idle = !repaired && !maps_is_busy(host, map);
+    if (idle && planned && map_state_agrees(&map->state))
         unfinished_forget(map);
-    if (idle && !map->agrees &&
-        (planned ? is_worth_a_round(host, map) : map->failures <= FAILURES_MAX))
+    if (idle && !map_state_agrees(&map->state) &&
+        (planned ? is_worth_a_round(host, map) : map->watch.failures <= FAILURES_MAX))
         return repair(host, map, look, TAKE_PTR(planned));
-    if (map->running)
+    if (repaired)
         return 0; /* another look comes at the end of it */
     for (size_t i = 0; i < n; i++) {
         struct session *session = host_session(host, map->session_ids[i]);
@@ -503,7 +507,7 @@ static void on_appearance(struct host_map *map, const struct map_look *look)
             map->leader = lb_leader(look, 0, true);
         return;
     }
-    if (!map->policy && !map->busy && !map_has_any_policy(map))
+    if (!map->policy && !map_state_is_requested(&map->state) && !map_has_any_policy(map))
         give_default(map);
 }
 
@@ -524,11 +528,11 @@ static void look(struct host *host, dev_t dev)
         map = NULL;
     }
     if (r >= 0 && !map_look_has_iscsi_path(&look) && (map_look_is_leaving(&look) || !map)) {
-        if (map && !map->leaving_usec)
-            map->leaving_usec = now(host);
+        if (map && !map->watch.leaving_usec)
+            map->watch.leaving_usec = now(host);
         return;
     }
-    if (r >= 0 && map && map_look_is_in_transit(&look) && map->transit_looks++ < TRANSIT_LOOKS_MAX) {
+    if (r >= 0 && map && map_look_is_in_transit(&look) && map->watch.transit_looks++ < TRANSIT_LOOKS_MAX) {
         enqueue(host, dev, TRANSIT_USEC);
         return;
     }
@@ -536,8 +540,8 @@ static void look(struct host *host, dev_t dev)
     if (r >= 0)
         r = maps_take(host, &look, &map);
     if (r >= 0) {
-        map->transit_looks = 0;
-        map->leaving_usec = 0;
+        map->watch.transit_looks = 0;
+        map->watch.leaving_usec = 0;
         if (appears)
             on_appearance(map, &look);
         r = look_at(host, map, &look);
@@ -625,8 +629,8 @@ static void drop_entries(struct host *host, struct session *session)
 void reconcile_changed(struct host *host, struct session *session)
 {
     for (size_t i = 0; i < session->n_maps; i++) {
-        session->maps[i]->contest = (struct contest){0};
-        session->maps[i]->failures = 0;
+        map_state_reset(&session->maps[i]->state);
+        session->maps[i]->watch.failures = 0;
     }
     for_each_device(host, session, look);
     drop_entries(host, session);
@@ -644,6 +648,7 @@ void reconcile_map_entry(struct host_map *map)
     if (!map->entry || map_has_any_policy(map))
         return;
     free(TAKE_PTR(map->entry));
+    map_state_set_entry(&map->state, false, false);
     publish(map->host);
 }
 
@@ -651,8 +656,8 @@ void reconcile_map_changed(struct host_map *map)
 {
     struct host *host = map->host;
 
-    map->contest = (struct contest){0};
-    map->failures = 0;
+    map_state_reset(&map->state);
+    map->watch.failures = 0;
     announce_disk(map, DISK_TABLE);
     announce(host, map->session_ids, map->n_sessions, 0);
     reconcile_map_entry(map);
@@ -666,9 +671,9 @@ static void forget_contest(struct host_map *map, void *userdata)
 {
     struct host *host = userdata;
 
-    if (!map->dev || (map->contest.rounds == 0 && !map->contest.given_up))
+    if (!map->dev || map->state.rounds == 0)
         return;
-    map->contest = (struct contest){0};
+    map_state_reset(&map->state);
     enqueue(host, map->dev, SETTLE_USEC);
 }
 

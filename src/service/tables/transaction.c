@@ -81,7 +81,7 @@ static int swap_share(int fd, void *arg)
     return 0;
 }
 
-static enum map_state state_after(const struct transaction *t, struct swap_result result)
+static enum map_progress state_after(const struct transaction *t, struct swap_result result)
 {
     if (result.error >= 0)
         return t->rolling_back ? MAP_KEPT : MAP_CHANGED;

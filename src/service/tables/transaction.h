@@ -15,7 +15,7 @@
 
 struct transaction;
 
-enum map_state {
+enum map_progress {
     MAP_TO_DO,   /* to be swapped in this round */
     MAP_SENT,    /* with a child */
     MAP_UNKNOWN, /* not as before, or the child died: needs putting back */
@@ -30,7 +30,7 @@ struct map_change {
     struct mp_table *after; /* likewise; NULL: multipathd rebuilds the map its own way */
     enum kpartx kpartx;
     bool noted; /* as one that gets its first policy (service/tables/unfinished.h) */
-    enum map_state state;
+    enum map_progress state;
     struct swap_result result; /* of the last attempt that failed */
 };
 

@@ -30,7 +30,7 @@ void unfinished_forget_others(struct host *host)
 static bool is_to_note(struct host *host, const struct map_change *change)
 {
     const struct host_map *map = maps_find_wwid(host, dm_map_wwid(change->before));
-    return !map || !(map->unfinished || map_has_any_policy(map));
+    return !map || !(map->state.half_way || map_has_any_policy(map));
 }
 
 void unfinished_note(struct host *host, struct map_change *maps, size_t n)
@@ -60,14 +60,14 @@ void unfinished_end(struct host *host, enum transaction_result result,
     for (size_t i = 0; i < n && r >= 0; i++) {
         const char *wwid = dm_map_wwid(maps[i].before);
         struct host_map *map = maps_find_wwid(host, wwid);
-        if (!maps[i].noted && !(result == TRANSACTION_DONE && map && map->unfinished))
+        if (!maps[i].noted && !(result == TRANSACTION_DONE && map && map->state.half_way))
             continue;
         if (maps[i].state == MAP_LOST) {
             r = maps_mark_unfinished(host, wwid);
             continue;
         }
         if (map)
-            map->unfinished = false;
+            map_state_note(&map->state, false);
         wwids[n_wwids++] = wwid;
     }
     if (r >= 0 && n_wwids > 0)
@@ -81,9 +81,9 @@ void unfinished_forget(struct host_map *map)
 {
     const char *const wwids[] = {map->wwid};
 
-    if (!map->unfinished)
+    if (!map->state.half_way)
         return;
-    map->unfinished = false;
+    map_state_note(&map->state, false);
     int r = store_forget_unfinished(map->host->store, wwids, 1);
     if (r < 0)
         log_warning("That map %s is past its first policy cannot be saved: %s.",

@@ -24,12 +24,12 @@ static void judge_kernel(const struct host_map *map, struct judgement *judgement
     if (!map->dev) {
         judgement->agreement = AGREEMENT_PENDING;
         give_reason(judgement, "There is no multipath map of the disk now.");
-    } else if (map->contest.given_up) {
+    } else if (map->state.table == TABLE_CONTESTED) {
         judgement->agreement = AGREEMENT_CONTESTED;
         if (map->rival)
             give_reason(judgement, "%s wins over the policy for map %s.", map->rival, map->name);
         give_reason(judgement, "Map %s was given other path groups again and again.", map->name);
-    } else if (!map->agrees) {
+    } else if (!map_state_agrees(&map->state)) {
         judgement->agreement = AGREEMENT_PENDING;
         give_reason(judgement, "The table of %s does not mean the policy.", map->name);
     }
@@ -41,7 +41,7 @@ static void judge_mpathd(const struct host_map *map, struct judgement *judgement
 
     if (!map->dev)
         return;
-    if (alone || map->rival) {
+    if (alone || map->state.told == TOLD_OVERRIDDEN) {
         judgement->mpathd = MPATHD_ALONE;
         if (alone)
             give_reason(judgement, "multipathd cannot be told of map %s: %s", map->name, alone);

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plan/map-state.h"
+
+void map_state_see(struct map_state *state, enum map_seen seen)
+{
+    if (seen == SEEN_NO_POLICY)
+        state->table = state->half_way ? TABLE_HALF_WAY : TABLE_OWN;
+    else if (seen == SEEN_SAME)
+        state->table = TABLE_AGREES;
+    else if (state->rounds <= CONTEST_ROUNDS_MAX)
+        state->table = TABLE_DIFFERS;
+    else
+        state->table = TABLE_CONTESTED;
+}
+
+bool map_state_agrees(const struct map_state *state)
+{
+    return state->table == TABLE_OWN || state->table == TABLE_AGREES;
+}
+
+void map_state_note(struct map_state *state, bool half_way)
+{
+    state->half_way = half_way;
+    if (state->table == TABLE_OWN && half_way)
+        state->table = TABLE_HALF_WAY;
+    else if (state->table == TABLE_HALF_WAY && !half_way)
+        state->table = TABLE_OWN;
+}
+
+void map_state_reset(struct map_state *state)
+{
+    state->rounds = 0;
+    state->last = 0;
+    if (state->table == TABLE_CONTESTED)
+        state->table = TABLE_DIFFERS;
+}
+
+void map_state_forget_rounds(struct map_state *state)
+{
+    if (state->rounds <= CONTEST_ROUNDS_MAX)
+        state->rounds = 0;
+}
+
+/* Counts rounds that nobody is named for; they are over when there was peace for a while. */
+static void count_round(struct map_state *state, uint64_t now)
+{
+    if (now > state->last + CONTEST_FORGET_USEC)
+        state->rounds = 0;
+    state->last = now;
+    state->rounds++;
+}
+
+/* multipathd goes by the configuration of before, as long as it can be told of none. */
+static enum map_answer lose_to_untold(struct map_state *state, uint64_t now)
+{
+    if (state->rounds >= CONTEST_ROUNDS_MAX && now < state->last + CONTEST_REST_USEC)
+        return ANSWER_LATER;
+    count_round(state, now);
+    if (state->rounds > CONTEST_ROUNDS_MAX)
+        state->rounds = CONTEST_ROUNDS_MAX;
+    return ANSWER_REPAIR;
+}
+
+enum map_answer map_state_lose(struct map_state *state, bool left_alone, uint64_t now)
+{
+    if (state->table == TABLE_CONTESTED)
+        return ANSWER_LEAVE;
+    if (state->told == TOLD_CANNOT || (state->told == TOLD_NOT_YET && left_alone))
+        return lose_to_untold(state, now);
+    if (state->told == TOLD_NOT_YET)
+        return ANSWER_REPAIR;
+    if (state->told == TOLD_OVERRIDDEN) {
+        state->last = now;
+        state->rounds++;
+    } else
+        count_round(state, now);
+    if (state->rounds <= CONTEST_ROUNDS_MAX)
+        return ANSWER_REPAIR;
+    if (state->told == TOLD_DOUBTED) { /* why is worth waiting for */
+        state->rounds = CONTEST_ROUNDS_MAX;
+        return ANSWER_REPAIR;
+    }
+    state->table = TABLE_CONTESTED;
+    return ANSWER_LEAVE;
+}
+
+bool map_state_is_worth_asking(const struct map_state *state)
+{
+    return state->told == TOLD_IN_FORCE && state->rounds < CONTEST_ROUNDS_MAX;
+}
+
+void map_state_set_entry(struct map_state *state, bool has_entry, bool has_policy)
+{
+    state->told = has_entry ? TOLD_NOT_YET : has_policy ? TOLD_CANNOT : TOLD_NOTHING;
+}
+
+void map_state_doubt(struct map_state *state)
+{
+    if (state->told == TOLD_IN_FORCE)
+        state->told = TOLD_DOUBTED;
+}
+
+void map_state_judge(struct map_state *state, bool in_force, bool has_rival, bool newer_doubt)
+{
+    bool doubted = newer_doubt && state->told == TOLD_DOUBTED;
+
+    if (has_rival)
+        state->told = TOLD_OVERRIDDEN;
+    else if (!in_force)
+        state->told = TOLD_NOT_YET;
+    else
+        state->told = doubted ? TOLD_DOUBTED : TOLD_IN_FORCE;
+}
+
+void map_state_begin_repair(struct map_state *state)
+{
+    if (state->hold == HOLD_FREE)
+        state->hold = HOLD_REPAIR;
+}
+
+void map_state_end_repair(struct map_state *state)
+{
+    if (state->hold == HOLD_REPAIR)
+        state->hold = HOLD_FREE;
+    else if (state->hold == HOLD_REPAIR_AWAITED)
+        state->hold = HOLD_CHANGE;
+}
+
+void map_state_begin_change(struct map_state *state)
+{
+    if (state->hold == HOLD_FREE)
+        state->hold = HOLD_CHANGE;
+    else if (state->hold == HOLD_REPAIR)
+        state->hold = HOLD_REPAIR_AWAITED;
+}
+
+void map_state_clear_policy(struct map_state *state)
+{
+    if (state->hold == HOLD_CHANGE)
+        state->hold = HOLD_CLEAR;
+}
+
+void map_state_end_change(struct map_state *state)
+{
+    if (state->hold == HOLD_CHANGE || state->hold == HOLD_CLEAR)
+        state->hold = HOLD_FREE;
+    else if (state->hold == HOLD_REPAIR_AWAITED)
+        state->hold = HOLD_REPAIR;
+}
+
+bool map_state_is_repaired(const struct map_state *state)
+{
+    return state->hold == HOLD_REPAIR || state->hold == HOLD_REPAIR_AWAITED;
+}
+
+bool map_state_is_requested(const struct map_state *state)
+{
+    return state->hold == HOLD_REPAIR_AWAITED || state->hold == HOLD_CHANGE ||
+           state->hold == HOLD_CLEAR;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* The states of a map: each transition from each state, and contests as they go on for a while. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "basic/macros.h"
+#include "plan/map-state.h"
+
+#define SECOND UINT64_C(1000000)
+#define TABLES (TABLE_CONTESTED + 1U)
+#define TOLDS (TOLD_OVERRIDDEN + 1U)
+#define HOLDS (HOLD_CLEAR + 1U)
+
+/* How many of a hundred losses, so far apart, are answered by a repair before it is left alone. */
+static unsigned rounds(enum map_told told, bool left_alone, unsigned seconds)
+{
+    struct map_state state = {.told = told};
+    uint64_t now = SECOND;
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < 100; i++, now += seconds * SECOND) {
+        map_state_see(&state, SEEN_OTHER);
+        enum map_answer answer = map_state_lose(&state, left_alone, now);
+        assert_int_equal(answer == ANSWER_LEAVE, state.table == TABLE_CONTESTED);
+        if (answer == ANSWER_LEAVE)
+            break;
+        n += answer == ANSWER_REPAIR;
+    }
+    return n;
+}
+
+static void test_rounds(void **state)
+{
+    static const struct {
+        enum map_told told;
+        bool left_alone;
+        unsigned seconds, rounds;
+    } cases[] = {
+        {TOLD_NOT_YET, false, 0, 100},   {TOLD_NOT_YET, false, 3600, 100},
+        {TOLD_DOUBTED, false, 1, 100},   {TOLD_IN_FORCE, false, 0, 3},
+        {TOLD_IN_FORCE, false, 60, 3},   {TOLD_IN_FORCE, false, 61, 100},
+        {TOLD_OVERRIDDEN, false, 0, 3},  {TOLD_OVERRIDDEN, false, 86400, 3},
+        {TOLD_IN_FORCE, true, 0, 3},     {TOLD_CANNOT, false, 0, 3}, /* then it rests, for ever */
+        {TOLD_CANNOT, false, 5, 100},    {TOLD_CANNOT, false, 3600, 100},
+        {TOLD_NOT_YET, true, 0, 3},      {TOLD_NOT_YET, true, 5, 100},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++)
+        assert_int_equal(rounds(cases[i].told, cases[i].left_alone, cases[i].seconds),
+                         cases[i].rounds);
+}
+
+/* Whoever cannot be told is answered later, not never: once in the time that it rests. */
+static void test_untold_is_no_rival(void **state)
+{
+    struct map_state map = {.told = TOLD_CANNOT, .table = TABLE_DIFFERS};
+    unsigned n = 0;
+
+    for (uint64_t now = SECOND; now <= 101 * SECOND; now += SECOND) {
+        enum map_answer answer = map_state_lose(&map, false, now);
+        assert_int_not_equal(answer, ANSWER_LEAVE);
+        n += answer == ANSWER_REPAIR;
+    }
+    assert_in_range(n, 20, 24);
+}
+
+static void lose_all(struct map_state *map)
+{
+    *map = (struct map_state){.told = TOLD_OVERRIDDEN, .table = TABLE_DIFFERS};
+    while (map_state_lose(map, false, SECOND) != ANSWER_LEAVE)
+        ;
+}
+
+/* Until it is reset, whatever is found out meanwhile; a table that means the policy is no contest. */
+static void test_contested(void **state)
+{
+    struct map_state map;
+
+    lose_all(&map);
+    for (enum map_told told = TOLD_NOTHING; told < TOLDS; told++) {
+        map.told = told;
+        map_state_see(&map, SEEN_OTHER);
+        assert_int_equal(map.table, TABLE_CONTESTED);
+        assert_int_equal(map_state_lose(&map, false, 86400 * SECOND), ANSWER_LEAVE);
+    }
+    map_state_forget_rounds(&map);
+    map_state_see(&map, SEEN_OTHER);
+    assert_int_equal(map.table, TABLE_CONTESTED);
+
+    map_state_see(&map, SEEN_SAME);
+    assert_int_equal(map.table, TABLE_AGREES);
+    map_state_see(&map, SEEN_OTHER);
+    assert_int_equal(map.table, TABLE_CONTESTED);
+
+    map_state_reset(&map);
+    assert_int_equal(map.table, TABLE_DIFFERS);
+    assert_int_equal(map_state_lose(&map, false, SECOND), ANSWER_REPAIR);
+}
+
+/* Each of the rounds, and no more; the answer comes late, and the rounds meanwhile have counted. */
+static void test_asking(void **state)
+{
+    static const enum map_told answers[] = {TOLD_OVERRIDDEN, TOLD_IN_FORCE};
+
+    for (size_t i = 0; i < ELEMENTSOF(answers); i++) {
+        struct map_state map = {.table = TABLE_DIFFERS};
+        for (unsigned k = 0; k < CONTEST_ROUNDS_MAX; k++) {
+            map.told = TOLD_IN_FORCE;
+            assert_true(map_state_is_worth_asking(&map));
+            map_state_doubt(&map);
+            assert_int_equal(map_state_lose(&map, false, (k + 1) * SECOND), ANSWER_REPAIR);
+        }
+        map.told = TOLD_IN_FORCE;
+        assert_false(map_state_is_worth_asking(&map));
+        map.told = answers[i];
+        assert_int_equal(map_state_lose(&map, false, 5 * SECOND), ANSWER_LEAVE);
+    }
+}
+
+/* A moment in which multipathd had not been told is no round between two others. */
+static void test_untold_does_not_count(void **state)
+{
+    struct map_state map = {.table = TABLE_DIFFERS};
+
+    for (unsigned i = 1; i <= CONTEST_ROUNDS_MAX; i++) {
+        map.told = TOLD_NOT_YET;
+        assert_int_equal(map_state_lose(&map, false, i * SECOND), ANSWER_REPAIR);
+        map.told = TOLD_IN_FORCE;
+        assert_int_equal(map_state_lose(&map, false, i * SECOND), ANSWER_REPAIR);
+    }
+    map.told = TOLD_NOT_YET;
+    assert_int_equal(map_state_lose(&map, false, 9 * SECOND), ANSWER_REPAIR);
+    map.told = TOLD_IN_FORCE;
+    assert_int_equal(map_state_lose(&map, false, 9 * SECOND), ANSWER_LEAVE);
+}
+
+/* From whatever the table was. */
+static void test_seen(void **state)
+{
+    for (enum map_table table = TABLE_OWN; table < TABLES; table++)
+        for (unsigned half_way = 0; half_way <= 1; half_way++) {
+            struct map_state map = {.table = table, .half_way = half_way};
+            map_state_see(&map, SEEN_NO_POLICY);
+            assert_int_equal(map.table, half_way ? TABLE_HALF_WAY : TABLE_OWN);
+            assert_int_equal(map_state_agrees(&map), !half_way);
+            map.table = table;
+            map_state_see(&map, SEEN_SAME);
+            assert_int_equal(map.table, TABLE_AGREES);
+            assert_true(map_state_agrees(&map));
+            map.table = table;
+            map_state_see(&map, SEEN_OTHER);
+            assert_int_equal(map.table, TABLE_DIFFERS);
+            assert_false(map_state_agrees(&map));
+        }
+}
+
+/* A note changes only what a map without a policy is. */
+static void test_note(void **state)
+{
+    static const enum map_table noted[] = {TABLE_HALF_WAY, TABLE_HALF_WAY, TABLE_AGREES,
+                                           TABLE_DIFFERS, TABLE_CONTESTED};
+    static const enum map_table deleted[] = {TABLE_OWN, TABLE_OWN, TABLE_AGREES, TABLE_DIFFERS,
+                                             TABLE_CONTESTED};
+
+    for (enum map_table table = TABLE_OWN; table < TABLES; table++) {
+        struct map_state map = {.table = table};
+        map_state_note(&map, true);
+        assert_true(map.half_way);
+        assert_int_equal(map.table, noted[table]);
+        map.table = table;
+        map_state_note(&map, false);
+        assert_false(map.half_way);
+        assert_int_equal(map.table, deleted[table]);
+    }
+}
+
+static void test_told(void **state)
+{
+    for (enum map_told told = TOLD_NOTHING; told < TOLDS; told++) {
+        struct map_state map = {.told = told};
+        map_state_doubt(&map);
+        assert_int_equal(map.told, told == TOLD_IN_FORCE ? TOLD_DOUBTED : told);
+
+        map_state_set_entry(&map, true, true);
+        assert_int_equal(map.told, TOLD_NOT_YET);
+        map_state_set_entry(&map, false, true);
+        assert_int_equal(map.told, TOLD_CANNOT);
+        map_state_set_entry(&map, false, false);
+        assert_int_equal(map.told, TOLD_NOTHING);
+
+        for (unsigned newer = 0; newer <= 1; newer++) {
+            map.told = told;
+            map_state_judge(&map, true, true, newer);
+            assert_int_equal(map.told, TOLD_OVERRIDDEN);
+            map.told = told;
+            map_state_judge(&map, false, false, newer);
+            assert_int_equal(map.told, TOLD_NOT_YET);
+            map.told = told;
+            map_state_judge(&map, true, false, newer);
+            assert_int_equal(map.told,
+                             newer && told == TOLD_DOUBTED ? TOLD_DOUBTED : TOLD_IN_FORCE);
+        }
+    }
+}
+
+static void test_hold(void **state)
+{
+    static const struct {
+        void (*step)(struct map_state *state);
+        enum map_hold after[HOLDS]; /* FREE, REPAIR, REPAIR_AWAITED, CHANGE, CLEAR */
+    } cases[] = {
+        {map_state_begin_repair,
+         {HOLD_REPAIR, HOLD_REPAIR, HOLD_REPAIR_AWAITED, HOLD_CHANGE, HOLD_CLEAR}},
+        {map_state_end_repair, {HOLD_FREE, HOLD_FREE, HOLD_CHANGE, HOLD_CHANGE, HOLD_CLEAR}},
+        {map_state_begin_change,
+         {HOLD_CHANGE, HOLD_REPAIR_AWAITED, HOLD_REPAIR_AWAITED, HOLD_CHANGE, HOLD_CLEAR}},
+        {map_state_clear_policy,
+         {HOLD_FREE, HOLD_REPAIR, HOLD_REPAIR_AWAITED, HOLD_CLEAR, HOLD_CLEAR}},
+        {map_state_end_change, {HOLD_FREE, HOLD_REPAIR, HOLD_REPAIR, HOLD_FREE, HOLD_FREE}},
+    };
+    static const bool repaired[HOLDS] = {false, true, true, false, false};
+    static const bool requested[HOLDS] = {false, false, true, true, true};
+
+    for (enum map_hold hold = HOLD_FREE; hold < HOLDS; hold++) {
+        struct map_state map = {.hold = hold};
+        assert_int_equal(map_state_is_repaired(&map), repaired[hold]);
+        assert_int_equal(map_state_is_requested(&map), requested[hold]);
+        for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+            map.hold = hold;
+            cases[i].step(&map);
+            assert_int_equal(map.hold, cases[i].after[hold]);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rounds),      cmocka_unit_test(test_untold_is_no_rival),
+        cmocka_unit_test(test_contested),   cmocka_unit_test(test_asking),
+        cmocka_unit_test(test_seen),        cmocka_unit_test(test_untold_does_not_count),
+        cmocka_unit_test(test_note),        cmocka_unit_test(test_told),
+        cmocka_unit_test(test_hold),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
