@@ -2,17 +2,22 @@
 """SetGenerationalGuid: D-Bus, udev, restarts, logins, and what cannot be saved."""
 
 import os
+import time
 import unittest
 
-import lab
+import bus
+import iscsi
+import lio
+import stack
 import wmi
+from basic import run, wait_for
 
 GUID = bytes.fromhex("00112233445566778899aabbccddeeff")
 TEXT = "33221100-5544-7766-8899-aabbccddeeff"
 
 
 def tags():
-    return {wmi.tag(each.sid) for each in lab.sessions()}
+    return {wmi.tag(each.sid) for each in iscsi.sessions()}
 
 
 def stored():
@@ -42,37 +47,37 @@ class Guid(unittest.TestCase):
 
     def test_survives_a_restart_of_the_service(self):
         wmi.set_guid(GUID)
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE)
         wmi.restart()
         self.assertEqual(stored(), GUID)
         self.assertEqual(tags(), {TEXT})
 
     def test_other_events_keep_the_tag(self):
         wmi.set_guid(GUID)
-        lab.run("udevadm", "trigger", "--settle", "--subsystem-match=iscsi_session")
+        run("udevadm", "trigger", "--settle", "--subsystem-match=iscsi_session")
         self.assertEqual(tags(), {TEXT})
 
     def test_a_session_that_logs_in_later_is_tagged(self):
         wmi.set_guid(GUID)
-        address = lab.portals()[0]
-        before = {each.sid for each in lab.sessions()}
-        lab.logout(address=address)
-        lab.login(address=address)
-        sid = next(each.sid for each in lab.sessions() if each.sid not in before)
-        lab.wait_for(lambda: wmi.tag(sid) == TEXT, 10, "the tag on the new session")
-        lab.wait_for_paths()
+        address = lio.portals()[0]
+        before = {each.sid for each in iscsi.sessions()}
+        iscsi.logout(address=address)
+        iscsi.login(address=address)
+        sid = next(each.sid for each in iscsi.sessions() if each.sid not in before)
+        wait_for(lambda: wmi.tag(sid) == TEXT, 10, "the tag on the new session")
+        stack.wait_for_paths()
 
     def test_a_tag_lost_by_udev_comes_back_with_the_service(self):
         wmi.set_guid(GUID)
-        lab.run("systemctl", "stop", wmi.SERVICE)
-        for each in lab.sessions():
-            number = lab.run("udevadm", "info", "--query=property", "--property=DEVPATH",
-                             "--value", f"--path=/sys/class/iscsi_session/session{each.sid}")
+        run("systemctl", "stop", wmi.SERVICE)
+        for each in iscsi.sessions():
+            number = run("udevadm", "info", "--query=property", "--property=DEVPATH",
+                         "--value", f"--path=/sys/class/iscsi_session/session{each.sid}")
             self.assertTrue(number)
             os.unlink(f"/run/udev/data/+iscsi_session:session{each.sid}")
         self.assertEqual(tags(), {None})
         wmi.restart()
-        lab.wait_for(lambda: tags() == {TEXT}, 10, "the tags again")
+        wait_for(lambda: tags() == {TEXT}, 10, "the tags again")
 
     def test_not_saved_is_not_changed(self):
         wmi.set_guid(GUID)
@@ -82,23 +87,23 @@ class Guid(unittest.TestCase):
             self.assertEqual(tags(), {TEXT})
 
     def test_clear_cache(self):
-        records = lab.run("iscsiadm", "-m", "node")
-        (status,) = lab.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations", "ClearCache")
+        records = run("iscsiadm", "-m", "node")
+        (status,) = bus.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations", "ClearCache")
         self.assertEqual(status, wmi.CACHE_NOT_SUPPORTED)
-        self.assertEqual(lab.run("iscsiadm", "-m", "node"), records)
-        self.assertEqual(len(lab.sessions()), int(lab.setting("LAB_PORTALS", 4)))
+        self.assertEqual(run("iscsiadm", "-m", "node"), records)
+        self.assertEqual(len(iscsi.sessions()), len(lio.portals()))
 
     def test_nothing_secret_in_the_journal(self):
-        address = lab.portals()[0]
+        address = lio.portals()[0]
         secret = "hush-hush-never-seen"
-        lab.run("iscsiadm", "-m", "node", "-T", lab.TARGET, "-p", f"{address}:3260", "-o", "update",
-                "-n", "node.session.auth.password", "-v", secret)
+        run("iscsiadm", "-m", "node", "-T", lio.TARGET, "-p", f"{address}:3260", "-o", "update",
+            "-n", "node.session.auth.password", "-v", secret)
         try:
-            since = wmi.time.time()
+            since = time.time()
             wmi.set_guid(GUID)
             wmi.restart()
             self.assertNotIn(secret, "\n".join(wmi.journal(since)))
             self.assertNotIn(secret.encode(), wmi.STATE.read_bytes())
         finally:
-            lab.run("iscsiadm", "-m", "node", "-T", lab.TARGET, "-p", f"{address}:3260", "-o",
-                    "update", "-n", "node.session.auth.password", "-v", "")
+            run("iscsiadm", "-m", "node", "-T", lio.TARGET, "-p", f"{address}:3260", "-o",
+                "update", "-n", "node.session.auth.password", "-v", "")

@@ -4,8 +4,10 @@
 import time
 import unittest
 
-import lab
+import lio
+import network
 import wmi
+from basic import run, wait_for
 
 # Of no session: what happens to it is nobody's trouble.
 SPARE = "127.0.0.99"
@@ -13,12 +15,12 @@ SPARE = "127.0.0.99"
 
 class Ping(unittest.TestCase):
     def test_portals_answer(self):
-        for address in (*lab.portals(), lab.LINK_ADDRESS, "::1"):
+        for address in (*lio.portals(), network.LINK_ADDRESS, "::1"):
             with self.subTest(address=address):
                 self.assertEqual(wmi.ping(address, count=3), (wmi.SUCCESS, 3))
 
     def test_counts_and_sizes(self):
-        address = lab.portals()[0]
+        address = lio.portals()[0]
         for count, size in ((1, 0), (64, 56), (2, 1473), (2, 65500)):
             with self.subTest(count=count, size=size):
                 self.assertEqual(wmi.ping(address, count, size), (wmi.SUCCESS, count))
@@ -26,12 +28,12 @@ class Ping(unittest.TestCase):
     def test_either_kind_of_socket(self):
         """Releases differ in who may have ICMP datagram sockets."""
         for groups in ("0 2147483647", "1 0"):
-            with self.subTest(groups=groups), lab.sysctl("ping_group_range", groups):
-                self.assertEqual(wmi.ping(lab.portals()[0], 2), (wmi.SUCCESS, 2))
+            with self.subTest(groups=groups), network.sysctl("ping_group_range", groups):
+                self.assertEqual(wmi.ping(lio.portals()[0], 2), (wmi.SUCCESS, 2))
                 self.assertEqual(wmi.ping("::1", 2), (wmi.SUCCESS, 2))
 
     def test_refused(self):
-        address = lab.portals()[0]
+        address = lio.portals()[0]
         for status, arguments in (
                 (wmi.INVALID_PARAMETER, {"count": 0}),
                 (wmi.INVALID_PARAMETER, {"count": 65}),
@@ -44,14 +46,14 @@ class Ping(unittest.TestCase):
                 self.assertEqual(wmi.ping(**{"address": address, **arguments}), (status, 0))
 
     def test_cut_off(self):
-        lab.run("ip", "addr", "add", f"{SPARE}/32", "dev", "lo")
+        run("ip", "addr", "add", f"{SPARE}/32", "dev", "lo")
         try:
             self.assertEqual(wmi.ping(SPARE, 2), (wmi.SUCCESS, 2))
-            with lab.portal_blocked(SPARE):
+            with network.blocked(SPARE):
                 self.assertEqual(wmi.ping(SPARE, 2), (wmi.SEND_FAILED, 0))
             self.assertEqual(wmi.ping(SPARE, 2), (wmi.SUCCESS, 2))
         finally:
-            lab.run("ip", "addr", "del", f"{SPARE}/32", "dev", "lo")
+            run("ip", "addr", "del", f"{SPARE}/32", "dev", "lo")
 
     def test_nobody_there(self):
         """A neighbour that does not exist: the link takes the requests, or says that it cannot."""
@@ -60,8 +62,8 @@ class Ping(unittest.TestCase):
         self.assertGreaterEqual(time.monotonic() - before, 0.7)
 
     def test_others_are_answered_meanwhile(self):
-        with (lab.sysctl("icmp_echo_ignore_all", 1),
-              wmi.pings(3, lab.portals()[0], count=2, timeout=3000) as results):
+        with (network.sysctl("icmp_echo_ignore_all", 1),
+              wmi.pings(3, lio.portals()[0], count=2, timeout=3000) as results):
             time.sleep(0.5)
             self.assertEqual(wmi.query()[0], wmi.VENDOR)
             self.assertEqual(results, [])
@@ -70,11 +72,11 @@ class Ping(unittest.TestCase):
     def test_more_than_there_is_room_for(self):
         """Each is of a connection of its own, and these of root: a client each. What is too much
         is refused while the others wait, who do so for longer than it takes to start them all."""
-        address = lab.portals()[0]
+        address = lio.portals()[0]
         refused = 3 * [(wmi.OUT_OF_RESOURCES, 0)]
-        with (lab.sysctl("icmp_echo_ignore_all", 1),
+        with (network.sysctl("icmp_echo_ignore_all", 1),
               wmi.pings(wmi.PINGS + len(refused), address, timeout=15000) as results):
-            lab.wait_for(lambda: len(results) >= len(refused), 12, "the refusals")
+            wait_for(lambda: len(results) >= len(refused), 12, "the refusals")
             self.assertEqual(results, refused)
             self.assertEqual(wmi.query()[0], wmi.VENDOR)
             self.assertEqual(results, refused)

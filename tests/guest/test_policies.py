@@ -4,8 +4,15 @@
 import os
 import unittest
 
-import lab
+import bus
+import diskio
+import dm
+import iscsi
+import lio
+import multipathd
+import stack
 import wmi
+from basic import read, run, wait_for
 
 READS = 400
 RR, QL = "round-robin", "queue-length"
@@ -20,7 +27,7 @@ class PolicyTest(unittest.TestCase):
         cls.addClassCleanup(wmi.set_policy, wmi.VENDOR)
 
     def setUp(self):
-        self.portals = lab.portals()
+        self.portals = lio.portals()
 
     def set(self, *args, **kwargs):
         self.assertEqual(wmi.set_policy(*args, **kwargs), wmi.SUCCESS)
@@ -31,28 +38,28 @@ class PolicyTest(unittest.TestCase):
         earlier test has asked for: what it makes of a map then is put right in a moment."""
         shape = [(selector, frozenset(portals)) for selector, portals in groups]
         found = wmi.shapes_in(10, lambda shapes: all(each == shape for each in shapes.values()))
-        self.assertEqual(len(found), int(lab.setting("LAB_LUNS", 4)))
+        self.assertEqual(len(found), lio.luns())
         self.assertEqual(found, dict.fromkeys(found, shape))
         self.tables = found
 
     def reads_by_portal(self):
         """Reads on one map: {portal: I/Os that its path completed}, with the tables that were last
         asserted throughout: multipathd may still be reading what an earlier test has asked for."""
-        name, each = next(iter(lab.maps().items()))
+        name, each = next(iter(dm.maps().items()))
         for _ in range(6):
             wmi.shapes_in(10, self.tables.__eq__)
-            lab.wait_for(lambda: lab.current_groups()[name] == 1, 10, "the first group's turn")
+            wait_for(lambda: dm.current_groups()[name] == 1, 10, "the first group's turn")
             before = self.reloads()
-            with lab.counting_ios(each.paths) as counted:
-                lab.read_map(name, count=READS)
+            with diskio.counting(each.paths) as counted:
+                diskio.read_map(name, count=READS)
             if (wmi.shapes() == self.tables and self.reloads() == before
-                    and lab.current_groups()[name] == 1):
+                    and dm.current_groups()[name] == 1):
                 break
-        return {lab.portal_of(path): ios for path, ios in counted.items()}
+        return {iscsi.portal_of(path): ios for path, ios in counted.items()}
 
     def reloads(self):
         """By multipathd and by the service, which counts a table a moment after it is live."""
-        return lab.map_loads(), wmi.session("Reapplications")
+        return multipathd.map_loads(), wmi.session("Reapplications")
 
     def assert_shared(self, counts, portals):
         mean = sum(counts[portal] for portal in portals) / len(portals)
@@ -113,10 +120,10 @@ class Policies(PolicyTest):
 
     def test_weighted_paths_highest_first(self):
         a, b, c, d = self.portals
-        lab.run("busctl", "set-property", lab.BUS_NAME, lab.BUS_PATH, f"{lab.BUS_NAME}.Manager",
-                "PathWeightOrder", "s", "highest-first")
-        self.addCleanup(lab.run, "busctl", "set-property", lab.BUS_NAME, lab.BUS_PATH,
-                        f"{lab.BUS_NAME}.Manager", "PathWeightOrder", "s", "lowest-first")
+        run("busctl", "set-property", bus.NAME, bus.PATH, f"{bus.NAME}.Manager",
+            "PathWeightOrder", "s", "highest-first")
+        self.addCleanup(run, "busctl", "set-property", bus.NAME, bus.PATH,
+                        f"{bus.NAME}.Manager", "PathWeightOrder", "s", "lowest-first")
         self.set(wmi.WEIGHTED, weights={a: 20, b: 5, c: 30, d: 5})
         self.assert_tables((RR, [c]), (RR, [a]), (RR, [b, d]))
 
@@ -130,46 +137,46 @@ class Policies(PolicyTest):
         self.assertEqual(wmi.get(wmi.session_path(), "Session", "LoadBalancePolicy"), 0)
 
     def test_features_and_handler_stay(self):
-        before = {each.name: (each.features, each.handler) for each in lab.maps().values()}
+        before = {each.name: (each.features, each.handler) for each in dm.maps().values()}
         self.set(wmi.ROUND_ROBIN, self.portals)
-        after = {each.name: (each.features, each.handler) for each in lab.maps().values()}
+        after = {each.name: (each.features, each.handler) for each in dm.maps().values()}
         self.assertEqual(after, before)
 
     def test_udev_sees_no_change(self):
         names = ("DM_NAME", "DM_UUID", "DEVLINKS", "MPATH_DEVICE_READY", "ID_FS_TYPE")
 
         def properties(name):
-            lines = lab.run("udevadm", "info", "--query=property",
-                            f"--name=/dev/mapper/{name}").splitlines()
+            lines = run("udevadm", "info", "--query=property",
+                        f"--name=/dev/mapper/{name}").splitlines()
             pairs = [line.split("=", 1) for line in lines]
             return {key: sorted(value.split()) for key, value in pairs if key in names}
 
         def links():
             return {name: (os.path.realpath(f"/dev/mapper/{name}"), properties(name))
-                    for name in lab.maps()}
+                    for name in dm.maps()}
 
         before = links()
         self.set(wmi.SUBSET, self.portals[:1])
-        lab.run("udevadm", "settle")
+        run("udevadm", "settle")
         self.assertEqual(links(), before)
 
     def test_a_failed_path_is_failed_after_the_swap(self):
-        name, each = next(iter(lab.maps().items()))
+        name, each = next(iter(dm.maps().items()))
         path = each.paths[0]
-        major_minor = lab.read(f"/sys/block/{path}/dev")
-        lab.multipathd_stop()
+        major_minor = read(f"/sys/block/{path}/dev")
+        multipathd.stop()
         self.addCleanup(self.start_multipathd)
-        lab.run("dmsetup", "message", name, "0", f"fail_path {major_minor}")
-        self.assertEqual(lab.path_states()[path], "F")
+        run("dmsetup", "message", name, "0", f"fail_path {major_minor}")
+        self.assertEqual(dm.path_states()[path], "F")
         self.set(wmi.QUEUE_DEPTH)
-        states = lab.path_states()
+        states = dm.path_states()
         self.assertEqual(states.pop(path), "F")
         self.assertEqual(set(states.values()), {"A"})
 
     def start_multipathd(self):
-        lab.multipathd_start()
-        lab.wait_for_paths()
-        lab.wait_for(lambda: set(lab.path_states().values()) == {"A"}, 60, "all paths usable")
+        multipathd.start()
+        stack.wait_for_paths()
+        wait_for(lambda: set(dm.path_states().values()) == {"A"}, 60, "all paths usable")
 
 
 class UnderLoad(PolicyTest):
@@ -183,16 +190,16 @@ class UnderLoad(PolicyTest):
             self.set(wmi.SUBSET, [b, c])
         self.assertEqual(load.error, "")
         self.assert_tables((RR, [b, c]), (RR, [a, d]))
-        self.assertEqual(set(lab.path_states().values()), {"A"})
+        self.assertEqual(set(dm.path_states().values()), {"A"})
 
     def test_no_path_is_ever_lost_to_a_swap(self):
         """multipathd adds and removes paths while tables are swapped."""
         address = self.portals[3]
-        lab.logout(address=address)
+        iscsi.logout(address=address)
         wmi.set_policy(wmi.QUEUE_DEPTH, addresses=self.portals[:3])
-        lab.login(address=address)
+        iscsi.login(address=address)
         wmi.set_policy(wmi.ROUND_ROBIN, self.portals)
-        lab.wait_for_paths()
+        stack.wait_for_paths()
 
 
 class TwoSessions(PolicyTest):
@@ -203,21 +210,21 @@ class TwoSessions(PolicyTest):
 
     @classmethod
     def setUpClass(cls):
-        lab.target_create(cls.OTHER, int(lab.setting("LAB_LUNS", 4)), cls.ADDRESSES)
+        lio.create(cls.OTHER, lio.luns(), cls.ADDRESSES)
         cls.addClassCleanup(cls.remove_other)
-        lab.discover(cls.ADDRESSES[0])
-        lab.login(cls.OTHER)
-        lab.wait_for_paths(lab.expected_paths() +
-                           int(lab.setting("LAB_LUNS", 4)) * len(cls.ADDRESSES))
+        iscsi.discover(cls.ADDRESSES[0])
+        iscsi.login(cls.OTHER)
+        stack.wait_for_paths(lio.expected_paths() +
+                             lio.luns() * len(cls.ADDRESSES))
         cls.addClassCleanup(wmi.set_policy, wmi.VENDOR, addresses=cls.ADDRESSES, target=cls.OTHER)
         super().setUpClass()
 
     @classmethod
     def remove_other(cls):
-        lab.logout(cls.OTHER)
-        lab.run("iscsiadm", "-m", "node", "-T", cls.OTHER, "-o", "delete")
-        lab.target_remove(cls.OTHER)
-        lab.wait_for_paths()
+        iscsi.logout(cls.OTHER)
+        run("iscsiadm", "-m", "node", "-T", cls.OTHER, "-o", "delete")
+        lio.remove(cls.OTHER)
+        stack.wait_for_paths()
 
     def set_other(self, *args, **kwargs):
         self.assertEqual(wmi.set_policy(*args, addresses=self.ADDRESSES, target=self.OTHER,

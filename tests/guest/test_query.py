@@ -3,13 +3,18 @@
 
 import unittest
 
-import lab
+import dm
+import iscsi
+import lio
+import network
+import stack
 import wmi
+from basic import MIB, read, run, wait_for
 
 
 class Query(unittest.TestCase):
     def setUp(self):
-        self.portals = lab.portals()
+        self.portals = lio.portals()
         self.addCleanup(wmi.set_policy, wmi.VENDOR)
 
     def roles(self):
@@ -21,8 +26,8 @@ class Query(unittest.TestCase):
 
     def load_table(self, groups, selector="round-robin"):
         """Swap every map's table by hand. No policy is chosen, so the service leaves it alone."""
-        for name in lab.maps():
-            lab.load_groups(name, groups, selector)
+        for name in dm.maps():
+            dm.load_groups(name, groups, selector)
 
     def test_what_was_set_is_reported_as_set(self):
         a, b, c, d = self.portals
@@ -72,56 +77,56 @@ class Query(unittest.TestCase):
     def test_maps_of_the_session(self):
         wmi.set_policy(wmi.SUBSET, self.portals[:2])
         found = wmi.get(wmi.session_path(), "Session", "Maps")
-        kernel = lab.maps()
+        kernel = dm.maps()
         self.assertEqual({name for name, *_ in found}, set(kernel))
         for name, wwid, size, groups in found:
             self.assertEqual(f"mpath-{wwid}", kernel[name].uuid)
-            self.assertEqual(size, 64 * lab.MIB)
-            self.assertEqual([[wmi.connection_id(lab.portal_of(path)) for path in group.paths]
+            self.assertEqual(size, 64 * MIB)
+            self.assertEqual([[wmi.connection_id(iscsi.portal_of(path)) for path in group.paths]
                               for group in kernel[name].groups],
                              [connections for _, _, connections in groups])
 
     def test_connections_that_share_a_portal_are_ranked(self):
         address = self.portals[0]
-        lab.run("iscsiadm", "-m", "node", "-T", lab.TARGET, "-p", f"{address}:3260", "-o", "update",
-                "-n", "node.session.nr_sessions", "-v", "2")
-        sid = next(each.sid for each in lab.sessions() if each.address == address)
-        luns = int(lab.setting("LAB_LUNS", 4))
-        lab.run("iscsiadm", "-m", "session", "-r", sid, "--op", "new")
+        run("iscsiadm", "-m", "node", "-T", lio.TARGET, "-p", f"{address}:3260", "-o", "update",
+            "-n", "node.session.nr_sessions", "-v", "2")
+        sid = next(each.sid for each in iscsi.sessions() if each.address == address)
+        luns = lio.luns()
+        run("iscsiadm", "-m", "session", "-r", sid, "--op", "new")
         try:
-            lab.wait_for_paths(lab.expected_paths() + luns)
+            stack.wait_for_paths(lio.expected_paths() + luns)
             _, paths = wmi.query()
-            ranked = {wmi.number("connection", lab.INITIATOR, lab.TARGET, "default", address, "3260",
-                                 str(rank)) for rank in (1, 2)}
+            ranked = {wmi.number("connection", iscsi.INITIATOR, lio.TARGET, "default", address,
+                                 "3260", str(rank)) for rank in (1, 2)}
             self.assertEqual(set(paths),
                              ranked | {wmi.connection_id(p) for p in self.portals[1:]})
         finally:
-            newest = max(each.sid for each in lab.sessions())
-            lab.run("iscsiadm", "-m", "session", "-r", newest, "--logout")
-            lab.run("iscsiadm", "-m", "node", "-T", lab.TARGET, "-p", f"{address}:3260", "-o",
-                    "update", "-n", "node.session.nr_sessions", "-v", "1")
-            lab.wait_for_paths()
-        lab.wait_for(lambda: set(wmi.query()[1]) == {wmi.connection_id(p) for p in self.portals},
-                     5, "the plain IDs back")
+            newest = max(each.sid for each in iscsi.sessions())
+            run("iscsiadm", "-m", "session", "-r", newest, "--logout")
+            run("iscsiadm", "-m", "node", "-T", lio.TARGET, "-p", f"{address}:3260", "-o",
+                "update", "-n", "node.session.nr_sessions", "-v", "1")
+            stack.wait_for_paths()
+        wait_for(lambda: set(wmi.query()[1]) == {wmi.connection_id(p) for p in self.portals},
+                 5, "the plain IDs back")
 
 
 class Link(unittest.TestCase):
     def test_link_speed_and_offload(self):
-        lab.portal_add(lab.LINK_ADDRESS)
-        lab.discover(lab.LINK_ADDRESS)
-        luns = int(lab.setting("LAB_LUNS", 4))
-        lab.login(address=lab.LINK_ADDRESS)
+        lio.portal_add(network.LINK_ADDRESS)
+        iscsi.discover(network.LINK_ADDRESS)
+        luns = lio.luns()
+        iscsi.login(address=network.LINK_ADDRESS)
         try:
-            lab.wait_for_paths(lab.expected_paths() + luns)
-            speed = int(lab.read(f"/sys/class/net/{lab.LINK}/speed"))
+            stack.wait_for_paths(lio.expected_paths() + luns)
+            speed = int(read(f"/sys/class/net/{network.LINK}/speed"))
             self.assertGreater(speed, 0)
             _, paths = wmi.query()
-            self.assertEqual(paths[wmi.connection_id(lab.LINK_ADDRESS)][1], speed)
-            self.assertEqual(paths[wmi.connection_id(lab.portals()[0])][1], 0)
+            self.assertEqual(paths[wmi.connection_id(network.LINK_ADDRESS)][1], speed)
+            self.assertEqual(paths[wmi.connection_id(lio.portals()[0])][1], 0)
             self.assertEqual({each[5] for each in paths.values()}, {0})
         finally:
-            lab.logout(address=lab.LINK_ADDRESS)
-            lab.run("iscsiadm", "-m", "node", "-T", lab.TARGET, "-p", lab.LINK_ADDRESS, "-o",
-                    "delete")
-            lab.portal_remove(lab.LINK_ADDRESS)
-            lab.wait_for_paths()
+            iscsi.logout(address=network.LINK_ADDRESS)
+            run("iscsiadm", "-m", "node", "-T", lio.TARGET, "-p", network.LINK_ADDRESS, "-o",
+                "delete")
+            lio.portal_remove(network.LINK_ADDRESS)
+            stack.wait_for_paths()

@@ -8,8 +8,14 @@ import time
 import unittest
 import xml.etree.ElementTree as xml
 
-import lab
+import bus
+import dm
+import iscsi
+import lio
+import multipathd
+import stack
 import wmi
+from basic import HOME, run, wait_for
 
 PRIVILEGED = "org.freedesktop.systemd1."
 
@@ -18,7 +24,7 @@ def members(root):
     """What an introspection says of our interfaces, in order."""
     found = {}
     for interface in root.iter("interface"):
-        if not interface.get("name").startswith(lab.BUS_NAME):
+        if not interface.get("name").startswith(bus.NAME):
             continue
         entries = found.setdefault(interface.get("name"), [])
         for member in interface:
@@ -36,22 +42,22 @@ def members(root):
 class Introspection(unittest.TestCase):
     def test_agrees_with_the_files(self):
         live = {}
-        for path in (lab.BUS_PATH, wmi.adapter_path(), wmi.session_path(),
-                     wmi.connection_path(lab.portals()[0]), wmi.disk_path(lab.wwid(0))):
-            live |= members(xml.fromstring(lab.run("busctl", "introspect", "--xml-interface",
-                                                   lab.BUS_NAME, path)))
+        for path in (bus.PATH, wmi.adapter_path(), wmi.session_path(),
+                     wmi.connection_path(lio.portals()[0]), wmi.disk_path(lio.wwid(0))):
+            live |= members(xml.fromstring(run("busctl", "introspect", "--xml-interface",
+                                               bus.NAME, path)))
         files = {}
-        for file in (lab.HOME / "dbus-interfaces").glob("*.xml"):
+        for file in (HOME / "dbus-interfaces").glob("*.xml"):
             files |= members(xml.parse(file).getroot())
         self.assertEqual(set(live), set(files))
         for name in files:
             self.assertEqual(live[name], files[name])
 
     def test_object_manager(self):
-        (objects,) = lab.call(lab.BUS_PATH, "org.freedesktop.DBus.ObjectManager",
+        (objects,) = bus.call(bus.PATH, "org.freedesktop.DBus.ObjectManager",
                               "GetManagedObjects")
-        connections = {wmi.connection_path(address) for address in lab.portals()}
-        disks = {wmi.disk_path(each.wwid) for each in lab.maps().values()}
+        connections = {wmi.connection_path(address) for address in lio.portals()}
+        disks = {wmi.disk_path(each.wwid) for each in dm.maps().values()}
         self.assertEqual(set(objects), {wmi.adapter_path(), wmi.session_path(), *connections,
                                         *disks})
 
@@ -62,31 +68,31 @@ class Access(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         # What starts it takes longer, in an emulated machine, than a call may.
-        lab.run("systemctl", "start", "polkit.service")
+        run("systemctl", "start", "polkit.service")
 
     def test_any_user_reads(self):
         self.assertEqual(wmi.get(wmi.adapter_path(), "MSiSCSI_QueryLBPolicy", "SessionCount",
                                  user="guest"), 1)
-        (objects,) = lab.call(lab.BUS_PATH, "org.freedesktop.DBus.ObjectManager",
+        (objects,) = bus.call(bus.PATH, "org.freedesktop.DBus.ObjectManager",
                               "GetManagedObjects", user="guest")
         self.assertIn(wmi.session_path(), objects)
-        symbol, _ = lab.call(lab.BUS_PATH, "Manager", "DescribeStatus", "u", 0xEFFF0058,
+        symbol, _ = bus.call(bus.PATH, "Manager", "DescribeStatus", "u", 0xEFFF0058,
                              user="guest")
         self.assertEqual(symbol, "ISDSC_PATH_COUNT_MISMATCH")
 
     def test_other_users_set_nothing(self):
         before = wmi.shapes(), wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
                                        "GenerationalGuid")
-        paths = [wmi.path(portal) for portal in lab.portals()]
+        paths = [wmi.path(portal) for portal in lio.portals()]
         for refused in (
                 lambda: wmi.set_policy_raw(wmi.QUEUE_DEPTH, paths, user="guest"),
-                lambda: lab.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations",
+                lambda: bus.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations",
                                  "SetGenerationalGuid", "ay", 16, *range(16), user="guest"),
-                lambda: lab.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations",
+                lambda: bus.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations",
                                  "ClearCache", user="guest"),
-                lambda: wmi.ping(lab.portals()[0], user="guest"),
-                lambda: lab.call(lab.BUS_PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
-                                 f"{lab.BUS_NAME}.Manager", "PathWeightOrder", "s",
+                lambda: wmi.ping(lio.portals()[0], user="guest"),
+                lambda: bus.call(bus.PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
+                                 f"{bus.NAME}.Manager", "PathWeightOrder", "s",
                                  "highest-first", user="guest")):
             with self.assertRaisesRegex(RuntimeError, "(?i)denied|not permitted|rejected"):
                 refused()
@@ -96,12 +102,12 @@ class Access(unittest.TestCase):
     def test_wrong_signatures_get_the_bus_own_error(self):
         for signature, words in (("s", ["x"]), ("(tuua(ttuuu))", [1, 1, 0, 0]), ("", [])):
             with self.assertRaisesRegex(RuntimeError, "(?i)invalid|expect"):
-                lab.call(wmi.adapter_path(), "MSiSCSI_LB_Operations", "SetLoadBalancePolicy",
+                bus.call(wmi.adapter_path(), "MSiSCSI_LB_Operations", "SetLoadBalancePolicy",
                          signature, *words)
 
     def test_no_such_object(self):
         with self.assertRaisesRegex(RuntimeError, "(?i)unknown"):
-            lab.call(f"{lab.BUS_PATH}/adapter/0123456789abcdef", "MSiSCSI_LB_Operations",
+            bus.call(f"{bus.PATH}/adapter/0123456789abcdef", "MSiSCSI_LB_Operations",
                      "SetLoadBalancePolicy", "(tuua(ttuuuu))", 1, 1, 0, 0)
 
 
@@ -117,7 +123,7 @@ class Confinement(unittest.TestCase):
 
     def inside(self, *command):
         """A command's output, in the mounts that the service has."""
-        return lab.run("nsenter", "--mount", "--target", wmi.main_pid(), "--", *command)
+        return run("nsenter", "--mount", "--target", wmi.main_pid(), "--", *command)
 
     def test_it_has_the_least_that_it_needs(self):
         status = wmi.process_status(wmi.main_pid())
@@ -138,12 +144,12 @@ class Confinement(unittest.TestCase):
 
     def test_its_memory_and_its_tasks_are_limited(self):
         for limit in ("MemoryMax", "TasksMax"):
-            value = lab.run("systemctl", "show", "--value", f"--property={limit}", wmi.SERVICE)
+            value = run("systemctl", "show", "--value", f"--property={limit}", wmi.SERVICE)
             self.assertRegex(value, r"^\d+$", limit)
 
     def test_systemd_thinks_so_too(self):
         # 2.0 of 10: it fails above that.
-        lab.run("systemd-analyze", "security", "--no-pager", "--threshold=20", wmi.SERVICE)
+        run("systemd-analyze", "security", "--no-pager", "--threshold=20", wmi.SERVICE)
 
 
 class Life(unittest.TestCase):
@@ -151,24 +157,24 @@ class Life(unittest.TestCase):
         self.addCleanup(wmi.set_policy, wmi.VENDOR)
 
     def test_the_bus_starts_it(self):
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE)
         self.assertEqual(wmi.main_pid(), 0)
-        self.assertEqual(wmi.get(lab.BUS_PATH, "Manager", "Conditions"), [])
+        self.assertEqual(wmi.get(bus.PATH, "Manager", "Conditions"), [])
         self.assertGreater(wmi.main_pid(), 0)
 
     def test_the_call_that_starts_it_meets_its_maps(self):
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
         own = wmi.shapes()
-        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lab.portals()[-1:]), wmi.SUCCESS)
+        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lio.portals()[-1:]), wmi.SUCCESS)
         wmi.wait_for_agreement()
         self.assertNotEqual(wmi.shapes(), own)
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE)
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
         self.assertEqual(wmi.shapes(), own)
 
     def test_a_policy_is_known_after_a_restart(self):
-        a = lab.portals()[0]
-        weights = {portal: i for i, portal in enumerate(lab.portals())}
+        a = lio.portals()[0]
+        weights = {portal: i for i, portal in enumerate(lio.portals())}
         self.assertEqual(wmi.set_policy(wmi.WEIGHTED, weights=weights), wmi.SUCCESS)
         wmi.restart()
         policy, paths = wmi.query()
@@ -184,36 +190,36 @@ class Life(unittest.TestCase):
         lines = [line for line in wmi.journal(since) if "DYN_LEAST_QUEUE_DEPTH" in line]
         self.assertEqual(len(lines), 1, lines)
         for word in (f"{wmi.session_id():016x}", "busctl", "uid 0", "STATUS_SUCCESS",
-                     *lab.maps()):
+                     *dm.maps()):
             self.assertIn(word, lines[0])
 
     def test_sessions_come_and_go(self):
         path = wmi.session_path()
         self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
-        lab.logout()
+        iscsi.logout()
         try:
             # A chosen policy keeps the object, so that it can be seen and given back.
             self.assertEqual(wmi.get(path, "Session", "LoadBalancePolicy"), wmi.QUEUE_DEPTH)
             self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
-            lab.wait_for(lambda: wmi.get(wmi.adapter_path(), "MSiSCSI_QueryLBPolicy",
-                                         "SessionCount") == 0, 10, "no session")
+            wait_for(lambda: wmi.get(wmi.adapter_path(), "MSiSCSI_QueryLBPolicy",
+                                     "SessionCount") == 0, 10, "no session")
             with self.assertRaisesRegex(RuntimeError, "(?i)unknown"):
                 wmi.get(path, "Session", "TargetName")
             self.assertEqual(wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation", "Status"), 1)
             self.assertEqual(wmi.get(wmi.adapter_path(), "MSiSCSI_QueryLBPolicy",
                                      "LoadBalancePolicies"), [])
         finally:
-            lab.login()
-            lab.wait_for_paths()
-        self.assertEqual(wmi.get(path, "Session", "TargetName"), lab.TARGET)
-        self.assertEqual(len(wmi.query()[1]), len(lab.portals()))
+            iscsi.login()
+            stack.wait_for_paths()
+        self.assertEqual(wmi.get(path, "Session", "TargetName"), lio.TARGET)
+        self.assertEqual(len(wmi.query()[1]), len(lio.portals()))
 
 
 class State(unittest.TestCase):
     """A state file that is not to be touched."""
 
     def setUp(self):
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE)
         self.good = wmi.STATE.read_bytes()
         self.addCleanup(self.put_back)
 
@@ -224,8 +230,8 @@ class State(unittest.TestCase):
     def assert_stops(self, content, message):
         since = time.time() - 1
         self.assertRaises(RuntimeError, wmi.restart)
-        self.assertEqual(lab.run("systemctl", "show", "--value", "--property=ExecMainStatus",
-                                 wmi.SERVICE), "78")
+        self.assertEqual(run("systemctl", "show", "--value", "--property=ExecMainStatus",
+                             wmi.SERVICE), "78")
         self.assertEqual(wmi.main_pid(), 0)
         self.assertRegex("\n".join(wmi.journal(since)), message)
         self.assertEqual(wmi.STATE.read_bytes(), content)
@@ -249,19 +255,19 @@ class PoorHost(unittest.TestCase):
         return wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation", "Status")
 
     def conditions(self):
-        return " ".join(wmi.get(lab.BUS_PATH, "Manager", "Conditions"))
+        return " ".join(wmi.get(bus.PATH, "Manager", "Conditions"))
 
     def test_all_is_well(self):
         self.assertEqual((self.status(), self.conditions()), (0, ""))
 
     def test_without_multipathd_and_device_mapper_modules(self):
-        lab.flush_maps()
-        lab.multipathd_stop()
+        dm.flush_maps()
+        multipathd.stop()
         modules = re.findall(r"^(dm_(?:multipath|service_time|round_robin|queue_length)) ",
                              pathlib.Path("/proc/modules").read_text(), re.MULTILINE)
         try:
             for module in sorted(modules, key="dm_multipath".__eq__):
-                lab.run("modprobe", "-r", module)
+                run("modprobe", "-r", module)
             self.assertEqual(self.status(), 1)
             self.assertRegex(self.conditions(), "multipathd.*|dm-multipath")
             self.assertIn("modprobe dm-multipath", self.conditions())
@@ -269,6 +275,6 @@ class PoorHost(unittest.TestCase):
             wmi.restart()
             self.assertEqual(wmi.query()[0], wmi.VENDOR)
         finally:
-            lab.multipathd_start()
-            lab.wait_for_paths()
+            multipathd.start()
+            stack.wait_for_paths()
         self.assertEqual(self.status(), 0)

@@ -7,13 +7,17 @@ import pathlib
 import re
 import unittest
 
-import lab
+import bus
+import iscsi
+import lio
+import network
 import signals
 import wmi
+from basic import read, run, wait_for
 
 TARGET = "iqn.2024-01.org.example:secure"
 V4, V6 = "127.0.0.31", "::1"
-ADDRESSES = (V4, V6, lab.LINK_ADDRESS)
+ADDRESSES = (V4, V6, network.LINK_ADDRESS)
 CHAP = ("lab-host", "twelve-chars-of-it")
 CHAP_IN = ("lab-array", "another-dozen-here")
 
@@ -61,18 +65,18 @@ def is_up(target=TARGET, count=len(ADDRESSES)):
 def kernel_sessions(target=TARGET):
     """{UniqueConnectionId: kernel session}."""
     return {wmi.connection_id(each.address, target=target): each
-            for each in lab.sessions() if each.target == target}
+            for each in iscsi.sessions() if each.target == target}
 
 
 def sysfs(kind, sid, name):
     device = f"session{sid}" if kind == "session" else f"connection{sid}:0"
-    return lab.read(f"/sys/class/iscsi_{kind}/{device}/{name}")
+    return read(f"/sys/class/iscsi_{kind}/{device}/{name}")
 
 
 def iscsiadm(sid):
     """{name: value} of what iscsiadm prints of a session; the first of a name counts."""
     found = {}
-    for line in lab.run("iscsiadm", "-m", "session", "-r", sid, "-P", "3").splitlines():
+    for line in run("iscsiadm", "-m", "session", "-r", sid, "-P", "3").splitlines():
         if match := re.match(r"\s*([^:]+): (.*)$", line):
             found.setdefault(match[1], match[2].strip())
     return found
@@ -87,15 +91,15 @@ def end(text):
 def sockets():
     """{(local end, remote end)} of the TCP connections that are up."""
     return {(end(words[3]), end(words[4]))
-            for words in map(str.split, lab.run("ss", "-tnH").splitlines())
+            for words in map(str.split, run("ss", "-tnH").splitlines())
             if words[0] == "ESTAB"}
 
 
 def record(address, target):
     """{name: value} of a node record."""
-    lines = lab.run("iscsiadm", "-m", "node", "-T", target, "-p",
-                    f"[{address}]:{lab.PORT}" if ":" in address else f"{address}:{lab.PORT}",
-                    "-o", "show").splitlines()
+    lines = run("iscsiadm", "-m", "node", "-T", target, "-p",
+                f"[{address}]:{lio.PORT}" if ":" in address else f"{address}:{lio.PORT}",
+                "-o", "show").splitlines()
     return dict(line.split(" = ", 1) for line in lines if " = " in line)
 
 
@@ -109,26 +113,26 @@ class SecureSession(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        lab.target_create(TARGET, 0, ADDRESSES)
-        cls.addClassCleanup(lab.target_remove, TARGET)
-        lab.target_chap(*CHAP, name=TARGET)
-        lab.discover(V4, new_only=True)
-        cls.addClassCleanup(lab.forget, TARGET)
+        lio.create(TARGET, 0, ADDRESSES)
+        cls.addClassCleanup(lio.remove, TARGET)
+        lio.ask_for_chap(*CHAP, name=TARGET)
+        iscsi.discover(V4, new_only=True)
+        cls.addClassCleanup(iscsi.forget, TARGET)
         cls.set_records()
         cls.addClassCleanup(cls.log_out)
         with signals.Monitor() as monitor:
-            lab.login(TARGET)
-            lab.wait_for(is_up, 20, "the session on the bus")
+            iscsi.login(TARGET)
+            wait_for(is_up, 20, "the session on the bus")
             cls.seen = cls.announced(monitor)
 
     @classmethod
     def set_records(cls):
-        lab.update({AUTH + "authmethod": "CHAP", AUTH + "username": CHAP[0],
-                    AUTH + "password": CHAP[1], SESSION + "FirstBurstLength": 65536,
-                    SESSION + "MaxBurstLength": 131072}, TARGET)
-        lab.update({CONNECTION + "HeaderDigest": "CRC32C", CONNECTION + "DataDigest": "CRC32C",
-                    CONNECTION + "MaxRecvDataSegmentLength": 65536}, TARGET, V4)
-        lab.update({CONNECTION + "DataDigest": "CRC32C"}, TARGET, V6)
+        iscsi.update({AUTH + "authmethod": "CHAP", AUTH + "username": CHAP[0],
+                      AUTH + "password": CHAP[1], SESSION + "FirstBurstLength": 65536,
+                      SESSION + "MaxBurstLength": 131072}, TARGET)
+        iscsi.update({CONNECTION + "HeaderDigest": "CRC32C", CONNECTION + "DataDigest": "CRC32C",
+                      CONNECTION + "MaxRecvDataSegmentLength": 65536}, TARGET, V4)
+        iscsi.update({CONNECTION + "DataDigest": "CRC32C"}, TARGET, V6)
 
     @classmethod
     def announced(cls, monitor):
@@ -143,16 +147,16 @@ class SecureSession(unittest.TestCase):
                      for name, interface in properties}
             return all(found.values()) and found
 
-        return lab.wait_for(seen, 10, "the adapter's signals")
+        return wait_for(seen, 10, "the adapter's signals")
 
     @classmethod
     def log_out(cls):
         if kernel_sessions():
-            lab.logout(TARGET)
-        lab.wait_for(lambda: session_info() is None, 20, "no session on the bus")
+            iscsi.logout(TARGET)
+        wait_for(lambda: session_info() is None, 20, "no session on the bus")
 
     def setUp(self):
-        self.info = lab.wait_for(is_up, 20, "the session on the bus")
+        self.info = wait_for(is_up, 20, "the session on the bus")
         self.kernel = kernel_sessions()
 
     def connection(self, address):
@@ -170,7 +174,7 @@ class SecureSession(unittest.TestCase):
 
     def test_session_agrees_with_sysfs(self):
         info, sid = self.info, min(each.sid for each in self.kernel.values())
-        self.assertEqual((info.initiator, info.target), (lab.INITIATOR, TARGET))
+        self.assertEqual((info.initiator, info.target), (iscsi.INITIATOR, TARGET))
         self.assertEqual(bytes(info.isid), b"\x00\x02\x3d" + sid.to_bytes(3, "big"))
         self.assertEqual((info.tsid, info.type, info.max_connections), (0, 2, 1))
         for found, name in ((info.initial_r2t, "initial_r2t"),
@@ -241,12 +245,12 @@ class SecureSession(unittest.TestCase):
         self.assertEqual(self.connection(V4).max_recv, 65536)
 
     def test_interfaces(self):
-        for address, device in ((V4, "lo"), (V6, "lo"), (lab.LINK_ADDRESS, lab.LINK)):
+        for address, device in ((V4, "lo"), (V6, "lo"), (network.LINK_ADDRESS, network.LINK)):
             with self.subTest(address=address):
                 found = self.connection(address)
-                mtu = int(lab.read(f"/sys/class/net/{device}/mtu"))
+                mtu = int(read(f"/sys/class/net/{device}/mtu"))
                 self.assertEqual(found.max_datagram, mtu)
-                speed = 0 if device == "lo" else int(lab.read(f"/sys/class/net/{device}/speed"))
+                speed = 0 if device == "lo" else int(read(f"/sys/class/net/{device}/speed"))
                 self.assertEqual(found.throughput, speed * 125000)
 
     def test_portals(self):
@@ -267,33 +271,33 @@ class SecureSession(unittest.TestCase):
             self.assertEqual(set(self.seen[name]), {None}, name)
 
     def test_no_secret_is_shown(self):
-        objects = lab.run("busctl", "--json=short", "call", lab.BUS_NAME, lab.BUS_PATH,
-                          "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+        objects = run("busctl", "--json=short", "call", bus.NAME, bus.PATH,
+                      "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
         for _, password in (CHAP, CHAP_IN):
             self.assertNotIn(password, objects)
 
     def test_mutual_chap(self):
-        lab.logout(TARGET, V6)
+        iscsi.logout(TARGET, V6)
         self.addCleanup(self.one_way_again)
-        lab.target_chap(*CHAP, *CHAP_IN, name=TARGET)
-        lab.update({AUTH + "username_in": CHAP_IN[0], AUTH + "password_in": CHAP_IN[1]},
-                   TARGET, V6)
-        lab.login(TARGET, V6)
-        self.info = lab.wait_for(is_up, 20, "the session on the bus")
+        lio.ask_for_chap(*CHAP, *CHAP_IN, name=TARGET)
+        iscsi.update({AUTH + "username_in": CHAP_IN[0], AUTH + "password_in": CHAP_IN[1]},
+                     TARGET, V6)
+        iscsi.login(TARGET, V6)
+        self.info = wait_for(is_up, 20, "the session on the bus")
         self.assertEqual([self.connection(each).auth for each in ADDRESSES],
                          [CHAP_AUTH, MUTUAL_CHAP, CHAP_AUTH])
 
     def one_way_again(self):
         if any(each.address == V6 for each in kernel_sessions().values()):
-            lab.logout(TARGET, V6)
-        lab.target_chap(*CHAP, name=TARGET)
-        lab.forget(TARGET, V6)
-        lab.discover(V4, new_only=True)
+            iscsi.logout(TARGET, V6)
+        lio.ask_for_chap(*CHAP, name=TARGET)
+        iscsi.forget(TARGET, V6)
+        iscsi.discover(V4, new_only=True)
         self.set_records()
-        lab.login(TARGET, V6)
+        iscsi.login(TARGET, V6)
 
     def test_a_session_without_chap(self):
-        info = is_up(lab.TARGET, len(lab.portals()))
+        info = is_up(lio.TARGET, len(lio.portals()))
         self.assertTrue(info)
         self.assertEqual({each.auth for each in info.connections}, {NO_AUTH})
         self.assertEqual({(each.header_digest, each.data_digest) for each in info.connections},
@@ -311,7 +315,7 @@ class Defaults(unittest.TestCase):
         return {name: get("MSiSCSI_HBASessionConfig", name) for name, _ in self.MEMBERS}
 
     def test_they_are_what_a_new_record_gets(self):
-        made = record(lab.portals()[0], lab.TARGET)  # no test changes these of its settings
+        made = record(lio.portals()[0], lio.TARGET)  # no test changes these of its settings
         for name, found in self.found().items():
             wanted = made[dict(self.MEMBERS)[name] + name]
             self.assertEqual(found, number(wanted) if isinstance(found, bool) else int(wanted),

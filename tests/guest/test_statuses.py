@@ -9,9 +9,15 @@ import sqlite3
 import time
 import unittest
 
+import dm
 import faults
-import lab
+import iscsi
+import lio
+import multipathd
+import network
+import stack
 import wmi
+from basic import MIB, read, run, wait_for, write
 
 
 class StatusTest(unittest.TestCase):
@@ -22,7 +28,7 @@ class StatusTest(unittest.TestCase):
         cls.addClassCleanup(wmi.set_policy, wmi.VENDOR)
 
     def setUp(self):
-        self.portals = lab.portals()
+        self.portals = lio.portals()
         self.assertEqual(wmi.set_policy(wmi.ROUND_ROBIN, self.portals), wmi.SUCCESS)
         self.before = wmi.shapes()
 
@@ -60,11 +66,11 @@ class Requests(StatusTest):
 
     def test_04_a_session_of_another_adapter(self):
         other = "iqn.2024-01.org.example:second-name"
-        lab.run("iscsiadm", "-m", "iface", "-I", "second", "-o", "new")
+        run("iscsiadm", "-m", "iface", "-I", "second", "-o", "new")
         self.addCleanup(wmi.restart)
-        self.addCleanup(lab.run, "iscsiadm", "-m", "iface", "-I", "second", "-o", "delete")
-        lab.run("iscsiadm", "-m", "iface", "-I", "second", "-o", "update", "-n",
-                "iface.initiatorname", "-v", other)
+        self.addCleanup(run, "iscsiadm", "-m", "iface", "-I", "second", "-o", "delete")
+        run("iscsiadm", "-m", "iface", "-I", "second", "-o", "update", "-n",
+            "iface.initiatorname", "-v", other)
         wmi.restart()
         adapter = wmi.adapter_path(other)
         self.assertEqual(wmi.get(adapter, "MSiSCSI_HBAInformation", "NumberOfPorts"), 1)
@@ -113,64 +119,64 @@ class Host(StatusTest):
 
     def test_10_no_connection_is_up(self):
         for portal in self.portals:
-            lab.portal_block(portal)
+            network.block(portal)
         try:
-            lab.wait_for(lambda: all(each.state != "LOGGED_IN" for each in lab.sessions()), 60,
-                         "all sessions down")
+            wait_for(lambda: all(each.state != "LOGGED_IN" for each in iscsi.sessions()), 60,
+                     "all sessions down")
             _, paths = wmi.query()
             self.assertTrue({each[4] for each in paths.values()} <= {2, 3}, paths)
             self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.NO_CONNECTION)
         finally:
             for portal in self.portals:
-                lab.portal_unblock(portal)
-        lab.wait_for(lambda: all(each.state == "LOGGED_IN" for each in lab.sessions()), 90,
-                     "all sessions up")
-        lab.wait_for(lambda: set(lab.path_states().values()) == {"A"}, 60, "all paths usable")
+                network.unblock(portal)
+        wait_for(lambda: all(each.state == "LOGGED_IN" for each in iscsi.sessions()), 90,
+                 "all sessions up")
+        wait_for(lambda: set(dm.path_states().values()) == {"A"}, 60, "all paths usable")
         _, paths = wmi.query()
         self.assertEqual({each[4] for each in paths.values()}, {1})
 
     def test_11_no_multipath_map(self):
-        lab.flush_maps()
+        dm.flush_maps()
         try:
             self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.DEVICE_NOT_FOUND)
         finally:
-            lab.run("multipathd", "reconfigure")
-            lab.wait_for_paths()
+            run("multipathd", "reconfigure")
+            stack.wait_for_paths()
 
     def test_12_the_selector_is_absent(self):
         blocked = pathlib.Path("/etc/modprobe.d/lab.conf")
-        lab.run("modprobe", "-r", "dm_queue_length", check=False)
+        run("modprobe", "-r", "dm_queue_length", check=False)
         self.assertFalse(pathlib.Path("/sys/module/dm_queue_length").exists())
         blocked.write_text("install dm_queue_length /bin/false\n")
         self.addCleanup(blocked.unlink)
         self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.NOT_SUPPORTED)
 
     def test_13_no_process_to_be_had(self):
-        lab.run("systemctl", "set-property", "--runtime", wmi.SERVICE, "TasksMax=1")
+        run("systemctl", "set-property", "--runtime", wmi.SERVICE, "TasksMax=1")
         try:
             self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.OUT_OF_RESOURCES)
         finally:
-            lab.run("systemctl", "revert", wmi.SERVICE)
-            lab.run("systemctl", "set-property", "--runtime", wmi.SERVICE, "TasksMax=infinity")
-            lab.run("systemctl", "revert", wmi.SERVICE)
+            run("systemctl", "revert", wmi.SERVICE)
+            run("systemctl", "set-property", "--runtime", wmi.SERVICE, "TasksMax=infinity")
+            run("systemctl", "revert", wmi.SERVICE)
 
     def test_14_the_kernel_refuses_one_map(self):
         """A disk that has become smaller than its map: the kernel takes no table over it."""
-        lun = int(lab.setting("LAB_LUNS", 4)) - 1
-        name = next(each.name for each in lab.maps().values() if lab.wwid(lun) in each.uuid)
-        path = lab.maps()[name].paths[0]
-        control = lab.CORE / f"lun{lun}/control"
+        lun = lio.luns() - 1
+        name = next(each.name for each in dm.maps().values() if lio.wwid(lun) in each.uuid)
+        path = dm.maps()[name].paths[0]
+        control = lio.CORE / f"lun{lun}/control"
         try:
-            lab.write(control, f"fd_dev_size={32 * lab.MIB}")
-            lab.write(f"/sys/block/{path}/device/rescan", 1)
-            lab.wait_for(lambda: int(lab.read(f"/sys/block/{path}/size")) == 32 * lab.MIB // 512, 10,
-                         "the smaller disk")
+            write(control, f"fd_dev_size={32 * MIB}")
+            write(f"/sys/block/{path}/device/rescan", 1)
+            wait_for(lambda: int(read(f"/sys/block/{path}/size")) == 32 * MIB // 512, 10,
+                     "the smaller disk")
             self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.INITIATOR_ERROR)
         finally:
-            lab.write(control, f"fd_dev_size={64 * lab.MIB}")
-            lab.write(f"/sys/block/{path}/device/rescan", 1)
-            lab.run("multipathd", "reconfigure")
-            lab.wait_for_paths()
+            write(control, f"fd_dev_size={64 * MIB}")
+            write(f"/sys/block/{path}/device/rescan", 1)
+            run("multipathd", "reconfigure")
+            stack.wait_for_paths()
         self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
 
     def test_16_live_but_not_saved(self):
@@ -196,13 +202,13 @@ class Faults(StatusTest):
         faults.rules()
         super().setUp()
         self.addCleanup(faults.rules)
-        self.uuids = [each.uuid for _, each in sorted(lab.maps().items())]
+        self.uuids = [each.uuid for _, each in sorted(dm.maps().items())]
 
     def test_09_another_change_still_runs(self):
         faults.rules(("load", "*", 0, 1000, 0, 2000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             first = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
-            lab.wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
+            wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
             # The service answers meanwhile.
             self.assertEqual(wmi.set_policy(wmi.FAILOVER, self.portals[:1]), wmi.SESSION_BUSY)
             self.assertEqual(wmi.query()[0], wmi.ROUND_ROBIN)
@@ -218,9 +224,9 @@ class Faults(StatusTest):
         faults.rules(("load", "*", 0, 1000, 0, 2000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             call = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
-            lab.wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
+            wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
             service = wmi.main_pid()
-            children = lab.read(f"/proc/{service}/task/{service}/children").split()
+            children = read(f"/proc/{service}/task/{service}/children").split()
             self.assertIn(filters(service) + 1, [filters(child) for child in children])
             self.assertEqual(call.result(), wmi.SUCCESS)
 
@@ -238,8 +244,8 @@ class Faults(StatusTest):
         self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.INITIATOR_ERROR)
         self.assertEqual(faults.seen(), [1, 2])
         # A live table, none that waits for a RESUME, not suspended, writable.
-        self.assertEqual(lab.run("dmsetup", "info", "-c", "--noheadings", "-o", "attr", "--uuid",
-                                 uuid), "L--w")
+        self.assertEqual(run("dmsetup", "info", "-c", "--noheadings", "-o", "attr", "--uuid",
+                             uuid), "L--w")
 
     def test_15_a_map_cannot_be_put_back(self):
         # The last map refuses; the first has changed by then, and refuses to go back.
@@ -248,8 +254,8 @@ class Faults(StatusTest):
         self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.NOT_ALL_SUCCESS)
         self.assertEqual(wmi.suspended(), [])
         # The service goes on by itself: the map gets what its session still has.
-        lab.wait_for(lambda: wmi.shapes() == self.before, 5, "the old policy on every map")
-        lab.wait_for(lambda: wmi.session("Agreement") == "Applied", 5, "its agreement")
+        wait_for(lambda: wmi.shapes() == self.before, 5, "the old policy on every map")
+        wait_for(lambda: wmi.session("Agreement") == "Applied", 5, "its agreement")
         self.assertEqual(wmi.session("LoadBalancePolicy"), wmi.ROUND_ROBIN)
         self.assertEqual(wmi.suspended(), [])
 
@@ -257,13 +263,13 @@ class Faults(StatusTest):
         faults.rules(("resume", "*", 0, 1000, 0, 3000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             call = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
-            lab.wait_for(lambda: faults.seen()[0] > 0, 10, "a swap between load and resume")
-            lab.run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
+            wait_for(lambda: faults.seen()[0] > 0, 10, "a swap between load and resume")
+            run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
             self.assertRaises(RuntimeError, call.result)
         faults.rules()
         self.assertEqual(wmi.suspended(), [])
         self.assertEqual(wmi.shapes(), self.before)
-        lab.wait_for(lambda: wmi.main_pid() > 0, 20, "the service again")
+        wait_for(lambda: wmi.main_pid() > 0, 20, "the service again")
         self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
 
 
@@ -282,7 +288,7 @@ class FirstPolicy(unittest.TestCase):
         wmi.wait_until_quiet()
         self.before = wmi.shapes()
         self.assertEqual(wmi.unfinished(), set())
-        self.maps = [each for _, each in sorted(lab.maps().items())]
+        self.maps = [each for _, each in sorted(dm.maps().items())]
 
     def changed(self):
         """The names of the maps that have other groups than before."""
@@ -293,10 +299,10 @@ class FirstPolicy(unittest.TestCase):
         then, and the names of the maps that had changed. Nobody starts it again."""
         with concurrent.futures.ThreadPoolExecutor() as pool:
             answer = pool.submit(call, *arguments)
-            lab.wait_for(self.changed, 10, "a map with the new groups")
+            wait_for(self.changed, 10, "a map with the new groups")
             noted = wmi.unfinished()
-            lab.run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
-            lab.wait_for(lambda: wmi.main_pid() == 0, 10, "the end of the service")
+            run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
+            wait_for(lambda: wmi.main_pid() == 0, 10, "the end of the service")
             self.assertRaises(RuntimeError, answer.result)
         faults.rules()
         return noted, self.changed()
@@ -304,14 +310,14 @@ class FirstPolicy(unittest.TestCase):
     def kill_between_two_maps(self):
         """Likewise, with the last map waiting."""
         faults.rules(("load", self.maps[-1].uuid, 0, 1, 0, 20000))
-        noted, half = self.kill_in_the_midst(wmi.set_policy, wmi.FAILOVER, lab.portals()[-1:])
+        noted, half = self.kill_in_the_midst(wmi.set_policy, wmi.FAILOVER, lio.portals()[-1:])
         self.assertEqual(noted, {each.wwid for each in self.maps})
         self.assertTrue(half)
         self.assertNotIn(self.maps[-1].name, half)
 
     def assert_as_before(self):
-        lab.wait_for(lambda: not self.changed(), 20, "multipathd's own groups on every map")
-        lab.wait_for(lambda: wmi.unfinished() == set(), 20, "nothing noted any more")
+        wait_for(lambda: not self.changed(), 20, "multipathd's own groups on every map")
+        wait_for(lambda: wmi.unfinished() == set(), 20, "nothing noted any more")
         self.assertEqual(wmi.suspended(), [])
         self.assertEqual(wmi.session("LoadBalancePolicy"), 0)
         wmi.wait_until_quiet()
@@ -333,8 +339,8 @@ class FirstPolicy(unittest.TestCase):
         faults.rules(("resume", uuid, 0, 1, 0, 2000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             killed = pool.submit(self.kill_in_the_midst, wmi.set_disk, wwid, wmi.FAILOVER,
-                                 lab.portals()[-1:])
-            lab.wait_for(lambda: faults.seen()[0] > 0, 10, "a swap between load and resume")
+                                 lio.portals()[-1:])
+            wait_for(lambda: faults.seen()[0] > 0, 10, "a swap between load and resume")
             faults.rules(("table", "*", 0, 1000, 0, 20000))  # which are asked by number
             self.assertEqual(killed.result(), ({wwid}, {self.maps[0].name}))
         self.assertEqual(wmi.stored_disk_policy(wwid), 0)
@@ -344,62 +350,62 @@ class FirstPolicy(unittest.TestCase):
     def test_multipathd_is_not_there(self):
         """It is asked again and again, and the maps stay noted until it answers."""
         self.kill_between_two_maps()
-        lab.multipathd_stop()
+        multipathd.stop()
         try:
             since = time.time()
             wmi.restart()
-            lab.wait_for(lambda: sum("rebuild the map failed" in line for line in
-                                     wmi.journal(since)) > len(self.maps), 20, "a second attempt")
+            wait_for(lambda: sum("rebuild the map failed" in line for line in
+                                 wmi.journal(since)) > len(self.maps), 20, "a second attempt")
             self.assertTrue(self.changed())
             self.assertEqual(wmi.unfinished(), {each.wwid for each in self.maps})
         finally:
-            lab.multipathd_start()
+            multipathd.start()
         self.assert_as_before()
 
     def test_another_policy_comes_first(self):
         """One that is chosen before multipathd could be asked makes up for it, too."""
         self.kill_between_two_maps()
-        lab.multipathd_stop()
+        multipathd.stop()
         try:
             wmi.restart()
             self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
         finally:
-            lab.multipathd_start()
+            multipathd.start()
         self.assertEqual(wmi.unfinished(), set())
         wmi.wait_for_agreement()
         for shape in wmi.shapes().values():
-            self.assertEqual(shape, [("queue-length", frozenset(lab.portals()))])
+            self.assertEqual(shape, [("queue-length", frozenset(lio.portals()))])
 
     def test_another_boot(self):
         """What was noted in an earlier one is over: multipathd has built these maps."""
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE)
         with contextlib.closing(sqlite3.connect(wmi.STATE)) as file, file:
             file.execute("UPDATE setting SET value = ? WHERE name = 'boot'", ("0" * 32,))
             file.executemany("INSERT INTO unfinished VALUES (?)",
                              [(each.wwid,) for each in self.maps])
-        loads = lab.map_loads()
+        loads = multipathd.map_loads()
         wmi.restart()
         self.assertEqual(wmi.unfinished(), set())
         wmi.wait_until_quiet()
-        self.assertEqual(lab.map_loads(), loads)
+        self.assertEqual(multipathd.map_loads(), loads)
 
     def test_a_map_cannot_be_put_back(self):
         """As in row 15 above: multipathd makes up for it."""
         faults.rules(("load", self.maps[-1].uuid, 0, 1, errno.EIO, 1000),
                      ("load", self.maps[0].uuid, 1, 1, errno.EIO, 0))
-        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lab.portals()[-1:]), wmi.NOT_ALL_SUCCESS)
+        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lio.portals()[-1:]), wmi.NOT_ALL_SUCCESS)
         self.assert_as_before()
 
     def test_a_policy_is_not_a_first_one_for_ever(self):
         """What is saved, or undone, is not noted any more; and a second policy notes nothing."""
         faults.rules(("load", self.maps[-1].uuid, 0, 1, errno.EIO, 0))
-        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lab.portals()[-1:]), wmi.INITIATOR_ERROR)
+        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lio.portals()[-1:]), wmi.INITIATOR_ERROR)
         self.assertEqual(wmi.unfinished(), set())
-        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lab.portals()[-1:]), wmi.SUCCESS)
+        self.assertEqual(wmi.set_policy(wmi.FAILOVER, lio.portals()[-1:]), wmi.SUCCESS)
         self.assertEqual(wmi.unfinished(), set())
         faults.rules(("load", "*", 0, 1000, 0, 1000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             call = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
-            lab.wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
+            wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
             self.assertEqual(wmi.unfinished(), set())
             self.assertEqual(call.result(), wmi.SUCCESS)

@@ -2,20 +2,25 @@
 """One round of everything with the service under valgrind."""
 
 import pathlib
+import time
 import unittest
 
-import lab
+import bus
+import iscsi
+import lio
+import stack
 import wmi
+from basic import run, setting
 
 DROP_IN = pathlib.Path(f"/run/systemd/system/{wmi.SERVICE}.d/valgrind.conf")
 FAILED = 99
 
 
-@unittest.skipIf(lab.setting("LAB_RELEASE", "") == "trixie",
+@unittest.skipIf(setting("LAB_RELEASE", "") == "trixie",
                  "slow in an emulated machine: the run on bookworm has it")
 class Valgrind(unittest.TestCase):
     def start(self):
-        program = lab.run("systemctl", "show", "--value", "--property=ExecStart", wmi.SERVICE)
+        program = run("systemctl", "show", "--value", "--property=ExecStart", wmi.SERVICE)
         program = program.split("path=")[1].split(" ")[0]
         DROP_IN.parent.mkdir(parents=True, exist_ok=True)
         DROP_IN.write_text(
@@ -25,19 +30,19 @@ class Valgrind(unittest.TestCase):
             "TimeoutStartSec=300\nTimeoutStopSec=300\nWatchdogSec=0\n"
             # It makes code as it runs, and much of it.
             "MemoryDenyWriteExecute=no\nSystemCallFilter=\nMemoryMax=infinity\n")
-        lab.run("systemctl", "daemon-reload")
-        lab.run("systemctl", "restart", wmi.SERVICE, timeout=310)
+        run("systemctl", "daemon-reload")
+        run("systemctl", "restart", wmi.SERVICE, timeout=310)
 
     def stop(self):
         DROP_IN.unlink()
-        lab.run("systemctl", "daemon-reload")
+        run("systemctl", "daemon-reload")
         wmi.restart()
 
     def test_a_round_of_everything(self):
-        a, b, _, d = lab.portals()
-        since = wmi.time.time()
-        self.addCleanup(setattr, lab, "CALL_SECONDS", lab.CALL_SECONDS)
-        lab.CALL_SECONDS = 300
+        a, b, _, d = lio.portals()
+        since = time.time()
+        self.addCleanup(setattr, bus, "CALL_SECONDS", bus.CALL_SECONDS)
+        bus.CALL_SECONDS = 300
         self.addCleanup(self.stop)
         self.start()
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, [b]), wmi.SUCCESS)
@@ -45,12 +50,12 @@ class Valgrind(unittest.TestCase):
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, [a, b]), wmi.MULTIPLE_PRIMARIES)
         self.assertEqual(wmi.set_guid(bytes(range(16))), wmi.SUCCESS)
         self.assertEqual(wmi.set_guid(b""), wmi.INVALID_PARAMETER)
-        lab.call(lab.BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
-        lab.logout(address=d)
-        lab.login(address=d)
-        lab.wait_for_paths()
+        bus.call(bus.PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+        iscsi.logout(address=d)
+        iscsi.login(address=d)
+        stack.wait_for_paths()
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
-        lab.run("systemctl", "stop", wmi.SERVICE, timeout=310)
-        status = lab.run("systemctl", "show", "--value", "--property=ExecMainStatus", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE, timeout=310)
+        status = run("systemctl", "show", "--value", "--property=ExecMainStatus", wmi.SERVICE)
         self.assertEqual(status, "0", "\n".join(wmi.journal(since)))
         self.assertIn("ERROR SUMMARY: 0 errors", "\n".join(wmi.journal(since)))

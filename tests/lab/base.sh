@@ -42,7 +42,7 @@ apt_options() {
 
 # packages RELEASE: prints the packages of the base.
 packages() {
-    local lists=("$guest/packages")
+    local lists=("$machine/packages")
     [[ $purpose = guest ]] || lists+=("$top/tests/$purpose/packages")
     awk -v release="$1" '
         /^#/ || !NF { next }
@@ -60,7 +60,7 @@ base_dir() {
     local key
     key=$({
         packages "$1"
-        cat "$guest/customize" "$guest/make-initrd" "$guest/lab-init"
+        cat "$machine/customize" "$machine/make-initrd" "$machine/lab-init"
         declare -f make_root make_disk
     } | sha256sum)
     echo "$cache/base/$(base_name "$1")-${key:0:12}"
@@ -69,7 +69,7 @@ base_dir() {
 # hook NAME: prints a command for mmdebstrap's shell that runs one of our pieces on the root.
 hook() {
     # shellcheck disable=SC2016 # expanded by that shell
-    printf '%q "$1"' "$guest/$1"
+    printf '%q "$1"' "$machine/$1"
 }
 
 make_root() {

@@ -29,12 +29,11 @@ fill_payload() {
     shift 2
     rm -rf "$run/payload"
     mkdir -p "$lib/job"
-    cp -R "$guest/root/." "$run/payload/"
+    cp -R "$machine/root/." "$run/payload/"
     mkdir -p "$run/payload/etc/systemd/system/multi-user.target.wants"
     ln -s ../lab-job.service "$run/payload/etc/systemd/system/multi-user.target.wants/"
-    for dir in "$guest"/*; do
-        [[ ${dir##*/} = @(root|__pycache__) ]] || cp -R "$dir" "$lib/"
-    done
+    tar -C "$guest" --create --exclude=./machine/root --exclude=__pycache__ . |
+        tar -C "$lib" --extract --no-same-owner
     for dir in tests/data dbus-interfaces examples; do
         [[ ! -d $top/$dir ]] || cp -R "$top/$dir" "$lib/"
     done

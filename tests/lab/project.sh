@@ -32,7 +32,7 @@ in_base() {
     local root dir=$2 what=$3 log=$4
     root=$(base_dir "$1")/root
     shift 4
-    contained "$what" "$log" "$guest/in-base" "${in_base_as[@]}" "$root" "$top" "$dir" "$@"
+    contained "$what" "$log" "$machine/in-base" "${in_base_as[@]}" "$root" "$top" "$dir" "$@"
 }
 
 # build_project RELEASE VARIANT DIR OPTION...

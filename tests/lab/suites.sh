@@ -114,7 +114,7 @@ test_guest() {
     shift 2
     [[ $again = no ]] || set -- --again "$@"
     ready "$release"
-    run_job "$release" "$log" "$guest/run-tests" "$@" || status=$?
+    run_job "$release" "$log" "$machine/run-tests" "$@" || status=$?
     read -ra counts < <(guest_counts "$log")
     count "${counts[@]}" "$status"
 }

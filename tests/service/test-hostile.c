@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Some thousand calls of right and wrong types on all that the service has (tests/guest/hammer.c):
- * by the service's own user, and by one whom polkit would be asked about. In a guest there are many
- * more, on a real host.
+ * Some thousand calls of right and wrong types on all that the service has, by
+ * tests/guest/hostile/hammer.c: as the service's own user, and as one whom polkit would be asked about.
+ * In a guest there are many more, on a real host.
  */
 
 #include "fixture.h"

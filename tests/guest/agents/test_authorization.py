@@ -6,8 +6,12 @@ import pathlib
 import time
 import unittest
 
-import lab
+import bus
+import iscsi
+import lio
+import network
 import wmi
+from basic import run, wait_for
 
 POLKIT = "polkit.service"
 RULE = pathlib.Path("/etc/polkit-1/rules.d/10-iscsi-wmi-lab.rules")
@@ -18,28 +22,28 @@ GUID = bytes(range(16))
 
 
 def set_property(name, signature, value, user=GUEST):
-    return lab.call(lab.BUS_PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
-                    f"{lab.BUS_NAME}.Manager", name, signature, value, user=user)
+    return bus.call(bus.PATH, "org.freedesktop.DBus.Properties", "Set", "ssv",
+                    f"{bus.NAME}.Manager", name, signature, value, user=user)
 
 
 def set_policy(policy):
-    return wmi.set_policy_raw(policy, [wmi.path(portal) for portal in lab.portals()], user=GUEST)
+    return wmi.set_policy_raw(policy, [wmi.path(portal) for portal in lio.portals()], user=GUEST)
 
 
 def security(member, *words):
-    return lab.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations", member, *words,
+    return bus.call(wmi.adapter_path(), "MSiSCSI_SecurityConfigOperations", member, *words,
                     user=GUEST)
 
 
 # A change by that user for each action.
 CHANGES = {
     "set-load-balance-policy": lambda: set_policy(wmi.QUEUE_DEPTH),
-    "set-disk-policy": lambda: wmi.set_disk_raw(lab.wwid(0), wmi.NONE, user=GUEST),
+    "set-disk-policy": lambda: wmi.set_disk_raw(lio.wwid(0), wmi.NONE, user=GUEST),
     "set-default-policy": lambda: set_property("DefaultLoadBalancePolicy", "u", 4),
     "set-path-weight-order": lambda: set_property("PathWeightOrder", "s", "highest-first"),
     "set-generational-guid": lambda: security("SetGenerationalGuid", "ay", len(GUID), *GUID),
     "clear-cache": lambda: security("ClearCache"),
-    "ping": lambda: wmi.ping(lab.portals()[0], user=GUEST),
+    "ping": lambda: wmi.ping(lio.portals()[0], user=GUEST),
 }
 
 # What each gives who may make it.
@@ -56,9 +60,9 @@ ANSWERS = {
 
 def values():
     """What the changes would change."""
-    return (wmi.shapes(), wmi.stored_policy(), wmi.stored_disk_policy(lab.wwid(0)),
-            wmi.get(lab.BUS_PATH, "Manager", "DefaultLoadBalancePolicy"),
-            wmi.get(lab.BUS_PATH, "Manager", "PathWeightOrder"),
+    return (wmi.shapes(), wmi.stored_policy(), wmi.stored_disk_policy(lio.wwid(0)),
+            wmi.get(bus.PATH, "Manager", "DefaultLoadBalancePolicy"),
+            wmi.get(bus.PATH, "Manager", "PathWeightOrder"),
             wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation", "GenerationalGuid"))
 
 
@@ -73,27 +77,27 @@ def rule(condition):
     RULE.chmod(0o644)
     try:
         # It would find the file by itself, but nobody says when.
-        lab.run("systemctl", "restart", POLKIT)
+        run("systemctl", "restart", POLKIT)
         yield
     finally:
         RULE.unlink()
-        lab.run("systemctl", "restart", POLKIT)
+        run("systemctl", "restart", POLKIT)
 
 
 @contextlib.contextmanager
 def no_polkit():
     """A host on which polkit cannot be started, inside a `with`."""
-    lab.run("systemctl", "mask", "--runtime", "--now", POLKIT)
+    run("systemctl", "mask", "--runtime", "--now", POLKIT)
     try:
         yield
     finally:
-        lab.run("systemctl", "unmask", "--runtime", POLKIT)
+        run("systemctl", "unmask", "--runtime", POLKIT)
 
 
 class Authorization(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        lab.run("systemctl", "start", POLKIT)
+        run("systemctl", "start", POLKIT)
 
     def assert_denied(self, actions):
         since = time.time() - 1
@@ -114,10 +118,10 @@ class Authorization(unittest.TestCase):
         self.addCleanup(wmi.set_policy, wmi.VENDOR)
         since = time.time() - 1
         with rule(f'action.id == "{ACTIONS}set-load-balance-policy" && '
-                  f'subject.user == "{GUEST}" && action.lookup("target") == "{lab.TARGET}" && '
+                  f'subject.user == "{GUEST}" && action.lookup("target") == "{lio.TARGET}" && '
                   'action.lookup("policy") == "DYN_LEAST_QUEUE_DEPTH"'):
             self.assertEqual(set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
-            wanted = [("queue-length", frozenset(lab.portals()))]
+            wanted = [("queue-length", frozenset(lio.portals()))]
             found = wmi.shapes_in(3, lambda shapes: all(each == wanted for each in shapes.values()))
             self.assertEqual(found, dict.fromkeys(found, wanted))
             self.assertEqual(wmi.stored_policy(), wmi.QUEUE_DEPTH)
@@ -138,7 +142,7 @@ class Authorization(unittest.TestCase):
         set_property("DefaultLoadBalancePolicy", "u", default, user=None)
         set_property("PathWeightOrder", "s", order, user=None)
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
-        self.assertEqual(wmi.set_disk_raw(lab.wwid(0), wmi.NONE), wmi.SUCCESS)
+        self.assertEqual(wmi.set_disk_raw(lio.wwid(0), wmi.NONE), wmi.SUCCESS)
         self.assertEqual(wmi.set_guid(bytes(guid)), wmi.SUCCESS)
         self.assertEqual(values()[1:], before[1:])
 
@@ -147,7 +151,7 @@ class Authorization(unittest.TestCase):
         self.assertEqual(before[1:3], (0, 0))
         self.addCleanup(self.put_back, before)
         # A policy that the user takes away: the disk then has the session's.
-        self.assertEqual(wmi.set_disk(lab.wwid(0), wmi.ROUND_ROBIN), wmi.SUCCESS)
+        self.assertEqual(wmi.set_disk(lio.wwid(0), wmi.ROUND_ROBIN), wmi.SUCCESS)
         since = time.time() - 1
         with rule(f'action.id.indexOf("{ACTIONS}") == 0 && subject.user == "{GUEST}"'):
             for action, change in CHANGES.items():
@@ -155,21 +159,21 @@ class Authorization(unittest.TestCase):
                     self.assertEqual(change(), ANSWERS[action])
         self.assertEqual([line for line in wmi.journal(since) if line.startswith("Refused ")], [])
 
-        wanted = [("queue-length", frozenset(lab.portals()))]
+        wanted = [("queue-length", frozenset(lio.portals()))]
         found = wmi.shapes_in(10, lambda shapes: all(each == wanted for each in shapes.values()))
         self.assertEqual(found, dict.fromkeys(found, wanted))
         self.assertEqual(values()[1:], (wmi.QUEUE_DEPTH, 0, 4, "highest-first", list(GUID)))
-        self.assertEqual({wmi.tag(each.sid) for each in lab.sessions()}, {wmi.guid_text(GUID)})
+        self.assertEqual({wmi.tag(each.sid) for each in iscsi.sessions()}, {wmi.guid_text(GUID)})
 
     def test_a_user_has_a_share_of_the_pings(self):
         """All connections of a user who is not root are one client; root's pings have room."""
         refused = 3 * [(wmi.OUT_OF_RESOURCES, 0)]
         waiting = wmi.PINGS_OF_A_CLIENT * [(wmi.SUCCESS, 0)]
         with (rule(f'action.id == "{ACTIONS}ping" && subject.user == "{GUEST}"'),
-              lab.sysctl("icmp_echo_ignore_all", 1),
-              wmi.pings(len(refused + waiting), lab.portals()[0], timeout=15000,
+              network.sysctl("icmp_echo_ignore_all", 1),
+              wmi.pings(len(refused + waiting), lio.portals()[0], timeout=15000,
                         user=GUEST) as results):
-            lab.wait_for(lambda: len(results) >= len(refused), 12, "the refusals")
+            wait_for(lambda: len(results) >= len(refused), 12, "the refusals")
             self.assertEqual(wmi.ping("::1"), (wmi.SUCCESS, 1))
             self.assertEqual(results, refused)
         self.assertEqual(results, refused + waiting)

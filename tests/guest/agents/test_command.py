@@ -10,7 +10,8 @@ import subprocess
 import unittest
 
 import disks
-import lab
+import dm
+import lio
 import wmi
 
 
@@ -46,12 +47,12 @@ class Calls:
 
 class Command(Calls, unittest.TestCase):
     def setUp(self):
-        self.portals = lab.portals()
+        self.portals = lio.portals()
         self.addCleanup(wmi.set_policy, wmi.VENDOR)
 
     def test_policy_set_by_portal(self):
         a, b, c, d = self.portals
-        self.ok("policy", "set", lab.TARGET, "failover", "--primary", c)
+        self.ok("policy", "set", lio.TARGET, "failover", "--primary", c)
         for shape in wmi.shapes().values():
             self.assertEqual(shape[0], ("round-robin", frozenset([c])))
         self.ok("policy", "set", f"{wmi.session_id():016x}", "5", "--weight", f"{a}=3",
@@ -63,8 +64,8 @@ class Command(Calls, unittest.TestCase):
     def test_status(self):
         wmi.set_policy(wmi.SUBSET, self.portals[:2])
         output = self.ok("status")
-        for word in (lab.TARGET, "ROUND_ROBIN_WITH_SUBSET", "session", "Applied", *self.portals,
-                     *lab.maps()):
+        for word in (lio.TARGET, "ROUND_ROBIN_WITH_SUBSET", "session", "Applied", *self.portals,
+                     *dm.maps()):
             self.assertIn(word, output)
         wmi.wait_for_agreement()
         self.assertIn("Agrees", self.ok("status"))
@@ -75,7 +76,7 @@ class Command(Calls, unittest.TestCase):
 
     def test_sessions(self):
         output = self.ok("sessions", "--statistics")
-        for word in (lab.TARGET, "full feature", "COMMANDS", *self.portals):
+        for word in (lio.TARGET, "full feature", "COMMANDS", *self.portals):
             self.assertIn(word, output)
         (session,) = json.loads(self.ok("sessions", "--statistics", "--json"))["sessions"]
         self.assertEqual(session["session_id"], f"{wmi.session_id():016x}")
@@ -86,7 +87,7 @@ class Command(Calls, unittest.TestCase):
 
     def test_policy_clear(self):
         wmi.set_policy(wmi.SUBSET, self.portals[:2])
-        self.ok("policy", "clear", lab.TARGET)
+        self.ok("policy", "clear", lio.TARGET)
         (session,) = json.loads(self.ok("status", "--json"))["sessions"]
         self.assertEqual([session["chosen_policy"], session["provenance"]], [0, "host"])
 
@@ -109,7 +110,7 @@ class Command(Calls, unittest.TestCase):
             json.loads(self.ok("--json", *words))
 
     def test_a_refused_request(self):
-        status, output, errors = command("policy", "set", lab.TARGET, "failover")
+        status, output, errors = command("policy", "set", lio.TARGET, "failover")
         self.assertEqual((status, output), (1, ""))
         self.assertIn("ISDSC_NO_PRIMARY_PATH_SPECIFIED (0xEFFF005B)", errors)
 
@@ -146,7 +147,7 @@ class Disks(Calls, disks.DiskTest):
         self.ok("disk", "set", self.WWID, "failover", "--primary", c)
         self.assert_alone(c, *self.by_id(a, b, d))
         self.ok("disk", "set", f"/dev/mapper/{self.WWID}", "1", "--preferred", d,
-                "--primary", f"{c}:{lab.PORT}")
+                "--primary", f"{c}:{lio.PORT}")
         self.assert_alone(d, c, *self.by_id(a, b))
         self.ok("disk", "set", self.WWID, "round-robin-with-subset", "--primary", b,
                 "--primary", f"{wmi.connection_id(d):016x}")
@@ -163,7 +164,7 @@ class Disks(Calls, disks.DiskTest):
         self.set(wmi.SUBSET, [b, d])
         wmi.wait_for_disk(self.WWID)
         listed = self.ok("disk", "list")
-        for name in lab.maps():
+        for name in dm.maps():
             self.assertIn(name, listed)
         (row,) = [line.split() for line in listed.splitlines() if self.WWID in line]
         self.assertEqual(row[-3:], ["ROUND_ROBIN_WITH_SUBSET", "disk", "Applied"])
@@ -175,7 +176,7 @@ class Disks(Calls, disks.DiskTest):
                           list(range(1, 7))])
         self.assertEqual({each["portal"]: (each["state"], each["failed"], each["access_state"])
                           for each in found["paths"]},
-                         {f"{portal}:{lab.PORT}":
+                         {f"{portal}:{lio.PORT}":
                           ("optimized" if portal in (b, d) else "standby", False, 0)
                           for portal in self.portals})
         shown = self.ok("disk", "get", self.WWID)
@@ -189,10 +190,10 @@ class Disks(Calls, disks.DiskTest):
 
     def test_completion(self):
         self.assertEqual(set(self.ok("complete", "--", "disk", "get", "").split()),
-                         set(lab.maps()))
+                         set(dm.maps()))
         self.assertEqual(set(self.ok("complete", "--", "disk", "set", self.WWID, "1",
                                      "--primary", "").split()),
-                         {f"{portal}:{lab.PORT}" for portal in self.portals})
+                         {f"{portal}:{lio.PORT}" for portal in self.portals})
 
     def test_clear(self):
         self.set(wmi.LEAST_BLOCKS)

@@ -5,10 +5,17 @@ kernel is the witness."""
 import contextlib
 import time
 
+import bus
+import diskio
 import disks
-import lab
+import dm
+import iscsi
+import lio
+import multipathd
 import signals
+import stack
 import wmi
+from basic import frozen, processes_of, read, run, wait_for
 
 READS, NEARLY_ALL, RR, QL, ST = disks.READS, disks.NEARLY_ALL, disks.RR, disks.QL, disks.ST
 
@@ -58,10 +65,10 @@ class Policies(disks.DiskTest):
 
     def test_the_lowest_weight_wins_always(self):
         a, b, c, d = self.portals
-        order = ("busctl", "set-property", lab.BUS_NAME, lab.BUS_PATH, f"{lab.BUS_NAME}.Manager",
+        order = ("busctl", "set-property", bus.NAME, bus.PATH, f"{bus.NAME}.Manager",
                  "PathWeightOrder", "s")
-        lab.run(*order, "highest-first")
-        self.addCleanup(lab.run, *order, "lowest-first")
+        run(*order, "highest-first")
+        self.addCleanup(run, *order, "lowest-first")
         self.set(wmi.WEIGHTED, weights={a: 20, b: 5, c: 0xFFFFFFFF, d: 5})
         self.assert_groups((RR, [b, d]), (RR, [a]), (RR, [c]))
         self.assert_reads([b, d])
@@ -102,7 +109,7 @@ class Policies(disks.DiskTest):
                                  "Supported_LB_Policies"),
                          [[2, policy, 0, 0, []] for policy in range(1, 7)])
         self.assertEqual(wmi.disk("SizeBytes", self.WWID),
-                         512 * int(lab.run("blockdev", "--getsz", f"/dev/mapper/{self.WWID}")))
+                         512 * int(run("blockdev", "--getsz", f"/dev/mapper/{self.WWID}")))
 
     def test_statuses(self):
         a, b, c, d = self.portals
@@ -146,7 +153,7 @@ class Policies(disks.DiskTest):
         path = wmi.disk_path(self.WWID)
         with signals.Monitor() as monitor:
             self.set(wmi.LEAST_BLOCKS)
-            lab.wait_for(lambda: monitor.values("LoadBalancePolicy", "Disk", path), 10, "a signal")
+            wait_for(lambda: monitor.values("LoadBalancePolicy", "Disk", path), 10, "a signal")
             wmi.wait_for_disk(self.WWID)
             self.assertEqual(monitor.values("LoadBalancePolicy", "Disk", path),
                              [wmi.LEAST_BLOCKS])
@@ -208,9 +215,9 @@ class Failover(disks.DiskTest):
 
     def kernel_path(self, portal):
         """The path's number, as the kernel's messages want it."""
-        for path in lab.maps()[self.WWID].paths:
-            if lab.portal_of(path) == portal:
-                return path, lab.read(f"/sys/block/{path}/dev")
+        for path in dm.maps()[self.WWID].paths:
+            if iscsi.portal_of(path) == portal:
+                return path, read(f"/sys/block/{path}/dev")
         raise KeyError(portal)
 
     def test_without_a_preferred_path_it_stays(self):
@@ -219,11 +226,11 @@ class Failover(disks.DiskTest):
         wmi.wait_for_disk(self.WWID)
         self.assertEqual(wmi.entries()[self.WWID]["failback"], "manual")
         path, number = self.kernel_path(a)
-        lab.run("dmsetup", "message", self.WWID, "0", f"fail_path {number}")
+        run("dmsetup", "message", self.WWID, "0", f"fail_path {number}")
         self.assertGreaterEqual(self.reads()[b], READS / 2)
         policy, paths = wmi.query_disk(self.WWID)
         self.assertEqual({each.id for each in paths if each.primary}, {wmi.connection_id(b)})
-        lab.run("dmsetup", "message", self.WWID, "0", f"reinstate_path {number}")
+        run("dmsetup", "message", self.WWID, "0", f"reinstate_path {number}")
         self.assert_alone(b, a, c, d, seconds=20)
         self.assert_reads([b])
 
@@ -234,7 +241,7 @@ class Failover(disks.DiskTest):
 
         # multipathd thinks so too, and a service that starts anew finds it so.
         wmi.wait_for_disk(self.WWID)
-        lab.reconfigure()
+        multipathd.reconfigure()
         wmi.restart()
         wmi.wait_for_disk(self.WWID)
         self.assertEqual(self.shape()[0], (RR, frozenset([b])))
@@ -245,20 +252,20 @@ class Failover(disks.DiskTest):
         a, b, c, d = self.portals
         self.set(wmi.FAILOVER, [a])
         wmi.wait_for_disk(self.WWID)
-        with lab.frozen(*lab.processes_of("multipathd")):
+        with frozen(*processes_of("multipathd")):
             self.set(wmi.FAILOVER, [b])
             self.assert_alone(b, a, c, d)
             # As multipathd does it, to the best group by the priorities that it knows.
-            lab.run("dmsetup", "message", self.WWID, "0", "switch_group 2")
-            lab.read_map(self.WWID, count=8)
-            self.assertEqual(lab.current_groups()[self.WWID], 2)
-            device = lab.maps()[self.WWID].device
-            lab.run("udevadm", "trigger", "--settle", f"/sys/block/{device}")
+            run("dmsetup", "message", self.WWID, "0", "switch_group 2")
+            diskio.read_map(self.WWID, count=8)
+            self.assertEqual(dm.current_groups()[self.WWID], 2)
+            device = dm.maps()[self.WWID].device
+            run("udevadm", "trigger", "--settle", f"/sys/block/{device}")
             time.sleep(1)
             self.assertEqual(self.shape()[0], (RR, frozenset([b])))
         wmi.wait_for_disk(self.WWID, seconds=40)
         self.assert_alone(b, a, c, d)
-        self.assertEqual(lab.current_groups()[self.WWID], 1)
+        self.assertEqual(dm.current_groups()[self.WWID], 1)
         self.assert_reads([b])
 
     def test_with_a_preferred_path_it_goes_back(self):
@@ -268,13 +275,13 @@ class Failover(disks.DiskTest):
         wmi.wait_for_disk(self.WWID)
         self.assertEqual(wmi.entries()[self.WWID]["failback"], "immediate")
         try:
-            lab.logout(address=a)
-            lab.wait_for(lambda: self.shape() == [(RR, frozenset([portal]))
-                                                  for portal in (c, b, d)], 20, "c leads")
+            iscsi.logout(address=a)
+            wait_for(lambda: self.shape() == [(RR, frozenset([portal]))
+                                              for portal in (c, b, d)], 20, "c leads")
             self.assertGreaterEqual(self.reads()[c], NEARLY_ALL)
         finally:
-            lab.login_missing()
-            lab.wait_until_whole()
+            iscsi.login_missing()
+            stack.wait_until_whole()
         self.assert_alone(a, c, b, d, seconds=10)
         self.assert_reads([a])
 
@@ -283,13 +290,13 @@ class Failover(disks.DiskTest):
         self.set(wmi.FAILOVER, [a])
         wmi.wait_for_disk(self.WWID)
         try:
-            lab.logout(address=a)
-            lab.wait_for(lambda: self.shape() == [(RR, frozenset([portal]))
-                                                  for portal in (b, c, d)], 20, "b leads")
+            iscsi.logout(address=a)
+            wait_for(lambda: self.shape() == [(RR, frozenset([portal]))
+                                              for portal in (b, c, d)], 20, "b leads")
             self.assertGreaterEqual(self.reads()[b], NEARLY_ALL)
         finally:
-            lab.login_missing()
-            lab.wait_until_whole()
+            iscsi.login_missing()
+            stack.wait_until_whole()
         self.assert_alone(b, a, c, d, seconds=10)
         self.assert_reads([b])
 
@@ -306,20 +313,20 @@ class Holding(disks.DiskTest):
 
         before = wmi.tables()
         wmi.restart()
-        lab.reconfigure()
+        multipathd.reconfigure()
         wmi.wait_for_disk(self.WWID)
         self.assertEqual(wmi.tables(), before)
         self.assert_provenance(wmi.WEIGHTED, "disk")
         self.assertEqual(wmi.disk("Reapplications", self.WWID), 0)
 
         # By hand, and by a path that leaves and comes.
-        lab.load_groups(self.WWID, [[a, b, c, d]], RR)
+        dm.load_groups(self.WWID, [[a, b, c, d]], RR)
         self.assert_groups(*tiers, seconds=10)
         try:
-            lab.logout(address=c)
+            iscsi.logout(address=c)
         finally:
-            lab.login_missing()
-            lab.wait_until_whole()
+            iscsi.login_missing()
+            stack.wait_until_whole()
         self.assert_groups(*tiers, seconds=10)
         wmi.wait_for_disk(self.WWID)
         self.assertEqual(wmi.noise(), {})
@@ -330,48 +337,48 @@ class Default(disks.DiskTest):
 
     OTHER = "iqn.2024-01.org.example:appears"
     LUN = 30
-    NEW = lab.wwid(LUN)
+    NEW = lio.wwid(LUN)
     ADDRESSES = ["127.0.0.51", "127.0.0.52"]
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        lab.target_create(cls.OTHER, [cls.LUN], cls.ADDRESSES)
+        lio.create(cls.OTHER, [cls.LUN], cls.ADDRESSES)
         cls.addClassCleanup(cls.remove_other)
-        lab.discover(cls.ADDRESSES[0], new_only=True)
+        iscsi.discover(cls.ADDRESSES[0], new_only=True)
 
     @classmethod
     def remove_other(cls):
         wmi.set_default(wmi.NONE)
-        if any(each.target == cls.OTHER for each in lab.sessions()):
-            lab.logout(cls.OTHER)
-        lab.wait_for_paths()
+        if any(each.target == cls.OTHER for each in iscsi.sessions()):
+            iscsi.logout(cls.OTHER)
+        stack.wait_for_paths()
         wmi.set_policy(wmi.VENDOR, target=cls.OTHER)
         with contextlib.suppress(RuntimeError):  # no such object: it has none any more
             wmi.set_disk_raw(cls.NEW, wmi.NONE)
-        lab.forget(cls.OTHER)
-        lab.target_remove(cls.OTHER)
+        iscsi.forget(cls.OTHER)
+        lio.remove(cls.OTHER)
 
     def assert_new(self, selector, policy, provenance):
         wanted = [(selector, frozenset(self.ADDRESSES))]
-        lab.wait_for(lambda: wmi.shapes().get(self.NEW) == wanted
-                     and wmi.disk("Provenance", self.NEW) == provenance, 10,
-                     f"{wanted} by {provenance}")
+        wait_for(lambda: wmi.shapes().get(self.NEW) == wanted
+                 and wmi.disk("Provenance", self.NEW) == provenance, 10,
+                 f"{wanted} by {provenance}")
         self.assertEqual(wmi.disk("LoadBalancePolicy", self.NEW), policy)
 
     def test_maps_that_appear(self):
         before = wmi.shapes()
         wmi.set_default(wmi.QUEUE_DEPTH)
         with signals.Monitor() as monitor:
-            lab.login(self.OTHER)
-            lab.wait_for_paths(lab.expected_paths() + len(self.ADDRESSES))
+            iscsi.login(self.OTHER)
+            stack.wait_for_paths(lio.expected_paths() + len(self.ADDRESSES))
             self.assert_new(QL, wmi.QUEUE_DEPTH, "default")
             self.assertEqual([path for path, _ in monitor.objects("InterfacesAdded", "disk")],
                              [wmi.disk_path(self.NEW)])
         # Those that are there stay, now and when it changes; and it is saved.
         wmi.set_default(wmi.LEAST_BLOCKS)
         wmi.restart()
-        self.assertEqual(wmi.get(lab.BUS_PATH, "Manager", "DefaultLoadBalancePolicy"),
+        self.assertEqual(wmi.get(bus.PATH, "Manager", "DefaultLoadBalancePolicy"),
                          wmi.LEAST_BLOCKS)
         self.assert_new(QL, wmi.QUEUE_DEPTH, "default")
         self.assertEqual({name: shape for name, shape in wmi.shapes().items()

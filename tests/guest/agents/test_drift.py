@@ -9,9 +9,13 @@ import subprocess
 import time
 import unittest
 
-import lab
+import bus
+import iscsi
+import lio
 import signals
+import stack
 import wmi
+from basic import run, wait_for
 
 GUID = bytes.fromhex("00112233445566778899aabbccddeeff")
 HBA = "MSiSCSI_HBAInformation"
@@ -26,7 +30,7 @@ def is_valid():
 
 def changed_records(user=None):
     """What has changed, as (kind, name, difference, fields), and the reason in one sentence."""
-    records, reason = lab.call(wmi.adapter_path(), "Adapter", "ListChangedRecords", user=user)
+    records, reason = bus.call(wmi.adapter_path(), "Adapter", "ListChangedRecords", user=user)
     return [(kind, name, difference, fields)
             for kind, name, _, difference, fields in records], reason
 
@@ -49,7 +53,7 @@ def lock_held():
             return True
         return False
 
-    lab.wait_for(take, 10, "open-iscsi's lock", interval=0.01)
+    wait_for(take, 10, "open-iscsi's lock", interval=0.01)
     try:
         yield
     finally:
@@ -58,8 +62,8 @@ def lock_held():
 
 class CacheValid(unittest.TestCase):
     def setUp(self):
-        self.address = lab.portals()[0]
-        self.record = f"{lab.TARGET}/{self.address},{lab.PORT},1/default"
+        self.address = lio.portals()[0]
+        self.record = f"{lio.TARGET}/{self.address},{lio.PORT},1/default"
         self.since = time.time()
         self.addCleanup(self.restore)
         self.secret(OLD)
@@ -76,14 +80,14 @@ class CacheValid(unittest.TestCase):
             self.assertNotIn(secret.encode(), wmi.STATE.read_bytes())
 
     def secret(self, value):
-        lab.update({PASSWORD: value}, address=self.address)
+        iscsi.update({PASSWORD: value}, address=self.address)
 
     @contextlib.contextmanager
     def told(self, value):
         """What is done in the `with` makes CacheValid `value`, told once, in time."""
         with signals.Monitor() as monitor:
             yield
-            lab.wait_for(lambda: self.news(monitor), NEWS, f"CacheValid {value}", interval=0.05)
+            wait_for(lambda: self.news(monitor), NEWS, f"CacheValid {value}", interval=0.05)
             self.assertEqual(is_valid(), value)
             time.sleep(1.5)
             self.assertEqual(self.news(monitor), [value])
@@ -109,7 +113,7 @@ class CacheValid(unittest.TestCase):
         self.assertEqual(changed_records()[0], [("node", self.record, "changed", [PASSWORD])])
         self.assertEqual(wmi.session("ChangedRecords"), [wmi.connection_id(self.address)])
 
-        for words in ([], [lab.INITIATOR], ["--json"]):
+        for words in ([], [iscsi.INITIATOR], ["--json"]):
             status, output = check(*words)
             self.assertEqual(status, 1)
             for word in (self.record, PASSWORD):
@@ -132,7 +136,7 @@ class CacheValid(unittest.TestCase):
 
     def test_any_user_may_ask(self):
         self.secret(NEW)
-        lab.wait_for(lambda: not is_valid(), NEWS, "the change")
+        wait_for(lambda: not is_valid(), NEWS, "the change")
         records, reason = changed_records(user="guest")
         self.assertEqual([each[1] for each in records], [self.record])
         self.assertTrue(reason)
@@ -140,36 +144,36 @@ class CacheValid(unittest.TestCase):
     def test_records_come_and_go(self):
         other = "iqn.2024-01.org.example:elsewhere"
         with self.told(False):
-            lab.run("iscsiadm", "-m", "node", "-T", other, "-p", f"{self.address}:{lab.PORT},1",
-                    "-o", "new")
-        self.addCleanup(lab.run, "iscsiadm", "-m", "node", "-T", other, "-o", "delete", check=False)
+            run("iscsiadm", "-m", "node", "-T", other, "-p", f"{self.address}:{lio.PORT},1",
+                "-o", "new")
+        self.addCleanup(run, "iscsiadm", "-m", "node", "-T", other, "-o", "delete", check=False)
         self.assertEqual(changed_records()[0],
-                         [("node", f"{other}/{self.address},{lab.PORT},1/default", "added", [])])
+                         [("node", f"{other}/{self.address},{lio.PORT},1/default", "added", [])])
         with self.told(True):
-            lab.run("iscsiadm", "-m", "node", "-T", other, "-o", "delete")
+            run("iscsiadm", "-m", "node", "-T", other, "-o", "delete")
 
     def test_an_iface(self):
-        self.addCleanup(lab.run, "iscsiadm", "-m", "iface", "-I", "drift", "-o", "delete",
+        self.addCleanup(run, "iscsiadm", "-m", "iface", "-I", "drift", "-o", "delete",
                         check=False)
         with self.told(False):
-            lab.run("iscsiadm", "-m", "iface", "-I", "drift", "-o", "new")
+            run("iscsiadm", "-m", "iface", "-I", "drift", "-o", "new")
         self.assertEqual(changed_records()[0], [("iface", "drift", "added", [])])
         with self.told(True):
-            lab.run("iscsiadm", "-m", "iface", "-I", "drift", "-o", "delete")
+            run("iscsiadm", "-m", "iface", "-I", "drift", "-o", "delete")
 
     def test_a_discovery(self):
         """The same answer again is no news; a record that was deleted is."""
-        lab.discover(self.address, new_only=True)
+        iscsi.discover(self.address, new_only=True)
         self.assertEqual(wmi.set_guid(GUID), wmi.SUCCESS)
         with self.untold():
-            lab.discover(self.address, new_only=True)
-        path = f"send_targets/{self.address},{lab.PORT}"
+            iscsi.discover(self.address, new_only=True)
+        path = f"send_targets/{self.address},{lio.PORT}"
         with self.told(False):
-            lab.run("iscsiadm", "-m", "discoverydb", "-t", "st", "-p",
-                    f"{self.address}:{lab.PORT}", "-o", "update", "-n",
-                    "discovery.sendtargets.timeo.login_timeout", "-v", "16")
-        self.addCleanup(lab.run, "iscsiadm", "-m", "discoverydb", "-t", "st", "-p",
-                        f"{self.address}:{lab.PORT}", "-o", "update", "-n",
+            run("iscsiadm", "-m", "discoverydb", "-t", "st", "-p",
+                f"{self.address}:{lio.PORT}", "-o", "update", "-n",
+                "discovery.sendtargets.timeo.login_timeout", "-v", "16")
+        self.addCleanup(run, "iscsiadm", "-m", "discoverydb", "-t", "st", "-p",
+                        f"{self.address}:{lio.PORT}", "-o", "update", "-n",
                         "discovery.sendtargets.timeo.login_timeout", "-v", "15")
         self.assertEqual(changed_records()[0],
                          [("discovery", path, "changed",
@@ -179,9 +183,9 @@ class CacheValid(unittest.TestCase):
         self.secret("")  # the target asks for none, but a login should not depend on that
         wmi.set_guid(GUID)
         with self.untold():
-            lab.logout(address=self.address)
-            lab.login(address=self.address)
-        lab.wait_for_paths()
+            iscsi.logout(address=self.address)
+            iscsi.login(address=self.address)
+        stack.wait_for_paths()
         self.assertEqual(check(), (0, ""))
 
     def test_order_and_comments(self):
@@ -194,14 +198,14 @@ class CacheValid(unittest.TestCase):
         path.write_text(text)
 
     def test_while_the_service_is_stopped(self):
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE)
         try:
             self.secret(NEW)
         finally:
             wmi.restart()
         self.assertFalse(is_valid())
         self.assertEqual(changed_records()[0], [("node", self.record, "changed", [PASSWORD])])
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE)
         try:
             self.secret(OLD)
         finally:
@@ -220,7 +224,7 @@ class CacheValid(unittest.TestCase):
 
     def test_json(self):
         self.secret(NEW)
-        lab.wait_for(lambda: not is_valid(), NEWS, "the change")
+        wait_for(lambda: not is_valid(), NEWS, "the change")
         done = subprocess.run(["iscsi-wmi", "guid", "check", "--json"], stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True, check=False, timeout=60)
         found = json.loads(done.stdout)

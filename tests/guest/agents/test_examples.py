@@ -4,15 +4,17 @@ service. The kernel is the witness."""
 
 import subprocess
 
-import lab
+import lio
+import network
 import test_policies
 import wmi
+from basic import HOME, STATE, run
 
-EXAMPLES = lab.HOME / "examples"
+EXAMPLES = HOME / "examples"
 RR, QL = "round-robin", "queue-length"
 
 
-def run(program, *words):
+def run_example(program, *words):
     """Run an example: exit status, standard output, standard error."""
     done = subprocess.run([str(program), *map(str, words)], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, check=False, timeout=120)
@@ -26,16 +28,16 @@ class Examples(test_policies.PolicyTest):
         a, b, c, d = self.portals
         self.set(wmi.QUEUE_DEPTH)
         wmi.wait_for_agreement()  # or multipathd may bring it back for a moment
-        status, output, errors = run(program, lab.TARGET, wmi.SUBSET, b, d)
+        status, output, errors = run_example(program, lio.TARGET, wmi.SUBSET, b, d)
         self.assertEqual((status, errors), (0, ""))
         self.assert_tables((RR, [b, d]), (RR, [a, c]))
         self.assert_shown(output)
 
         for words, said in (((9, b), "0xEFFF0055 ISDSC_INVALID_LOAD_BALANCE_POLICY"),
                             ((wmi.FAILOVER,), "0xEFFF005B ISDSC_NO_PRIMARY_PATH_SPECIFIED"),
-                            ((wmi.FAILOVER, lab.LINK_ADDRESS), lab.LINK_ADDRESS)):
+                            ((wmi.FAILOVER, network.LINK_ADDRESS), network.LINK_ADDRESS)):
             with self.subTest(said=said):
-                status, output, errors = run(program, lab.TARGET, *words)
+                status, output, errors = run_example(program, lio.TARGET, *words)
                 self.assertEqual(status, 1)
                 self.assertNotIn("after", output)
                 self.assertIn(said, errors)
@@ -61,9 +63,9 @@ class Examples(test_policies.PolicyTest):
 
     def test_c(self):
         """As a program outside of this project is built, with what is installed."""
-        program = lab.STATE / "set-policy"
-        flags = lab.run("pkg-config", "--cflags", "--libs", "libiscsiwmi").split()
-        lab.run("cc", "-o", program, EXAMPLES / "c/set-policy.c", *flags)
+        program = STATE / "set-policy"
+        flags = run("pkg-config", "--cflags", "--libs", "libiscsiwmi").split()
+        run("cc", "-o", program, EXAMPLES / "c/set-policy.c", *flags)
         self.assert_works(program)
 
     def test_gdbus(self):

@@ -7,9 +7,13 @@ import statistics
 import subprocess
 import time
 
+import diskio
+import dm
 import figures
-import lab
+import lio
+import stack
 import tools
+from basic import wait_for
 
 # fio's results, and how often the policy changes while it reads.
 RESULTS = pathlib.Path("/run/bench-fio.json")
@@ -18,7 +22,7 @@ INTERVAL = 0.5
 
 def settle():
     """udev's part in what was done while the service stood still."""
-    lab.settle(lab.expected_paths())
+    stack.settle(lio.expected_paths())
 
 
 def measure_change(bench):
@@ -68,15 +72,15 @@ class Reads:
 
 def wait_for_reads(before):
     """Wait until fio's reads come, more than those of path_ios(): its own start takes a while."""
-    lab.wait_for(lambda: sum(lab.path_ios(before).values()) > sum(before.values()) + 100, 60,
-                 "reads")
+    wait_for(lambda: sum(diskio.counts(before).values()) > sum(before.values()) + 100, 60,
+             "reads")
 
 
 def read_while(change, seconds):
     """Random reads on a map for so long, while change(policy) is called each INTERVAL, or as often
     as it can be: the Reads and the number of changes. Ends with SECOND in force."""
-    name, each = min(lab.maps().items())
-    before = lab.path_ios(each.paths)
+    name, each = min(dm.maps().items())
+    before = diskio.counts(each.paths)
     RESULTS.unlink(missing_ok=True)
     fio = subprocess.Popen(
         ["fio", "--name=reads", f"--filename=/dev/mapper/{name}", "--rw=randread", "--bs=4k",

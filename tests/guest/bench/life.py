@@ -7,10 +7,14 @@ import pathlib
 import statistics
 import time
 
+import bus
 import figures
-import lab
+import iscsi
+import lio
+import stack
 import tools
 import wmi
+from basic import patience, read, run, wait_for
 
 UNITS = SERVICE, MULTIPATHD, UDEV = wmi.SERVICE, "multipathd.service", "systemd-udevd.service"
 REST_SECONDS = 60
@@ -41,34 +45,34 @@ class Timeline:
     @staticmethod
     def _tells(line):
         return (len(line) == 6 and line[3] == wmi.session_path()
-                and line[4] == f"{lab.BUS_NAME}.Session"
+                and line[4] == f"{bus.NAME}.Session"
                 and TABLE_PROPERTIES.intersection(line[5].split(",")))
 
 
 def wait_until_whole(paths):
     """Wait for a whole stack, asking kernel and multipathd alone, and seldom: what the service is
     asked counts as its work, and a look at many paths takes time from all that is measured."""
-    lab.wait_for(lambda: lab.is_whole(paths), lab.patience(paths), f"{paths} paths",
-                 interval=1 + paths / 50)
+    wait_for(lambda: stack.is_whole(paths), patience(paths), f"{paths} paths",
+             interval=1 + paths / 50)
 
 
 def check_tables():
     """After a login the tables mean the policy: one group of all paths."""
     for name, groups in wmi.shapes().items():
-        if groups != [("queue-length", frozenset(lab.portals()))]:
+        if groups != [("queue-length", frozenset(lio.portals()))]:
             raise RuntimeError(f"{name} does not carry the policy: {groups}")
 
 
 def one_login(address, paths):
     """Its Timeline, and the CPU seconds of each unit."""
-    luns = len(lab.disks_of(address))
-    lab.logout(address=address)
+    luns = len(iscsi.disks_of(address))
+    iscsi.logout(address=address)
     wait_until_whole(paths - luns)
     tools.agree()
     with tools.Recorder() as recorder:
         recorder.wait_until_quiet()
         before = {unit: tools.cpu(unit) for unit in UNITS}
-        lab.login(address=address)
+        iscsi.login(address=address)
         recorder.wait_until_quiet()
         wait_until_whole(paths)
         recorder.wait_until_quiet()
@@ -84,7 +88,7 @@ def measure_events(bench):
     tools.agree()
     timelines, usages = [], []
     for _ in tools.repetitions("events", bench.repetitions):
-        timeline, used = one_login(lab.portals()[-1], lab.expected_paths())
+        timeline, used = one_login(lio.portals()[-1], lio.expected_paths())
         timelines.append(timeline)
         usages.append(used)
     told, tables = [each.told for each in timelines], [each.tables for each in timelines]
@@ -117,7 +121,7 @@ def service_environment(pid):
 @contextlib.contextmanager
 def service_stopped():
     """The unit does not run inside a `with`, so that the program can be run without it."""
-    lab.run("systemctl", "stop", wmi.SERVICE)
+    run("systemctl", "stop", wmi.SERVICE)
     try:
         yield
     finally:
@@ -145,7 +149,7 @@ def measure_start(bench):
 
 def memory(pid):
     """Resident and private memory in MiB."""
-    lines = lab.read(f"/proc/{pid}/smaps_rollup").splitlines()[1:]
+    lines = read(f"/proc/{pid}/smaps_rollup").splitlines()[1:]
     kib = {words[0]: int(words[1]) for words in map(str.split, lines)}
     return kib["Rss:"] / 1024, (kib["Private_Clean:"] + kib["Private_Dirty:"]) / 1024
 

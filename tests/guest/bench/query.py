@@ -3,8 +3,8 @@
 
 import statistics
 
+import bus
 import figures
-import lab
 import tools
 import wmi
 
@@ -21,10 +21,10 @@ def measure_query(bench):
         measured[name].append(statistics.median(times))
 
     for _ in tools.repetitions("query", bench.repetitions):
-        add("ping", probe.call(PINGS, lab.BUS_PATH, "org.freedesktop.DBus.Peer", "Ping"))
+        add("ping", probe.call(PINGS, bus.PATH, "org.freedesktop.DBus.Peer", "Ping"))
         add("get", probe.call(GETS, wmi.adapter_path(), tools.PROPERTIES, "Get", "ss",
-                              f"{lab.BUS_NAME}.MSiSCSI_QueryLBPolicy", "LoadBalancePolicies"))
-        add("objects", probe.call(OBJECTS, lab.BUS_PATH, "org.freedesktop.DBus.ObjectManager",
+                              f"{bus.NAME}.MSiSCSI_QueryLBPolicy", "LoadBalancePolicies"))
+        add("objects", probe.call(OBJECTS, bus.PATH, "org.freedesktop.DBus.ObjectManager",
                                   "GetManagedObjects"))
         add("iscsiadm", probe.run(COMMANDS, "iscsiadm", "-m", "session", "-P", "1"))
         add("multipathd", probe.run(COMMANDS, "multipathd", "show", "maps", "json"))

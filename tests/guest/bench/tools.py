@@ -4,7 +4,6 @@ changed between, and the ways to change.
 """
 
 import contextlib
-import os
 import pathlib
 import socket
 import struct
@@ -12,10 +11,15 @@ import subprocess
 import sys
 import time
 
-import lab
+import bus
+import dm
+import lio
+import multipathd
+import stack
 import wmi
+from basic import HOME, frozen, patience, read, run, wait_for
 
-PROGRAMS = lab.HOME / "bench"
+PROGRAMS = HOME / "bench"
 
 # Two policies whose tables differ for every map: a group for each path, and one group of all.
 FIRST, SECOND = wmi.FAILOVER, wmi.QUEUE_DEPTH
@@ -68,7 +72,7 @@ class Probe:
 
     def call(self, count, path, interface, member, signature="-", *words):
         """The times of so many calls, one after another."""
-        return self._ask("call", count, lab.BUS_NAME, path, interface, member, signature, *words)
+        return self._ask("call", count, bus.NAME, path, interface, member, signature, *words)
 
     def run(self, count, *command):
         """The times of so many runs of a command, from fork to exit."""
@@ -80,9 +84,9 @@ class Probe:
 
     def set_policy(self, policy):
         """The time of SetLoadBalancePolicy on the default target's session."""
-        primaries = lab.portals()[:1] if policy == FIRST else ()
-        paths = [wmi.path(address, int(address in primaries)) for address in lab.portals()]
-        return self.call(1, wmi.adapter_path(), f"{lab.BUS_NAME}.MSiSCSI_LB_Operations",
+        primaries = lio.portals()[:1] if policy == FIRST else ()
+        paths = [wmi.path(address, int(address in primaries)) for address in lio.portals()]
+        return self.call(1, wmi.adapter_path(), f"{bus.NAME}.MSiSCSI_LB_Operations",
                          "SetLoadBalancePolicy", "(tuua(ttuuuu))",
                          *wmi.policy_words(policy, paths))[0]
 
@@ -92,9 +96,9 @@ class Recorder:
 
     def __enter__(self):
         self._file = open("/run/bench-record", "w+", encoding="utf-8")
-        self._process = subprocess.Popen([PROGRAMS / "bench-record", lab.BUS_NAME],
+        self._process = subprocess.Popen([PROGRAMS / "bench-record", bus.NAME],
                                          stdin=subprocess.PIPE, stdout=self._file)
-        lab.wait_for(self.lines, 20, "bench-record")
+        wait_for(self.lines, 20, "bench-record")
         return self
 
     def __exit__(self, *exception):
@@ -110,8 +114,8 @@ class Recorder:
 
     def wait_until_quiet(self, seconds=3):
         """Wait until nothing has come for so long."""
-        lab.wait_for(lambda: time.monotonic_ns() - self.lines()[-1][0] > seconds * 1e9,
-                     lab.patience(lab.expected_paths()), "quiet", interval=0.5)
+        wait_for(lambda: time.monotonic_ns() - self.lines()[-1][0] > seconds * 1e9,
+                 patience(lio.expected_paths()), "quiet", interval=0.5)
 
 
 # --- The service -----------------------------------------------------------------------------
@@ -120,11 +124,11 @@ class Recorder:
 def agree():
     """Wait until kernel, multipathd, udev and service are done with the last change: multipathd is
     told of a policy some seconds after the call."""
-    paths = lab.expected_paths()
-    wmi.wait_for_agreement(seconds=lab.patience(paths))
-    lab.wait_for(lab.multipathd_is_idle, lab.patience(paths), "multipathd idle")
-    lab.settle(paths)
-    lab.wait_for(service_rests, lab.patience(paths), "the service at rest")
+    paths = lio.expected_paths()
+    wmi.wait_for_agreement(seconds=patience(paths))
+    wait_for(multipathd.is_idle, patience(paths), "multipathd idle")
+    stack.settle(paths)
+    wait_for(service_rests, patience(paths), "the service at rest")
 
 
 def service_rests(seconds=1):
@@ -138,13 +142,13 @@ def service_rests(seconds=1):
 def service_frozen():
     """The service stands still inside a `with`, so that it does not put back what others do to its
     maps. It has to find them as it left them. (The job switches watchdogs off.)"""
-    with lab.frozen(wmi.main_pid()):
+    with frozen(wmi.main_pid()):
         yield
 
 
 def cpu(unit):
     """The CPU seconds that a unit has used, its children's too."""
-    text = lab.read(f"/sys/fs/cgroup/system.slice/{unit}/cpu.stat")
+    text = read(f"/sys/fs/cgroup/system.slice/{unit}/cpu.stat")
     return int(dict(line.split() for line in text.splitlines())["usage_usec"]) / 1e6
 
 
@@ -153,11 +157,11 @@ def cpu(unit):
 
 def live_tables():
     """{map: (UUID, sectors, parameters)} of all multipath maps."""
-    uuids = dict(line.split("\t") for line in lab.run(
+    uuids = dict(line.split("\t") for line in run(
         "dmsetup", "info", "-c", "--noheadings", "--separator", "\t", "-o",
         "name,uuid").splitlines())
     found = {}
-    for line in lab.run("dmsetup", "table", "--target", "multipath").splitlines():
+    for line in run("dmsetup", "table", "--target", "multipath").splitlines():
         name, rest = line.split(": ", 1)
         _, sectors, _, parameters = rest.split(" ", 3)
         found[name] = uuids[name], sectors, parameters
@@ -167,7 +171,7 @@ def live_tables():
 def meaning(tables):
     """{map: its groups}, with paths as device numbers: what has to be the same."""
     return {name: [(group.selector, frozenset(group.paths))
-                   for group in lab.parse_table(parameters, named=str)[2]]
+                   for group in dm.parse_table(parameters, named=str)[2]]
             for name, (_, _, parameters) in tables.items()}
 
 
@@ -205,11 +209,11 @@ def wanted(probe):
 def bare_swaps(policies):
     """The times of a bare program to give all maps the tables of one policy, then of the next. The
     service has to be frozen."""
-    said = lab.run(PROGRAMS / "bench-swap", PROCESSES, *(each.file for each in policies))
+    said = run(PROGRAMS / "bench-swap", PROCESSES, *(each.file for each in policies))
     return [int(line) / 1e9 for line in said.splitlines()]
 
 
-def multipathd(command):
+def ask_multipathd(command):
     """multipathd's answer, without the start of a program: it is asked often."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(60)
@@ -237,10 +241,10 @@ def administrators_change(new):
     temporary = wmi.MULTIPATHD_FILE.parent.parent / ".bench.conf"
     temporary.write_text(new.configuration)
     temporary.rename(wmi.MULTIPATHD_FILE)
-    lab.run("multipathd", "reconfigure")
-    seconds = lab.patience(lab.expected_paths())
+    run("multipathd", "reconfigure")
+    seconds = patience(lio.expected_paths())
     while True:
-        idle = lab.is_idle(multipathd("show daemon"))
+        idle = multipathd.says_idle(ask_multipathd("show daemon"))
         ended = time.monotonic()
         # Looked at when multipathd is idle only, and not in the time that is reported.
         if idle and same_meaning(meaning(live_tables()), new.meaning):

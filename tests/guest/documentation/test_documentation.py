@@ -16,10 +16,13 @@ import subprocess
 import tempfile
 import unittest
 
-import lab
+import iscsi
+import lio
+import stack
 import wmi
+from basic import HOME, patience, run
 
-README = lab.HOME / "README.md"
+README = HOME / "README.md"
 MAN = pathlib.Path("/usr/share/man")
 PORTALS = [f"10.0.0.{i}" for i in range(1, 5)]
 
@@ -39,7 +42,7 @@ NO_COMMANDS = {
 }
 
 # Words of advice that stand for something.
-PLACEHOLDERS = {"DISK": lab.wwid(0), "ADDRESS": PORTALS[0]}
+PLACEHOLDERS = {"DISK": lio.wwid(0), "ADDRESS": PORTALS[0]}
 
 # In the place of ssh, for there is no other host: the bus of this one.
 SSH = """#!/bin/sh
@@ -116,32 +119,32 @@ def left_out(line):
 class Documentation(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if lab.run("systemctl", "is-enabled", wmi.SERVICE, check=False) != "enabled":
-            cls.addClassCleanup(lab.run, "systemctl", "disable", wmi.SERVICE)
+        if run("systemctl", "is-enabled", wmi.SERVICE, check=False) != "enabled":
+            cls.addClassCleanup(run, "systemctl", "disable", wmi.SERVICE)
         cls.addClassCleanup(cls.remove_portals)
         for address in PORTALS:
-            lab.portal_add(address)
-        lab.discover(PORTALS[0], new_only=True)
+            lio.portal_add(address)
+        iscsi.discover(PORTALS[0], new_only=True)
         for address in PORTALS:
-            lab.login(address=address)
-        paths = lab.expected_paths() + int(lab.setting("LAB_LUNS", 4)) * len(PORTALS)
-        lab.wait_until_whole(paths, lab.patience(paths))
+            iscsi.login(address=address)
+        paths = lio.expected_paths() + lio.luns() * len(PORTALS)
+        stack.wait_until_whole(paths, patience(paths))
 
     @classmethod
     def remove_portals(cls):
         """However far setUpClass() came."""
-        there = {each.address for each in lab.sessions()}
-        known = lab.run("iscsiadm", "-m", "node", check=False)
-        served = {path.name for path in (lab.tpg() / "np").iterdir()}
+        there = {each.address for each in iscsi.sessions()}
+        known = run("iscsiadm", "-m", "node", check=False)
+        served = {path.name for path in (lio.tpg() / "np").iterdir()}
         for address in PORTALS:
             if address in there:
-                lab.logout(address=address)
-            if f"{address}:{lab.PORT}," in known:
-                lab.forget(address=address)
-            if f"{address}:{lab.PORT}" in served:
-                lab.portal_remove(address)
-            lab.run("ip", "addr", "del", f"{address}/32", "dev", "lo", check=False)
-        lab.wait_for_paths()
+                iscsi.logout(address=address)
+            if f"{address}:{lio.PORT}," in known:
+                iscsi.forget(address=address)
+            if f"{address}:{lio.PORT}" in served:
+                lio.portal_remove(address)
+            run("ip", "addr", "del", f"{address}/32", "dev", "lo", check=False)
+        stack.wait_for_paths()
 
     def setUp(self):
         directory = tempfile.TemporaryDirectory()
@@ -157,7 +160,7 @@ class Documentation(unittest.TestCase):
     def give_back(self):
         """What the lines may have left."""
         wmi.set_default(wmi.NONE)
-        self.assertEqual(wmi.set_disk_raw(lab.wwid(0), wmi.NONE), wmi.SUCCESS)
+        self.assertEqual(wmi.set_disk_raw(lio.wwid(0), wmi.NONE), wmi.SUCCESS)
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
 
     def assert_runs(self, line):

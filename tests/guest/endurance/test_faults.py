@@ -11,8 +11,9 @@ import time
 import unittest
 
 import faults
-import lab
+import lio
 import wmi
+from basic import run, setting, wait_for
 
 # The rounds of a sweep end after this time; on a slow machine an even choice of the points has been
 # tried.
@@ -31,7 +32,7 @@ class Sweep(unittest.TestCase):
         cls.enterClassContext(faults.preloaded())
 
     def setUp(self):
-        a, b, c, d = lab.portals()
+        a, b, c, d = lio.portals()
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
         # What the policies need to be asked for, and what they mean; policy 6 is none.
         self.all_requests = {
@@ -100,8 +101,8 @@ class Sweep(unittest.TestCase):
         status = self.ask(policy)
         # A service that is killed meanwhile does not answer.
         with contextlib.suppress(TimeoutError, RuntimeError):
-            lab.wait_for(lambda: self.sweep.hit or self.sweep.seen < turn and wmi.agrees(),
-                         CHANGE_SECONDS, "")
+            wait_for(lambda: self.sweep.hit or self.sweep.seen < turn and wmi.agrees(),
+                     CHANGE_SECONDS, "")
         self.sweep.disarm()
         return status
 
@@ -111,7 +112,7 @@ class Sweep(unittest.TestCase):
         answers = {wmi.SUCCESS: {new}, wmi.FAILURE_TO_PERSIST: {new}, None: {old, new}}
         live = answers.get(status, {old})
         try:
-            lab.wait_for(lambda: self.meant() in live, 5, "")
+            wait_for(lambda: self.meant() in live, 5, "")
         except TimeoutError:
             self.problem("half-applied sessions", point,
                          f"status {status}, {old} to {new}, but the maps are {wmi.shapes()}")
@@ -119,8 +120,8 @@ class Sweep(unittest.TestCase):
     def check_next_life(self, point, status, old, new, killed):
         """The service starts, and ends at what the store holds. Returns that."""
         if killed:
-            lab.wait_for(lambda: wmi.main_pid() not in (0, self.pid), 20, "the service again")
-            lab.run("systemctl", "start", wmi.SERVICE)
+            wait_for(lambda: wmi.main_pid() not in (0, self.pid), 20, "the service again")
+            run("systemctl", "start", wmi.SERVICE)
         else:
             wmi.restart()
         self.pid = wmi.main_pid()
@@ -131,7 +132,7 @@ class Sweep(unittest.TestCase):
         # Whether multipathd comes to agree can only be a matter of what is written for it.
         with_multipathd = "multipath" in self.sweep.hit or not self.sweep.hit
         try:
-            lab.wait_for(lambda: self.meant() == stored, 10, "")
+            wait_for(lambda: self.meant() == stored, 10, "")
             if with_multipathd:
                 wmi.wait_for_agreement(seconds=30)
         except TimeoutError as error:
@@ -169,7 +170,7 @@ class Sweep(unittest.TestCase):
                   for mode in (self.sweep.FAIL, self.sweep.KILL)]
         order = sorted(range(len(points)), key=lambda i: i * GOLDEN % 1)
         # The releases try different ones where time does not suffice for all.
-        if lab.setting("LAB_RELEASE", "") == "bookworm":
+        if setting("LAB_RELEASE", "") == "bookworm":
             order.reverse()
         self.pid = wmi.main_pid()
         policy, tried, end = self.meant(), [], time.monotonic() + seconds

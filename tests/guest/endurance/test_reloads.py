@@ -4,9 +4,10 @@
 import concurrent.futures
 import threading
 
-import lab
+import dm
 import test_policies
 import wmi
+from basic import run
 
 RR = "round-robin"
 
@@ -15,13 +16,13 @@ class Reloads(test_policies.PolicyTest):
     def test_multipathd_reloads_meanwhile(self):
         """Two who take a table into use at the same moment: the kernel answers one of them with an
         error, which no request ends with."""
-        names = sorted(lab.maps())
+        names = sorted(dm.maps())
         done = threading.Event()
 
         def reload_maps():
             while not done.is_set():
                 for name in names:
-                    lab.run("multipathd", "reload", "map", name, check=False)
+                    run("multipathd", "reload", "map", name, check=False)
 
         with concurrent.futures.ThreadPoolExecutor() as pool:
             tasks = [pool.submit(reload_maps) for _ in range(2)]

@@ -7,8 +7,11 @@ import random
 import time
 
 import holds
-import lab
+import iscsi
+import network
+import stack
 import wmi
+from basic import run, wait_for
 from holds import ADDRESSES, HOLDS
 
 SECONDS = 60
@@ -57,7 +60,7 @@ class Storm(holds.HoldsTest):
 
     def cables(self, chance):
         while self.storming():
-            with lab.portal_blocked(chance.choice(CABLES)):
+            with network.blocked(chance.choice(CABLES)):
                 time.sleep(chance.uniform(1, 12))
             time.sleep(chance.uniform(0, 3))
         return []
@@ -65,14 +68,14 @@ class Storm(holds.HoldsTest):
     def logins(self, chance):
         while self.storming():
             target, portal = chance.choice(list(HOLDS.values())).target, chance.choice(LOGINS)
-            lab.logout(target, portal)
+            iscsi.logout(target, portal)
             time.sleep(chance.uniform(0, 2))
-            lab.login(target, portal)
+            iscsi.login(target, portal)
         return []
 
     def configurations(self, chance):
         while self.storming():
-            lab.run("multipathd", "reconfigure", check=False)
+            run("multipathd", "reconfigure", check=False)
             time.sleep(chance.uniform(2, 8))
         return []
 
@@ -110,10 +113,10 @@ class Storm(holds.HoldsTest):
                          for i, function in enumerate(work)]
             requests = [request for task in tasks for request in task.result()]
             self.assertTrue(load.running(), "I/O ended with an error")
-            lab.wait_until_whole(holds.paths(), 120)
+            stack.wait_until_whole(holds.paths(), 120)
             possible = self.possible_groups(requests)
             try:
-                lab.wait_for(lambda: not self.wrong_maps(possible), holds.HOLD_SECONDS, "")
+                wait_for(lambda: not self.wrong_maps(possible), holds.HOLD_SECONDS, "")
             except TimeoutError:
                 self.fail(f"seed {self.seed}: {self.wrong_maps(possible)} instead of {possible}")
             wmi.wait_for_agreement(*(hold.target for hold in HOLDS.values()))

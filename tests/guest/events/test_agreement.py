@@ -4,9 +4,13 @@
 import pathlib
 import time
 
-import lab
+import dm
+import iscsi
+import multipathd
+import stack
 import test_policies
 import wmi
+from basic import run, wait_for
 
 RR = "round-robin"
 HOSTS = pathlib.Path("/sys/class/iscsi_host")
@@ -26,7 +30,7 @@ LINE_MAX, PRIO_ARGS_MAX = 1023, 254
 
 def priorities():
     """{path: priority}, as multipathd has it."""
-    lines = lab.run("multipathd", "show", "paths", "format", "%d %p").splitlines()[1:]
+    lines = run("multipathd", "show", "paths", "format", "%d %p").splitlines()[1:]
     return {line.split()[0]: int(line.split()[1]) for line in lines}
 
 
@@ -45,7 +49,7 @@ class File(AgreementTest):
     def assert_entries(self, *tiers):
         """Each map has a whole entry, which lists by their present addresses all paths but those of
         the last tier, better tiers with higher weights."""
-        entries, kernel, seen = wmi.entries(), lab.maps().values(), priorities()
+        entries, kernel, seen = wmi.entries(), dm.maps().values(), priorities()
         self.assertEqual(set(entries), {each.wwid for each in kernel})
         for each in kernel:
             entry = entries[each.wwid]
@@ -56,10 +60,10 @@ class File(AgreementTest):
                 "rr_min_io_rq": "1"})
             self.assertLessEqual(len(entry["prio_args"]), PRIO_ARGS_MAX)
             listed, last = wmi.listed_paths(entry)
-            weights, paths = dict(listed), {lab.portal_of(path): path for path in each.paths}
+            weights, paths = dict(listed), {iscsi.portal_of(path): path for path in each.paths}
             found = []
             for tier in tiers:
-                in_tier = {weights.pop(lab.hbtl(paths[portal]), last) for portal in tier}
+                in_tier = {weights.pop(iscsi.hbtl(paths[portal]), last) for portal in tier}
                 self.assertEqual(len(in_tier), 1, (tier, entry))
                 self.assertEqual({seen[paths[portal]] for portal in tier}, in_tier)
                 found += in_tier
@@ -79,14 +83,14 @@ class File(AgreementTest):
             # multipathd loses a keyword that follows a brace.
             self.assertNotRegex(line.split("#")[0], r"\{\s*\S")
         self.assertIn("detect_prio no", " ".join(text.split()))
-        config = lab.run("multipathd", "show", "config")
+        config = run("multipathd", "show", "config")
         for wwid, entry in wmi.entries().items():
             self.assertIn(wwid, config)
             self.assertIn(entry["prio_args"], config)
 
         before = wmi.tables()
-        lab.reconfigure()
-        self.assertEqual(set(lab.map_loads().values()), {0})
+        multipathd.reconfigure()
+        self.assertEqual(set(multipathd.map_loads().values()), {0})
         self.assertEqual(wmi.tables(), before)
         self.assert_tables((RR, [c]), (RR, [a]), (RR, [b]), (RR, [d]))
 
@@ -97,19 +101,19 @@ class File(AgreementTest):
         wmi.wait_until_quiet()
         again = wmi.MULTIPATHD_FILE.stat()
         self.assertEqual((again.st_ino, again.st_mtime_ns), (stat.st_ino, stat.st_mtime_ns))
-        self.assertEqual(lab.reconfigures(since), [])
+        self.assertEqual(multipathd.reconfigures(since), [])
 
         # Paths that log in anew in another order have other host numbers.
         old = wmi.entries()
-        order = sorted(lab.sessions(), key=lambda session: int(
-            lab.hbtl(session.paths[0]).split(":")[0]))
-        lab.logout()
-        lab.wait_for(lambda: not list(HOSTS.glob("host*")), 10, "the end of the old hosts")
+        order = sorted(iscsi.sessions(), key=lambda session: int(
+            iscsi.hbtl(session.paths[0]).split(":")[0]))
+        iscsi.logout()
+        wait_for(lambda: not list(HOSTS.glob("host*")), 10, "the end of the old hosts")
         for session in reversed(order):
-            lab.login(address=session.address)
-        lab.wait_until_whole()
+            iscsi.login(address=session.address)
+        stack.wait_until_whole()
         # The service looks at the last path a moment after the kernel has it.
-        lab.wait_for(lambda: wmi.entries() != old, 10, "entries with the new host numbers")
+        wait_for(lambda: wmi.entries() != old, 10, "entries with the new host numbers")
         wmi.wait_for_agreement()
         self.assert_entries([c], [a], [b], [d])
         self.assertEqual([each.name for each in wmi.MULTIPATHD_FILE.parent.iterdir()],
@@ -123,18 +127,18 @@ class File(AgreementTest):
         self.assertTrue(wmi.MULTIPATHD_FILE.exists())
         self.set(wmi.VENDOR)
         self.assertEqual(wmi.shapes(), before)
-        lab.wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10, "no file")
+        wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10, "no file")
         wmi.wait_for_agreement()
-        lab.reconfigure()
+        multipathd.reconfigure()
         self.assertEqual(wmi.shapes(), before)
-        self.assertNotIn("weightedpath", lab.run("multipathd", "show", "config"))
+        self.assertNotIn("weightedpath", run("multipathd", "show", "config"))
 
     def test_many_changes_are_one_reconfiguration_in_five_seconds(self):
         since = time.time()
         for portal in self.portals * 2:
             self.set(wmi.FAILOVER, [portal])
         wmi.wait_for_agreement()
-        times = lab.reconfigures(since)
+        times = multipathd.reconfigures(since)
         self.assertGreaterEqual(len(times), 1)
         for first, second in zip(times, times[1:]):
             self.assertGreaterEqual(second - first, 4.5, times)
@@ -144,12 +148,12 @@ class File(AgreementTest):
 
     def test_without_multipathd_it_is_pending(self):
         a, b, c, d = self.portals
-        with lab.multipathd_stopped():
+        with multipathd.stopped():
             self.set(wmi.SUBSET, [a, b])
             self.assertEqual(wmi.session("Agreement"), "Applied")
             self.assertEqual(wmi.session("MultipathdAgreement"), "Pending")
             self.assertIn("multipathd", wmi.session("Reason"))
-        lab.wait_until_whole()
+        stack.wait_until_whole()
         wmi.wait_for_agreement()
         self.assert_tables((RR, [a, b]), (RR, [c, d]))
         self.assertEqual(wmi.session("Reason"), "")
@@ -160,7 +164,7 @@ class Contested(AgreementTest):
 
     def remove_rival(self):
         RIVAL.unlink(missing_ok=True)
-        lab.reconfigure()
+        multipathd.reconfigure()
 
     def assert_hold(self, names, groups):
         shapes = wmi.shapes()
@@ -170,16 +174,16 @@ class Contested(AgreementTest):
         a, b, c, d = self.portals
         self.set_and_agree(wmi.FAILOVER, [c])
         groups = [(RR, frozenset([each])) for each in (c, a, b, d)]
-        mine, *others = sorted(lab.maps())
+        mine, *others = sorted(dm.maps())
         self.addCleanup(self.remove_rival)
-        RIVAL.write_text(RIVAL_TEXT.replace("WWID", lab.maps()[mine].wwid))
+        RIVAL.write_text(RIVAL_TEXT.replace("WWID", dm.maps()[mine].wwid))
 
         def settled():
             return self.agreement() == "Contested" or wmi.shapes()[mine] == groups
 
         for _ in range(8):
-            lab.reconfigure()
-            lab.wait_for(settled, 10, "the service's answer")
+            multipathd.reconfigure()
+            wait_for(settled, 10, "the service's answer")
             self.assert_hold(others, groups)
             if self.agreement() == "Contested":
                 break
@@ -187,7 +191,7 @@ class Contested(AgreementTest):
         self.assertIn(f"{RIVAL} line {RIVAL_LINE}: path_grouping_policy", wmi.session("Reason"))
 
         # No fighting: what multipathd makes of it stays. The other map keeps its policy.
-        lab.reconfigure()
+        multipathd.reconfigure()
         self.assertEqual(wmi.noise(5), {})
         self.assert_hold(others, groups)
         self.assertEqual(self.agreement(), "Contested")
@@ -207,30 +211,30 @@ class ByHand(AgreementTest):
         self.set_and_agree(wmi.QUEUE_DEPTH)
         wanted, before = wmi.shapes(), wmi.session("Reapplications")
         since = time.time()
-        name = min(lab.maps())
-        lab.load_groups(name, [[a], [c], [b, d]], "round-robin")
-        lab.wait_for(lambda: wmi.shapes() == wanted, 5, "the policy's table")
+        name = min(dm.maps())
+        dm.load_groups(name, [[a], [c], [b, d]], "round-robin")
+        wait_for(lambda: wmi.shapes() == wanted, 5, "the policy's table")
         wmi.wait_for_agreement()
         wmi.wait_until_quiet()
         # It is counted, and said: once for the one map that differed. (A change that was asked for
         # has a line with a status.)
         self.assertEqual(wmi.session("Reapplications"), before + 1)
         lines = [line for line in wmi.journal(since)
-                 if "STATUS_" not in line and any(each in line for each in lab.maps())]
+                 if "STATUS_" not in line and any(each in line for each in dm.maps())]
         self.assertEqual([name in line for line in lines], [True], lines)
 
     def test_somebody_who_goes_on_wins(self):
         a, b, c, d = self.portals
         self.set_and_agree(wmi.QUEUE_DEPTH)
         wanted, before = wmi.shapes(), wmi.session("Reapplications")
-        name = min(lab.maps())
+        name = min(dm.maps())
 
         def settled():
             return self.agreement() == "Contested" or wmi.shapes() == wanted
 
         for _ in range(10):
-            lab.load_groups(name, [[a], [b, c, d]], RR)
-            lab.wait_for(settled, 10, "the service's answer")
+            dm.load_groups(name, [[a], [b, c, d]], RR)
+            wait_for(settled, 10, "the service's answer")
             if self.agreement() == "Contested":
                 break
         self.assertEqual(self.agreement(), "Contested")

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """An array whose paths differ in access state: a target with two target port groups."""
 
-import lab
+import alua
+import diskio
+import dm
+import iscsi
+import lio
+import stack
 import test_policies
 import wmi
+from basic import run, wait_for
 
 RR, QL = "round-robin", "queue-length"
 
@@ -16,31 +22,31 @@ class Asymmetric(test_policies.PolicyTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        lab.target_asymmetric(cls.SLOW)
+        alua.second_group(cls.SLOW)
         cls.addClassCleanup(cls.remove_slow)
-        lab.discover(cls.SLOW[0])
+        iscsi.discover(cls.SLOW[0])
         for address in cls.SLOW:
-            lab.login(address=address)
-        lab.wait_for_paths(lab.expected_paths() +
-                           int(lab.setting("LAB_LUNS", 4)) * len(cls.SLOW))
-        lab.wait_for(cls.states_are_known, 20, "the paths' access states", interval=1)
+            iscsi.login(address=address)
+        stack.wait_for_paths(lio.expected_paths() +
+                             lio.luns() * len(cls.SLOW))
+        wait_for(cls.states_are_known, 20, "the paths' access states", interval=1)
 
     @classmethod
     def states_are_known(cls):
         """Asks again: a path that joins while the kernel asks for its group's state has none of it."""
-        wrong = [path for each in lab.maps().values() for path in each.paths
-                 if (lab.portal_of(path) in cls.SLOW) !=
-                 (lab.access_states(path) == "active/non-optimized")]
-        lab.read_access_states(wrong)
+        wrong = [path for each in dm.maps().values() for path in each.paths
+                 if (iscsi.portal_of(path) in cls.SLOW) !=
+                 (alua.state_of(path) == "active/non-optimized")]
+        alua.read_states(wrong)
         return not wrong
 
     @classmethod
     def remove_slow(cls):
         for address in cls.SLOW:
-            lab.logout(address=address)
-            lab.run("iscsiadm", "-m", "node", "-T", lab.TARGET, "-p", address, "-o", "delete")
-        lab.target_group_remove(2)
-        lab.wait_for_paths()
+            iscsi.logout(address=address)
+            run("iscsiadm", "-m", "node", "-T", lio.TARGET, "-p", address, "-o", "delete")
+        lio.group_remove(2)
+        stack.wait_for_paths()
 
     def setUp(self):
         super().setUp()
@@ -51,8 +57,8 @@ class Asymmetric(test_policies.PolicyTest):
         return wmi.set_policy(*args, addresses=self.all, **kwargs)
 
     def test_tiers_do_not_mix_access_states(self):
-        states = {lab.portal_of(path): lab.access_states(path)
-                  for path in next(iter(lab.maps().values())).paths}
+        states = {iscsi.portal_of(path): alua.state_of(path)
+                  for path in next(iter(dm.maps().values())).paths}
         self.assertEqual({states[portal] for portal in self.fast}, {"active/optimized"})
         self.assertEqual({states[portal] for portal in self.SLOW}, {"active/non-optimized"})
 
@@ -81,7 +87,7 @@ class Asymmetric(test_policies.PolicyTest):
         self.assert_tables((QL, self.fast), (QL, self.SLOW))
 
     def test_a_disk_knows_its_target_port_groups(self):
-        wwid = lab.wwid(0)
+        wwid = lio.wwid(0)
         self.addCleanup(wmi.set_disk_raw, wwid, wmi.NONE)
         _, paths = wmi.query_disk(wwid)
         slow = {wmi.connection_id(portal) for portal in self.SLOW}
@@ -113,28 +119,28 @@ class Asymmetric(test_policies.PolicyTest):
     def change_state(self, state):
         """A transition on the array, and I/O on the paths, whose unit attention tells the kernel.
         (Without I/O, multipathd's checker gets that within 20 s.)"""
-        for lun in range(int(lab.setting("LAB_LUNS", 4))):
-            lab.set_access_state(lun, "second", state)
+        for lun in range(lio.luns()):
+            alua.set_state(lun, "second", state)
         for address in self.SLOW:
-            for disk in lab.disks_of(address):
-                lab.read_disk(f"/dev/{disk}", count=1)
+            for disk in iscsi.disks_of(address):
+                diskio.read_disk(f"/dev/{disk}", count=1)
 
     def wait_for_tables(self, *groups):
         wanted = [(selector, frozenset(portals)) for selector, portals in groups]
-        lab.wait_for(lambda: all(shape == wanted for shape in wmi.shapes().values()), 40,
-                     f"groups that follow the access states: {wanted}")
+        wait_for(lambda: all(shape == wanted for shape in wmi.shapes().values()), 40,
+                 f"groups that follow the access states: {wanted}")
         self.assertEqual(wmi.suspended(), [])
 
     def test_tiers_follow_the_access_state(self):
-        self.addCleanup(lab.read_access_states)
-        self.addCleanup(self.change_state, lab.NON_OPTIMIZED)
+        self.addCleanup(alua.read_states)
+        self.addCleanup(self.change_state, alua.NON_OPTIMIZED)
         b = self.fast[1]
         rest = [each for each in self.fast if each != b]
         self.assertEqual(self.set_all(wmi.SUBSET, [b]), wmi.SUCCESS)
         self.assert_tables((RR, [b]), (RR, rest), (RR, self.SLOW))
-        self.change_state(lab.OPTIMIZED)
+        self.change_state(alua.OPTIMIZED)
         self.wait_for_tables((RR, [b]), (RR, rest + self.SLOW))
-        self.change_state(lab.NON_OPTIMIZED)
+        self.change_state(alua.NON_OPTIMIZED)
         self.wait_for_tables((RR, [b]), (RR, rest), (RR, self.SLOW))
         wmi.wait_for_agreement()
         wmi.wait_until_quiet()

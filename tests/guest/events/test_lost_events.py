@@ -6,9 +6,13 @@ import pathlib
 import re
 import time
 
-import lab
+import dm
+import iscsi
+import lio
+import stack
 import test_policies
 import wmi
+from basic import frozen, patience, read, run, wait_for, write
 
 # NETLINK_KOBJECT_UEVENT, and the group in it that udev sends to, as /proc/net/netlink has them.
 UEVENTS, UDEV_GROUP = "15", 2
@@ -37,22 +41,22 @@ def fill(pid):
     matches = [f"--subsystem-match={each}" for each in SUBSYSTEMS]
 
     def is_full():
-        lab.run("udevadm", "trigger", "--action=change", "--settle", *matches)
+        run("udevadm", "trigger", "--action=change", "--settle", *matches)
         return lost_events(pid) > before
 
-    lab.wait_for(is_full, lab.patience(lab.expected_paths()), "a lost event")
+    wait_for(is_full, patience(lio.expected_paths()), "a lost event")
 
 
 def restart_with_little_room():
     """Restart the service, whose socket for events then has room for some dozens: it asks for far more
     than the kernel's limit, and gets that. The limit counts when the socket is made."""
     limit = "/proc/sys/net/core/rmem_max"
-    before = lab.read(limit)
-    lab.write(limit, 32768)
+    before = read(limit)
+    write(limit, 32768)
     try:
         wmi.restart()
     finally:
-        lab.write(limit, before)
+        write(limit, before)
     return wmi.main_pid()
 
 
@@ -60,8 +64,8 @@ class LostEvents(test_policies.PolicyTest):
     def setUp(self):
         super().setUp()
         # A service that stands still gives no sign of life.
-        lab.run("systemctl", "service-watchdogs", "no")
-        self.addCleanup(lab.run, "systemctl", "service-watchdogs", "yes")
+        run("systemctl", "service-watchdogs", "no")
+        self.addCleanup(run, "systemctl", "service-watchdogs", "yes")
         self.addCleanup(wmi.restart)
         self.pid = restart_with_little_room()
 
@@ -81,25 +85,25 @@ class LostEvents(test_policies.PolicyTest):
     def disturb(self, change):
         """Something happens that the service hears nothing of."""
         since = time.time()
-        with lab.frozen(self.pid):
+        with frozen(self.pid):
             fill(self.pid)
             change()
-            lab.settle(lab.expected_paths())
+            stack.settle(lio.expected_paths())
         return since
 
     def test_sessions_and_maps_are_found(self):
         a, *others = self.portals
         self.set(wmi.QUEUE_DEPTH)
         wmi.wait_for_agreement()
-        self.addCleanup(lab.wait_until_whole)
-        self.addCleanup(lab.login_missing)
+        self.addCleanup(stack.wait_until_whole)
+        self.addCleanup(iscsi.login_missing)
 
         # A session ends, and somebody else has loaded a table.
         def change():
-            lab.logout(address=a)
-            luns = int(lab.setting("LAB_LUNS", 4))
-            lab.wait_until_whole(len(others) * luns)
-            lab.load_groups(min(lab.maps()), [[each] for each in others], "round-robin")
+            iscsi.logout(address=a)
+            luns = lio.luns()
+            stack.wait_until_whole(len(others) * luns)
+            dm.load_groups(min(dm.maps()), [[each] for each in others], "round-robin")
 
         since = self.disturb(change)
         self.assert_connections(others)
@@ -109,9 +113,9 @@ class LostEvents(test_policies.PolicyTest):
 
         # It begins again. The socket's counter does with the socket.
         self.pid = restart_with_little_room()
-        since = self.disturb(lambda: lab.login(address=a))
+        since = self.disturb(lambda: iscsi.login(address=a))
         self.assert_connections(self.portals)
-        lab.wait_until_whole()
+        stack.wait_until_whole()
         self.assert_tables(("queue-length", self.portals))
         self.assert_looked_again(since)
         wmi.wait_for_agreement()

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Policies outlive sessions, paths and the service, until they are given back."""
 
-import lab
+import iscsi
+import lio
+import stack
 import test_policies
 import wmi
+from basic import run, wait_for
 
 RR = "round-robin"
 LATE = "127.0.0.6"
@@ -13,8 +16,8 @@ class Persistence(test_policies.PolicyTest):
     def assert_tables_soon(self, *groups):
         """The stack is whole; a moment later every map has these groups."""
         wanted = [(RR, frozenset(group)) for group in groups]
-        lab.wait_for(lambda: all(shape == wanted for shape in wmi.shapes().values()), 5,
-                     "the policy on every map")
+        wait_for(lambda: all(shape == wanted for shape in wmi.shapes().values()), 5,
+                 "the policy on every map")
         self.assertEqual(wmi.suspended(), [])
 
     def assert_chosen(self, policy):
@@ -27,50 +30,50 @@ class Persistence(test_policies.PolicyTest):
         a, b, c, d = self.portals
         before = wmi.shapes()
         self.set(wmi.WEIGHTED, weights={a: 4, b: 2, c: 3, d: 1})
-        lab.logout()
+        iscsi.logout()
         try:
             self.assert_chosen(wmi.WEIGHTED)
             wmi.restart()
             self.assert_chosen(wmi.WEIGHTED)
             # One path at first: each of the others finds its own place when it comes.
-            lab.login(address=a)
-            lab.wait_until_whole(int(lab.setting("LAB_LUNS", 4)))
+            iscsi.login(address=a)
+            stack.wait_until_whole(lio.luns())
             self.assert_tables_soon([a])
         finally:
-            lab.login_missing()
-            lab.wait_until_whole()
+            iscsi.login_missing()
+            stack.wait_until_whole()
         self.assert_tables_soon([d], [b], [c], [a])
         self.assert_chosen(wmi.WEIGHTED)
 
         # Policy 6 takes it from kernel, store and file.
-        lab.logout(address=b)
-        lab.wait_until_whole(3 * int(lab.setting("LAB_LUNS", 4)))
+        iscsi.logout(address=b)
+        stack.wait_until_whole(3 * lio.luns())
         self.assert_tables_soon([d], [c], [a])
         self.set(wmi.VENDOR)
         self.assertEqual(wmi.stored_policy(), 0)
-        lab.login(address=b)
-        lab.wait_until_whole()
-        lab.wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10, "no file for multipathd")
+        iscsi.login(address=b)
+        stack.wait_until_whole()
+        wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10, "no file for multipathd")
         self.assertEqual(wmi.shapes_in(10, lambda shapes: shapes == before), before)
         self.assertEqual(wmi.session("Provenance"), "host")
 
     def test_paths_that_come_while_the_service_is_away(self):
         a, b, c, d = self.portals
         self.set(wmi.SUBSET, [b, c])
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE)
         self.addCleanup(self.remove_late)
-        lab.portal_add(LATE)
-        lab.discover(LATE, new_only=True)
-        lab.login(address=LATE)
-        lab.logout(address=b)
-        lab.login(address=b)
-        lab.wait_until_whole(5 * int(lab.setting("LAB_LUNS", 4)))
+        lio.portal_add(LATE)
+        iscsi.discover(LATE, new_only=True)
+        iscsi.login(address=LATE)
+        iscsi.logout(address=b)
+        iscsi.login(address=b)
+        stack.wait_until_whole(5 * lio.luns())
         wmi.restart()
         self.assert_tables_soon([b, c], [a, d, LATE])
 
     def remove_late(self):
-        lab.run("systemctl", "start", wmi.SERVICE)
-        lab.logout(address=LATE)
-        lab.forget(lab.TARGET, LATE)
-        lab.portal_remove(LATE)
-        lab.wait_for_paths()
+        run("systemctl", "start", wmi.SERVICE)
+        iscsi.logout(address=LATE)
+        iscsi.forget(lio.TARGET, LATE)
+        lio.portal_remove(LATE)
+        stack.wait_for_paths()

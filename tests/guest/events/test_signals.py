@@ -4,15 +4,19 @@
 import threading
 import time
 
-import lab
+import iscsi
+import lio
+import network
 import signals
+import stack
 import test_policies
 import wmi
+from basic import wait_for
 
 
 class Signals(test_policies.PolicyTest):
     def wait(self, condition, what, seconds=10):
-        lab.wait_for(condition, seconds, what)
+        wait_for(condition, seconds, what)
 
     def connections(self):
         """{UniqueConnectionId: ConnectionStatus}, as the service has it now."""
@@ -68,15 +72,15 @@ class Signals(test_policies.PolicyTest):
         path, address = wmi.session_path(), self.portals[0]
         with signals.Monitor() as monitor:
             # A path. The kernel says nothing of a session's state, but of its coming and going.
-            lab.logout(address=address)
+            iscsi.logout(address=address)
             self.wait(lambda: None in monitor.values("Connections")
                       and wmi.connection_id(address) not in self.connections(), "the lost path")
-            lab.wait_until_whole(3 * int(lab.setting("LAB_LUNS", 4)))
+            stack.wait_until_whole(3 * lio.luns())
             connection = [(wmi.connection_path(address),
                            {f"{wmi.INTERFACE}.MSiSCSI_ConnectionStatistics"})]
             self.assertEqual(monitor.objects("InterfacesRemoved", "connection"), connection)
             monitor.messages.clear()
-            lab.login(address=address)
+            iscsi.login(address=address)
             self.wait(lambda: None in monitor.values("Connections")
                       and wmi.connection_id(address) in self.connections(),
                       "the path that returned")
@@ -86,14 +90,14 @@ class Signals(test_policies.PolicyTest):
             self.assertEqual(monitor.objects("InterfacesAdded"), [])
 
             # All of it, without a policy: the object goes, and comes again.
-            lab.logout()
+            iscsi.logout()
             self.wait(lambda: monitor.objects("InterfacesRemoved"), "the object's end")
             ((gone, interfaces),) = monitor.objects("InterfacesRemoved")
             self.assertEqual(gone, path)
             self.assertIn(f"{wmi.INTERFACE}.Session", interfaces)
-            lab.login()
+            iscsi.login()
             self.wait(lambda: monitor.objects("InterfacesAdded"), "the object")
-            lab.wait_until_whole()
+            stack.wait_until_whole()
             ((come, interfaces),) = monitor.objects("InterfacesAdded")
             self.assertEqual(come, path)
             self.assertIn(f"{wmi.INTERFACE}.Session", interfaces)
@@ -102,32 +106,32 @@ class Signals(test_policies.PolicyTest):
             self.set(wmi.QUEUE_DEPTH)
             self.wait(lambda: monitor.values("LoadBalancePolicy"), "the policy")
             monitor.messages.clear()
-            lab.logout()
+            iscsi.logout()
             try:
                 self.wait(lambda: monitor.values("Agreement")[-1:] == ["Pending"], "Pending")
                 self.assertEqual(monitor.objects("InterfacesRemoved"), [])
                 self.assertEqual(monitor.values("LoadBalancePolicy"), [])
             finally:
-                lab.login()
-                lab.wait_until_whole()
+                iscsi.login()
+                stack.wait_until_whole()
             self.wait(lambda: monitor.values("Agreement")[-1:] == ["Applied"], "Applied")
             self.assertEqual(monitor.objects("InterfacesAdded"), [])
 
     def test_a_portal_is_lost(self):
         """The kernel sends no event of a session's state: the service has to find out by itself."""
         address = self.portals[0]
-        lab.quick_timeouts()
-        self.addCleanup(lab.quick_timeouts, seconds=5)  # open-iscsi's own
-        lab.logout(address=address)
-        lab.login(address=address)
-        lab.wait_until_whole()
+        iscsi.quick_timeouts()
+        self.addCleanup(iscsi.quick_timeouts, seconds=5)  # open-iscsi's own
+        iscsi.logout(address=address)
+        iscsi.login(address=address)
+        stack.wait_until_whole()
         with signals.Monitor() as monitor:
-            with lab.portal_blocked(address):
+            with network.blocked(address):
                 self.wait(lambda: None in monitor.values("Connections"), "the loss", 30)
                 status = self.connections()
                 self.assertNotEqual(status.pop(wmi.connection_id(address)), 1)
                 self.assertEqual(set(status.values()), {1})
                 monitor.messages.clear()
-            lab.wait_until_whole()
+            stack.wait_until_whole()
             self.wait(lambda: None in monitor.values("Connections"), "the return")
             self.assertEqual(set(self.connections().values()), {1})

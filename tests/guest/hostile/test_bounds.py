@@ -7,8 +7,12 @@ import sqlite3
 import time
 import unittest
 
-import lab
+import bus
+import dm
+import iscsi
+import lio
 import wmi
+from basic import run
 
 SESSIONS = DISKS = 1024
 
@@ -24,11 +28,11 @@ def fill(sessions, disks):
             target = f"iqn.2024-01.org.example:gone{i}"
             serial = file.execute("INSERT INTO policy (initiator, target, policy, highest_first)"
                                   " VALUES (?, ?, ?, 0)",
-                                  (lab.INITIATOR, target, wmi.ROUND_ROBIN)).lastrowid
+                                  (iscsi.INITIATOR, target, wmi.ROUND_ROBIN)).lastrowid
             path = f"{wmi.connection_id('192.0.2.1', target):016x}"
             file.execute("INSERT INTO policy_path"
                          " VALUES (?, 0, ?, 'default', '192.0.2.1', ?, 0, 1)",
-                         (serial, path, lab.PORT))
+                         (serial, path, lio.PORT))
         (there,) = file.execute("SELECT COUNT(*) FROM disk_policy").fetchone()
         for i in range(there, disks):
             wwid = f"3500gone{i}"
@@ -38,19 +42,19 @@ def fill(sessions, disks):
 
 
 class Bounds(unittest.TestCase):
-    DISK = lab.wwid(0)
+    DISK = lio.wwid(0)
 
     def setUp(self):
         self.assertEqual((wmi.stored_policy(), wmi.stored_disk_policy(self.DISK)), (0, 0))
         wmi.wait_until_quiet()
-        self.addCleanup(setattr, lab, "CALL_SECONDS", lab.CALL_SECONDS)
-        lab.CALL_SECONDS = CALL_SECONDS
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        self.addCleanup(setattr, bus, "CALL_SECONDS", bus.CALL_SECONDS)
+        bus.CALL_SECONDS = CALL_SECONDS
+        run("systemctl", "stop", wmi.SERVICE)
         self.good = wmi.STATE.read_bytes()
         self.addCleanup(self.put_back)
 
     def put_back(self):
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE)
         wmi.STATE.write_bytes(self.good)
         wmi.restart()
 
@@ -60,7 +64,7 @@ class Bounds(unittest.TestCase):
 
     def start(self, sessions, disks):
         """The service, with so many policies."""
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE)
         wmi.STATE.write_bytes(self.good)
         fill(sessions, disks)
         start = time.monotonic()
@@ -69,11 +73,11 @@ class Bounds(unittest.TestCase):
               f"{time.monotonic() - start:.1f} s", flush=True)
 
     def test_one_more(self):
-        tables = {name: each.table for name, each in lab.maps().items()}
+        tables = {name: each.table for name, each in dm.maps().items()}
         self.start(SESSIONS, DISKS)
         self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.OUT_OF_RESOURCES)
         self.assertEqual(wmi.set_disk(self.DISK, wmi.ROUND_ROBIN), wmi.DSM_OUT_OF_RESOURCES)
-        self.assertEqual({name: each.table for name, each in lab.maps().items()}, tables)
+        self.assertEqual({name: each.table for name, each in dm.maps().items()}, tables)
         self.assertEqual((wmi.stored_policy(), wmi.stored_disk_policy(self.DISK)), (0, 0))
 
     def test_the_last(self):

@@ -8,11 +8,13 @@ import re
 import subprocess
 import time
 
+import bus
+import dm
 import holds
-import lab
 import wmi
+from basic import HOME, STATE, read, run
 
-PROGRAM = lab.STATE / "hammer"
+PROGRAM = STATE / "hammer"
 CLIENTS = 4
 USER = 1000
 
@@ -30,26 +32,26 @@ HOLD = holds.HOLDS[wmi.ROUND_ROBIN]
 
 def show(name):
     """A property of the service's unit."""
-    return lab.run("systemctl", "show", f"--property={name}", "--value", wmi.SERVICE)
+    return run("systemctl", "show", f"--property={name}", "--value", wmi.SERVICE)
 
 
 def resident(kind="VmRSS"):
     """The service's memory in KiB; RssAnon is its heap and stack alone."""
-    status = lab.read(f"/proc/{wmi.main_pid()}/status")
+    status = read(f"/proc/{wmi.main_pid()}/status")
     return int(re.search(rf"^{kind}:\s+(\d+) kB", status, re.MULTILINE).group(1))
 
 
 def tables(but=()):
     """{map: its table}, verbatim, without some maps."""
-    return {name: each.table for name, each in lab.maps().items() if name not in but}
+    return {name: each.table for name, each in dm.maps().items() if name not in but}
 
 
 def settings():
     """What else a call could have changed."""
-    return (wmi.get(lab.BUS_PATH, "Manager", "DefaultLoadBalancePolicy"),
-            wmi.get(lab.BUS_PATH, "Manager", "PathWeightOrder"),
+    return (wmi.get(bus.PATH, "Manager", "DefaultLoadBalancePolicy"),
+            wmi.get(bus.PATH, "Manager", "PathWeightOrder"),
             wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation", "GenerationalGuid"),
-            wmi.stored_policy(), [wmi.stored_disk_policy(name) for name in lab.maps()])
+            wmi.stored_policy(), [wmi.stored_disk_policy(name) for name in dm.maps()])
 
 
 def command(seed, calls):
@@ -76,8 +78,8 @@ class Hostile(holds.HoldsTest):
 
     @classmethod
     def setUpClass(cls):
-        flags = lab.run("pkg-config", "--cflags", "--libs", "libsystemd", "libxml-2.0").split()
-        lab.run("gcc", "-D_GNU_SOURCE", "-O1", "-o", PROGRAM, lab.HOME / "hammer.c", *flags)
+        flags = run("pkg-config", "--cflags", "--libs", "libsystemd", "libxml-2.0").split()
+        run("gcc", "-D_GNU_SOURCE", "-O1", "-o", PROGRAM, HOME / "hostile/hammer.c", *flags)
         super().setUpClass()
 
     def setUp(self):
@@ -98,10 +100,10 @@ class Hostile(holds.HoldsTest):
 
     def test_a_hundred_thousand_calls(self):
         before = tables()
-        print(lab.run(*command(self.seed, WARM_UP), timeout=600), flush=True)
+        print(run(*command(self.seed, WARM_UP), timeout=600), flush=True)
         size, anonymous = resident(), resident("RssAnon")
         start = time.monotonic()
-        print(lab.run(*command(self.seed + CLIENTS, CALLS), timeout=900), flush=True)
+        print(run(*command(self.seed + CLIENTS, CALLS), timeout=900), flush=True)
         seconds = time.monotonic() - start
         print(f"{CALLS} calls in {seconds:.0f} s, {size} KiB before, {resident()} KiB after, of that "
               f"anonymous {anonymous} and {resident('RssAnon')}", flush=True)

@@ -10,10 +10,16 @@ import sqlite3
 import time
 import unittest
 
-import lab
+import bus
+import dm
+import iscsi
+import lio
+import multipathd
+import stack
 import wmi
+from basic import HOME, run, wait_for
 
-PACKAGES = lab.HOME / "debs"
+PACKAGES = HOME / "debs"
 SERVICE, LIBRARY, DEVELOPMENT = NAMES = "iscsi-wmi", "libiscsiwmi0", "libiscsiwmi-dev"
 WORK = pathlib.Path("/run/lab-package")
 GUID = bytes.fromhex("00112233445566778899aabbccddeeff")
@@ -22,7 +28,7 @@ RR, QL = "round-robin", "queue-length"
 # What of a file's name is ours, wherever it is.
 OURS = re.compile(r"iscsi-?wmi|open[-_]iscsi\.wmi1", re.IGNORECASE)
 # Where the lab itself has such names, the system its logs, and systemd what it knows of units.
-NOT_LOOKED_AT = (lab.HOME, WORK, *map(pathlib.Path, ("/var/log", "/var/lib/lab", "/run/systemd")))
+NOT_LOOKED_AT = (HOME, WORK, *map(pathlib.Path, ("/var/log", "/var/lib/lab", "/run/systemd")))
 
 # What a release with the first schema made of an empty state file.
 FIRST_SCHEMA = """
@@ -53,8 +59,8 @@ PRAGMA user_version = 1;
 
 def packaging(*command):
     """Run dpkg or apt, which ask nothing and may take their time."""
-    return lab.run(*command, timeout=300,
-                   env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"})
+    return run(*command, timeout=300,
+               env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"})
 
 
 def files_of(*names, folder=PACKAGES):
@@ -64,7 +70,7 @@ def files_of(*names, folder=PACKAGES):
 
 def version():
     """The version that was built."""
-    return lab.run("dpkg-deb", "--field", *files_of(SERVICE), "Version")
+    return run("dpkg-deb", "--field", *files_of(SERVICE), "Version")
 
 
 def install(*names, folder=PACKAGES):
@@ -73,8 +79,8 @@ def install(*names, folder=PACKAGES):
 
 def state_of(name):
     """What dpkg says of a package: 'installed', 'config-files', or 'not-installed'."""
-    return lab.run("dpkg-query", "--show", "--showformat=${db:Status-Status}", name,
-                   check=False) or "not-installed"
+    return run("dpkg-query", "--show", "--showformat=${db:Status-Status}", name,
+               check=False) or "not-installed"
 
 
 def higher():
@@ -83,11 +89,11 @@ def higher():
     folder.mkdir(parents=True)
     for file in files_of(*NAMES):
         tree = WORK / "tree"
-        lab.run("dpkg-deb", "--raw-extract", file, tree)
+        run("dpkg-deb", "--raw-extract", file, tree)
         control = tree / "DEBIAN/control"
         text = control.read_text().replace(f"Version: {old}\n", f"Version: {new}\n")
         control.write_text(text.replace(f"(= {old})", f"(= {new})"))
-        lab.run("dpkg-deb", "-Znone", "--build", tree, folder)
+        run("dpkg-deb", "-Znone", "--build", tree, folder)
         shutil.rmtree(tree)
     return folder
 
@@ -99,12 +105,12 @@ def write_first_state(primary, addresses):
     with database:
         database.executescript(FIRST_SCHEMA)
         database.execute("INSERT INTO policy VALUES (1, ?, ?, ?, 0)",
-                         (lab.INITIATOR, lab.TARGET, wmi.FAILOVER))
+                         (iscsi.INITIATOR, lio.TARGET, wmi.FAILOVER))
         database.executemany(
             "INSERT INTO policy_path VALUES (1, ?, ?, 'default', ?, ?, 0, ?)",
-            [(i, f"{wmi.connection_id(address):016x}", address, lab.PORT, int(address == primary))
+            [(i, f"{wmi.connection_id(address):016x}", address, lio.PORT, int(address == primary))
              for i, address in enumerate(addresses)])
-        database.execute("INSERT INTO guid VALUES (?, ?)", (lab.INITIATOR, GUID))
+        database.execute("INSERT INTO guid VALUES (?, ?)", (iscsi.INITIATOR, GUID))
     database.close()
 
 
@@ -131,23 +137,23 @@ def traces():
 def owned(*names):
     """The files, not directories, that dpkg has for packages, and that are there: documentation is
     left out of the guest."""
-    return {path for path in lab.run("dpkg", "--listfiles", *names).splitlines()
+    return {path for path in run("dpkg", "--listfiles", *names).splitlines()
             if os.path.lexists(path) and not os.path.isdir(path)}
 
 
 def is_running():
-    return lab.run("systemctl", "is-active", wmi.SERVICE, check=False) == "active"
+    return run("systemctl", "is-active", wmi.SERVICE, check=False) == "active"
 
 
 class PackageTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         # An earlier test may have ended with multipathd reading its configuration.
-        lab.wait_until_whole()
+        stack.wait_until_whole()
 
     def setUp(self):
         self.assertEqual([state_of(name) for name in NAMES], ["not-installed"] * len(NAMES))
-        self.portals = lab.portals()
+        self.portals = lio.portals()
         self.host = wmi.shapes()
         self.assertEqual({selector for groups in self.host.values() for selector, _ in groups}
                          & {RR, QL}, set(), "the host's own policy has to look like none of ours")
@@ -159,7 +165,7 @@ class PackageTest(unittest.TestCase):
         there = [name for name in NAMES if state_of(name) != "not-installed"]
         if there:
             self.purge(*there)
-        lab.wait_until_whole()
+        stack.wait_until_whole()
         self.assert_host()
 
     def purge(self, *names):
@@ -189,8 +195,8 @@ class PackageTest(unittest.TestCase):
 
     def wait_for_tag(self, text):
         """Every session has it, in udev's word."""
-        lab.wait_for(lambda: {wmi.tag(each.sid) for each in lab.sessions()} == {text}, 20,
-                     f"the tag {text}")
+        wait_for(lambda: {wmi.tag(each.sid) for each in iscsi.sessions()} == {text}, 20,
+                 f"the tag {text}")
 
     def set_guid(self):
         """A GUID, as a tag on every session."""
@@ -203,17 +209,17 @@ class Install(PackageTest):
         """By apt, which has to find all dependencies in the guest, as on a host."""
         packaging("apt-get", "--yes", "install", *files_of(*NAMES))
         self.assertTrue(is_running())
-        self.assertEqual(lab.run("systemctl", "is-enabled", wmi.SERVICE), "enabled")
-        unit = lab.run("systemctl", "show", "--value", "--property=FragmentPath", wmi.SERVICE)
+        self.assertEqual(run("systemctl", "is-enabled", wmi.SERVICE), "enabled")
+        unit = run("systemctl", "show", "--value", "--property=FragmentPath", wmi.SERVICE)
         # dpkg knows it by its name under / or under /usr, which are one.
         self.assertIn(os.path.realpath(unit),
                       {os.path.realpath(path) for path in owned(SERVICE)})
-        self.assertEqual(wmi.get(lab.BUS_PATH, "Manager", "Version"), version())
-        self.assertEqual(wmi.get(lab.BUS_PATH, "Manager", "Conditions"), [])
+        self.assertEqual(wmi.get(bus.PATH, "Manager", "Version"), version())
+        self.assertEqual(wmi.get(bus.PATH, "Manager", "Conditions"), [])
 
         with self.subTest("the command sets a policy"):
-            lab.run("iscsi-wmi", "policy", "set", lab.TARGET, "failover", "--primary",
-                    self.portals[2])
+            run("iscsi-wmi", "policy", "set", lio.TARGET, "failover", "--primary",
+                self.portals[2])
             # The command names the rest in the order of the sessions, which log in all at once.
 
             def leads(found):
@@ -232,10 +238,10 @@ class Install(PackageTest):
         """A program is built with the library as it is installed, and works."""
         install()
         WORK.mkdir()
-        flags = lab.run("pkg-config", "--cflags", "--libs", "libiscsiwmi").split()
-        lab.run("gcc", "-Wall", "-Werror", "-o", WORK / "set-policy",
-                lab.HOME / "examples/c/set-policy.c", *flags)
-        lab.run(WORK / "set-policy", lab.TARGET, wmi.QUEUE_DEPTH)
+        flags = run("pkg-config", "--cflags", "--libs", "libiscsiwmi").split()
+        run("gcc", "-Wall", "-Werror", "-o", WORK / "set-policy",
+            HOME / "examples/c/set-policy.c", *flags)
+        run(WORK / "set-policy", lio.TARGET, wmi.QUEUE_DEPTH)
         self.assert_groups((QL, self.portals))
 
 
@@ -246,7 +252,7 @@ class Upgrade(PackageTest):
         install(SERVICE, LIBRARY, DEVELOPMENT, folder=folder)
         self.assertTrue(is_running())
         self.assertNotEqual(wmi.main_pid(), before)
-        self.assertEqual(lab.run("dpkg-query", "--show", "--showformat=${Version}", SERVICE),
+        self.assertEqual(run("dpkg-query", "--show", "--showformat=${Version}", SERVICE),
                          expected)
         self.assertEqual(wmi.session("LoadBalancePolicy"), wmi.FAILOVER)
         self.assertEqual(wmi.session("Provenance"), "session")
@@ -257,7 +263,7 @@ class Upgrade(PackageTest):
         install()
         now = schema()
         self.assertGreater(now, 1)
-        lab.run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", wmi.SERVICE)
         write_first_state(self.portals[2], [self.portals[2], *self.portals[:2], self.portals[3]])
         self.assertEqual(schema(), 1)
 
@@ -277,10 +283,10 @@ class Removal(PackageTest):
     def assert_gone(self):
         """There is no service, and the bus cannot start one."""
         self.assertFalse(is_running())
-        self.assertEqual(lab.run("systemctl", "show", "--value", "--property=LoadState",
-                                 wmi.SERVICE), "not-found")
+        self.assertEqual(run("systemctl", "show", "--value", "--property=LoadState",
+                             wmi.SERVICE), "not-found")
         with self.assertRaises(RuntimeError):
-            wmi.get(lab.BUS_PATH, "Manager", "Version")
+            wmi.get(bus.PATH, "Manager", "Version")
 
     def test_remove_keeps_the_policy(self):
         install()
@@ -290,13 +296,13 @@ class Removal(PackageTest):
         self.assert_gone()
         self.assert_failover_to_third()
         # multipathd now keeps the groups, by the file that is still there.
-        self.assertEqual(set(wmi.entries()), {each.wwid for each in lab.maps().values()})
-        lab.reconfigure()
+        self.assertEqual(set(wmi.entries()), {each.wwid for each in dm.maps().values()})
+        multipathd.reconfigure()
         self.assert_failover_to_third()
         # The same, and it loads every map again.
-        lab.run("multipathd", "reconfigure", "all")
+        run("multipathd", "reconfigure", "all")
         time.sleep(0.5)
-        lab.wait_until_whole()
+        stack.wait_until_whole()
         self.assert_failover_to_third()
 
         with self.subTest("installed again, it knows the policy"):
@@ -323,7 +329,7 @@ class Removal(PackageTest):
         self.assertFalse(wmi.STATE.parent.exists())
         self.assertEqual(traces(), before)
         self.wait_for_tag(None)
-        lab.reconfigure()
+        multipathd.reconfigure()
         self.assert_host()
 
         with self.subTest("installed again, it begins anew"):
@@ -347,13 +353,13 @@ class Removal(PackageTest):
         """It is not started for that; when it starts, it has nothing of the policy."""
         install()
         self.fail_over_to_third()
-        with lab.multipathd_stopped():
+        with multipathd.stopped():
             self.purge()
-            self.assertEqual(lab.run("systemctl", "is-active", "multipathd.service", check=False),
+            self.assertEqual(run("systemctl", "is-active", "multipathd.service", check=False),
                              "inactive")
             self.assertFalse(wmi.MULTIPATHD_FILE.exists())
             self.assert_failover_to_third()
-        lab.wait_for_paths()
+        stack.wait_for_paths()
         self.assert_host()
 
     def test_purge_with_an_idle_socket(self):
@@ -361,11 +367,11 @@ class Removal(PackageTest):
         install()
         self.fail_over_to_third()
         # The service would ask it how it is.
-        lab.run("systemctl", "stop", wmi.SERVICE)
-        with lab.multipathd_stopped():
-            lab.run("systemctl", "start", "multipathd.socket")
+        run("systemctl", "stop", wmi.SERVICE)
+        with multipathd.stopped():
+            run("systemctl", "start", "multipathd.socket")
             self.purge()
-            self.assertEqual(lab.run("systemctl", "is-active", "multipathd.service", check=False),
+            self.assertEqual(run("systemctl", "is-active", "multipathd.service", check=False),
                              "inactive")
-        lab.wait_for_paths()
+        stack.wait_for_paths()
         self.assert_host()

@@ -3,10 +3,11 @@
 default target's that has one."""
 
 import holds
-import lab
+import lio
 import wmi
+from basic import wait_for
 
-DISK, PRIMARY = lab.wwid(1), lab.portals()[2]
+DISK, PRIMARY = lio.wwid(1), lio.portals()[2]
 
 
 def before_reboot():
@@ -26,9 +27,9 @@ class Reboot(holds.HoldsTest):
         self.assert_told()
 
     def test_02_a_disk_without_a_preferred_path(self):
-        rest = [portal for portal in lab.portals() if portal != PRIMARY]
+        rest = [portal for portal in lio.portals() if portal != PRIMARY]
         wanted = [("round-robin", frozenset([portal])) for portal in (PRIMARY, *rest)]
-        lab.wait_for(lambda: wmi.shapes()[DISK] == wanted, 10, "the primary leads again")
+        wait_for(lambda: wmi.shapes()[DISK] == wanted, 10, "the primary leads again")
         self.assertEqual((wmi.disk("LoadBalancePolicy", DISK), wmi.disk("Provenance", DISK)),
                          (wmi.FAILOVER, "disk"))
-        self.assertEqual(wmi.disk("Provenance", lab.wwid(0)), "host")
+        self.assertEqual(wmi.disk("Provenance", lio.wwid(0)), "host")

@@ -6,8 +6,9 @@ run-tests calls before_reboot() when all other tests are done, then reboots, and
 """
 
 import holds
-import lab
+import iscsi
 import wmi
+from basic import run
 
 GUID = bytes.fromhex("0f1e2d3c4b5a69788796a5b4c3d2e1f0")
 
@@ -19,8 +20,8 @@ def before_reboot():
 
 def started(unit):
     """When a unit had started, in microseconds since the boot."""
-    return int(lab.run("systemctl", "show", "--value", "--property=ActiveEnterTimestampMonotonic",
-                       unit))
+    return int(run("systemctl", "show", "--value", "--property=ActiveEnterTimestampMonotonic",
+                   unit))
 
 
 class Reboot(holds.HoldsTest):
@@ -41,4 +42,4 @@ class Reboot(holds.HoldsTest):
     def test_03_the_tag_is_there(self):
         self.assertEqual(bytes(wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
                                        "GenerationalGuid")), GUID)
-        self.assertEqual({wmi.tag(each.sid) for each in lab.sessions()}, {wmi.guid_text(GUID)})
+        self.assertEqual({wmi.tag(each.sid) for each in iscsi.sessions()}, {wmi.guid_text(GUID)})

@@ -11,11 +11,19 @@ import dataclasses
 import time
 import unittest
 
-import lab
+import diskio
+import dm
+import iscsi
+import lio
+import multipathd
+import network
+import scene
+import stack
 import wmi
+from basic import run, wait_for
 from disks import QL, RR, ST
 
-ADDRESSES = A, B, C = lab.portals(3, first=42)
+ADDRESSES = A, B, C = lio.portals(3, first=42)
 NEW = "127.0.0.46"
 
 # How soon a policy has to hold when the stack is whole again.
@@ -39,7 +47,7 @@ class Hold:
     @property
     def map(self):
         """The name of the only map that shows it."""
-        return lab.wwid(self.lun)
+        return lio.wwid(self.lun)
 
     def groups(self, with_new=False):
         """What wmi.shapes() has to say of its map."""
@@ -139,7 +147,7 @@ def targets(held):
 
 def paths(held=HOLDS.values(), portals=len(ADDRESSES)):
     """How many paths there are with the default target's."""
-    return lab.expected_paths() + portals * len(held)
+    return lio.expected_paths() + portals * len(held)
 
 
 def targets_up(held):
@@ -148,7 +156,7 @@ def targets_up(held):
     for hold in held:
         luns[hold.target].append(hold.lun)
     for target in luns:
-        lab.target_create(target, luns[target], ADDRESSES)
+        lio.create(target, luns[target], ADDRESSES)
 
 
 def wait_for_agreement(held):
@@ -162,7 +170,7 @@ def wait_for_agreement(held):
         return {name: words for name, words in said.items() if words[:2] != ("Applied", "Agrees")}
 
     try:
-        lab.wait_for(lambda: not wanting(), 20, "agreement")
+        wait_for(lambda: not wanting(), 20, "agreement")
     except TimeoutError as error:
         raise TimeoutError(f"{error}: {wanting()}") from None
 
@@ -170,13 +178,13 @@ def wait_for_agreement(held):
 def up(held):
     """Targets, sessions that soon see a lost portal, and policies that multipathd knows."""
     targets_up(held)
-    with lab.multipathd_stopped():
-        lab.discover(A, new_only=True)
+    with multipathd.stopped():
+        iscsi.discover(A, new_only=True)
         for address in ADDRESSES:
-            lab.quick_timeouts(None, address)
-            lab.login(None, address)
-        lab.wait_for_disks(paths(held))
-    lab.wait_for_paths(paths(held))
+            iscsi.quick_timeouts(None, address)
+            iscsi.login(None, address)
+        stack.wait_for_disks(paths(held))
+    stack.wait_for_paths(paths(held))
     for hold in (*held, *below(held)):
         status = hold.ask()
         assert status == wmi.SUCCESS, f"{hold}: {status:#010x}"
@@ -185,11 +193,11 @@ def up(held):
 
 def down(held):
     """Remove all that up() made, and what a test that failed has left."""
-    there = {each.target for each in lab.sessions()}
+    there = {each.target for each in iscsi.sessions()}
     for target in targets(held):
         if target in there:
-            lab.logout(target)
-    lab.wait_for_paths()
+            iscsi.logout(target)
+    stack.wait_for_paths()
     # All at once, for multipathd reads its configuration once for them.
     with concurrent.futures.ThreadPoolExecutor(len(held)) as pool:
         statuses = list(pool.map(lambda hold: hold.give_back(), held))
@@ -197,10 +205,10 @@ def down(held):
     for hold, status in zip((*held, *below(held)), statuses):
         assert status == wmi.SUCCESS, f"{hold} given back: {status:#010x}"
     for target in targets(held):
-        lab.forget(target)
-        lab.target_remove(target)
-    lab.wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10,
-                 f"no file for multipathd (it had {sorted(wmi.entries())})")
+        iscsi.forget(target)
+        lio.remove(target)
+    wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10,
+             f"no file for multipathd (it had {sorted(wmi.entries())})")
 
 
 def before_reboot(name):
@@ -209,9 +217,9 @@ def before_reboot(name):
     held = globals()[name].values()
     up(held)
     for target in targets(held):
-        lab.log_in_at_boot(target)
-    lab.target_at_boot(f"import holds; holds.targets_up(holds.{name}.values())")
-    lab.run("systemctl", "enable", wmi.SERVICE)
+        iscsi.log_in_at_boot(target)
+    scene.target_at_boot(f"import holds; holds.targets_up(holds.{name}.values())")
+    run("systemctl", "enable", wmi.SERVICE)
 
 
 class HoldsTest(unittest.TestCase):
@@ -233,7 +241,7 @@ class HoldsTest(unittest.TestCase):
     def assert_means(self, **kwargs):
         """Every map means its policy, at once or within the time that is allowed."""
         try:
-            lab.wait_for(lambda: not self.wrong(**kwargs), HOLD_SECONDS, "")
+            wait_for(lambda: not self.wrong(**kwargs), HOLD_SECONDS, "")
         except TimeoutError:
             self.fail(f"after {HOLD_SECONDS} s these do not mean their policy: "
                       f"{self.wrong(**kwargs)}")
@@ -242,7 +250,7 @@ class HoldsTest(unittest.TestCase):
     def assert_holds(self, with_new=False):
         """As soon as the stack is whole, every map means its policy; then multipathd agrees and
         nothing stirs any more."""
-        lab.wait_until_whole(paths(self.HELD, len(ADDRESSES) + with_new))
+        stack.wait_until_whole(paths(self.HELD, len(ADDRESSES) + with_new))
         self.assert_means(with_new=with_new)
         wait_for_agreement(self.HELD)
         wmi.wait_until_quiet()
@@ -290,19 +298,19 @@ class Events(HoldsTest):
         self.assert_told()
 
     def test_01_a_path_logs_out_and_in(self):
-        lab.logout(None, B)
-        lab.login(None, B)
+        iscsi.logout(None, B)
+        iscsi.login(None, B)
         self.assert_holds()
 
     def test_02_a_portal_is_lost_and_returns(self):
-        with lab.portal_blocked(B):
-            lab.wait_for(lambda: lab.is_failed(B), 60, "the loss")
+        with network.blocked(B):
+            wait_for(lambda: dm.is_failed(B), 60, "the loss")
             self.assert_means(unusable=[B])
         self.assert_holds()
         # Failover's primary carries all the I/O again.
         failover = next(hold for hold in self.HELD if hold.policy == wmi.FAILOVER)
-        disk = {lab.portal_of(path): path for path in lab.maps()[failover.map].paths}
-        with lab.counting_ios(disk.values()) as counted:
+        disk = {iscsi.portal_of(path): path for path in dm.maps()[failover.map].paths}
+        with diskio.counting(disk.values()) as counted:
             time.sleep(1)
         self.assertGreater(counted[disk[B]], 0)
         self.assertEqual({counted[disk[each]] for each in disk if each != B}, {0})
@@ -311,20 +319,20 @@ class Events(HoldsTest):
         restarted = targets(self.HELD)
         for enabled in (False, True):
             for target in restarted:
-                lab.target_enable(enabled, name=target)
+                lio.enable(enabled, name=target)
             if not enabled:
-                lab.wait_for(lambda: all(each.state != "LOGGED_IN" for each in lab.sessions()
-                                         if each.target in restarted), 20, "all sessions down")
+                wait_for(lambda: all(each.state != "LOGGED_IN" for each in iscsi.sessions()
+                                     if each.target in restarted), 20, "all sessions down")
         self.assert_holds()
 
     def test_04_multipathd_reconfigures(self):
         before = wmi.tables()
-        lab.reconfigure()
+        multipathd.reconfigure()
         self.assertEqual(wmi.tables(), before)
         self.assert_holds()
 
     def test_05_multipathd_restarts(self):
-        lab.multipathd_restart()
+        multipathd.restart()
         self.assert_holds()
 
     def test_06_the_service_restarts(self):
@@ -334,31 +342,31 @@ class Events(HoldsTest):
 
     def test_07_the_service_is_killed(self):
         before, old = wmi.tables(), wmi.main_pid()
-        lab.run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
-        lab.wait_for(lambda: wmi.main_pid() not in (0, old), 20, "the service again")
+        run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
+        wait_for(lambda: wmi.main_pid() not in (0, old), 20, "the service again")
         self.assert_found(before)
 
     def test_08_a_new_portal_logs_in(self):
         self.addCleanup(self.remove_new)
         for target in targets(self.HELD):
-            lab.portal_add(NEW, name=target)
-        lab.discover(NEW, new_only=True)
-        lab.login(None, NEW)
+            lio.portal_add(NEW, name=target)
+        iscsi.discover(NEW, new_only=True)
+        iscsi.login(None, NEW)
         self.assert_holds(with_new=True)
 
     def remove_new(self):
-        lab.logout(None, NEW)
-        lab.forget(None, NEW)
+        iscsi.logout(None, NEW)
+        iscsi.forget(None, NEW)
         for target in targets(self.HELD):
-            lab.portal_remove(NEW, name=target)
-        lab.wait_until_whole(paths(self.HELD))
+            lio.portal_remove(NEW, name=target)
+        stack.wait_until_whole(paths(self.HELD))
         self.assert_means()
 
     def test_09_a_path_changes_while_the_service_is_away(self):
-        lab.run("systemctl", "stop", wmi.SERVICE)
-        lab.logout(None, C)
-        lab.login(None, C)
-        lab.wait_until_whole(paths(self.HELD))
+        run("systemctl", "stop", wmi.SERVICE)
+        iscsi.logout(None, C)
+        iscsi.login(None, C)
+        stack.wait_until_whole(paths(self.HELD))
         wmi.restart()
         self.assert_holds()
 
@@ -369,19 +377,19 @@ class Events(HoldsTest):
 
     def test_11_unused_maps_are_flushed_and_made_again(self):
         self.stop_load()
-        lab.flush_maps()
-        lab.run("multipathd", "reconfigure")
+        dm.flush_maps()
+        run("multipathd", "reconfigure")
         self.assert_holds()
 
     def test_12_all_paths_log_out_and_in(self):
         self.stop_load()
         for portal in ADDRESSES:
-            lab.logout(None, portal)
+            iscsi.logout(None, portal)
         # A map that udev has open just then stays, without a path.
-        lab.wait_for(lambda: not any(each.paths for name, each in lab.maps().items()
-                                     if name in {hold.map for hold in self.HELD}), 20,
-                     "no path left")
+        wait_for(lambda: not any(each.paths for name, each in dm.maps().items()
+                                 if name in {hold.map for hold in self.HELD}), 20,
+                 "no path left")
         self.assert_told()
         for portal in ADDRESSES:
-            lab.login(None, portal)
+            iscsi.login(None, portal)
         self.assert_holds()

@@ -6,8 +6,8 @@ import mmap
 import pathlib
 import struct
 
-import lab
 import wmi
+from basic import HOME, run
 
 LIBRARY = pathlib.Path("/run/lab-fault.so")
 RULES = pathlib.Path("/run/lab-faults")
@@ -19,8 +19,8 @@ DROP_IN = pathlib.Path(f"/run/systemd/system/{wmi.SERVICE}.d/fault.conf")
 def preloaded(restart="on-failure"):
     """The service with fault.c in it, inside a `with`; when systemd starts it again by itself."""
     if not LIBRARY.exists():
-        lab.run("gcc", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-O1", "-shared", "-fPIC", "-o",
-                LIBRARY, lab.HOME / "fault.c", "-ldl")
+        run("gcc", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-O1", "-shared", "-fPIC", "-o",
+            LIBRARY, HOME / "helpers/fault.c", "-ldl")
     DROP_IN.parent.mkdir(parents=True, exist_ok=True)
     # Killed as often as a test likes, no start is one too many.
     DROP_IN.write_text(f"[Unit]\nStartLimitIntervalSec=0\n[Service]\nRestart={restart}\n"
@@ -28,7 +28,7 @@ def preloaded(restart="on-failure"):
                        f"ReadWritePaths={RULES} {SWEEP}\n")
     RULES.write_text("")
     SWEEP.write_bytes(bytes(mmap.PAGESIZE))
-    lab.run("systemctl", "daemon-reload")
+    run("systemctl", "daemon-reload")
     wmi.restart()
     try:
         yield
@@ -36,7 +36,7 @@ def preloaded(restart="on-failure"):
         DROP_IN.unlink()
         RULES.unlink()
         SWEEP.unlink()
-        lab.run("systemctl", "daemon-reload")
+        run("systemctl", "daemon-reload")
         wmi.restart()
 
 

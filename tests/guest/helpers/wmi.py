@@ -13,9 +13,14 @@ import threading
 import time
 import uuid
 
-import lab
+import bus
+import dm
+import iscsi
+import lio
+import multipathd
+from basic import read, run, wait_for
 
-INTERFACE = lab.BUS_NAME
+INTERFACE = bus.NAME
 SERVICE = "iscsi-wmid.service"
 STATE = pathlib.Path("/var/lib/iscsi-wmi/state.db")
 MULTIPATHD_FILE = pathlib.Path("/etc/multipath/conf.d/90-iscsi-wmi.conf")
@@ -72,29 +77,29 @@ def number(*parts):
     return int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:8], "big")
 
 
-def adapter_id(initiator=lab.INITIATOR):
+def adapter_id(initiator=iscsi.INITIATOR):
     return number("adapter", initiator)
 
 
-def session_id(target=lab.TARGET, initiator=lab.INITIATOR):
+def session_id(target=lio.TARGET, initiator=iscsi.INITIATOR):
     return number("session", initiator, target)
 
 
-def connection_id(address, target=lab.TARGET, initiator=lab.INITIATOR, iface="default",
-                  port=lab.PORT):
+def connection_id(address, target=lio.TARGET, initiator=iscsi.INITIATOR, iface="default",
+                  port=lio.PORT):
     return number("connection", initiator, target, iface, address, str(port))
 
 
-def adapter_path(initiator=lab.INITIATOR):
-    return f"{lab.BUS_PATH}/adapter/{adapter_id(initiator):016x}"
+def adapter_path(initiator=iscsi.INITIATOR):
+    return f"{bus.PATH}/adapter/{adapter_id(initiator):016x}"
 
 
-def session_path(target=lab.TARGET, initiator=lab.INITIATOR):
-    return f"{lab.BUS_PATH}/session/{session_id(target, initiator):016x}"
+def session_path(target=lio.TARGET, initiator=iscsi.INITIATOR):
+    return f"{bus.PATH}/session/{session_id(target, initiator):016x}"
 
 
 def connection_path(address, **identity):
-    return f"{lab.BUS_PATH}/connection/{connection_id(address, **identity):016x}"
+    return f"{bus.PATH}/connection/{connection_id(address, **identity):016x}"
 
 
 def disk_path(wwid):
@@ -103,17 +108,17 @@ def disk_path(wwid):
         plain = character.isascii() and (character.isalpha() or (character.isdigit() and at > 0))
         return character if plain else "".join(f"_{byte:02x}" for byte in character.encode())
 
-    return f"{lab.BUS_PATH}/disk/" + ("".join(map(escape, range(len(wwid)), wwid)) or "_")
+    return f"{bus.PATH}/disk/" + ("".join(map(escape, range(len(wwid)), wwid)) or "_")
 
 
 def get(path, interface, name, user=None):
     """A property's value."""
-    (value,) = lab.call(path, "org.freedesktop.DBus.Properties", "Get", "ss",
+    (value,) = bus.call(path, "org.freedesktop.DBus.Properties", "Get", "ss",
                         f"{INTERFACE}.{interface}", name, user=user)
     return value["data"]
 
 
-def session(name, target=lab.TARGET):
+def session(name, target=lio.TARGET):
     """A property of a session's object."""
     return get(session_path(target), "Session", name)
 
@@ -131,7 +136,7 @@ def disk_agrees(wwid):
 def wait_for_disk(wwid, seconds=20):
     """Wait until they do."""
     try:
-        lab.wait_for(lambda: disk_agrees(wwid), seconds, "agreement")
+        wait_for(lambda: disk_agrees(wwid), seconds, "agreement")
     except TimeoutError as error:
         raise TimeoutError(f"{error}: {disk('Agreement', wwid)}, "
                            f"{disk('MultipathdAgreement', wwid)}, "
@@ -151,44 +156,44 @@ def set_disk_raw(wwid, policy, paths=(), version=2, count=None, user=None):
     words = [version, policy, len(paths) if count is None else count, 0, len(paths)]
     for each in paths:
         words += each
-    (status,) = lab.call(disk_path(wwid), "DSM_LB_Operations", "DsmSetLoadBalancePolicyALUA",
+    (status,) = bus.call(disk_path(wwid), "DSM_LB_Operations", "DsmSetLoadBalancePolicyALUA",
                          "(uuuua(ttuuuuuuuyyquut))", *words, user=user)
     return status
 
 
 def set_disk(wwid, policy, primaries=None, preferred=None, weights=None, addresses=None,
-             target=lab.TARGET):
+             target=lio.TARGET):
     """The same with all paths of a session, in the order of addresses: active/optimized, or standby
     where there are primaries and it is none of them."""
     paths = [DsmPath(id=connection_id(address, target), weight=(weights or {}).get(address, 0),
                      primary=int(primaries is None or address in primaries), optimized=1,
                      preferred=int(address == preferred))
-             for address in addresses or lab.portals()]
+             for address in addresses or lio.portals()]
     return set_disk_raw(wwid, policy, paths)
 
 
 def set_disk_v1(wwid, policy, primaries, addresses=None):
     """DsmSetLoadBalancePolicy, likewise."""
     paths = [(connection_id(address), 0, 0, int(address in primaries))
-             for address in addresses or lab.portals()]
+             for address in addresses or lio.portals()]
     words = [1, policy, len(paths), 0, len(paths)]
     for each in paths:
         words += each
-    (status,) = lab.call(disk_path(wwid), "DSM_LB_Operations", "DsmSetLoadBalancePolicy",
+    (status,) = bus.call(disk_path(wwid), "DSM_LB_Operations", "DsmSetLoadBalancePolicy",
                          "(uuuua(ttuu))", *words)
     return status
 
 
 def set_default(policy):
     """Manager.DefaultLoadBalancePolicy."""
-    lab.run("busctl", "set-property", lab.BUS_NAME, lab.BUS_PATH, f"{lab.BUS_NAME}.Manager",
-            "DefaultLoadBalancePolicy", "u", policy)
+    run("busctl", "set-property", bus.NAME, bus.PATH, f"{bus.NAME}.Manager",
+        "DefaultLoadBalancePolicy", "u", policy)
 
 
 def holders():
     """{target or WWID: {property: value}} of all objects that can have a policy: sessions and disks,
     in one call."""
-    (objects,) = lab.call(lab.BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+    (objects,) = bus.call(bus.PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
     found = {}
     for interfaces in objects.values():
         for interface, key in (("Session", "TargetName"), ("Disk", "WWID")):
@@ -207,13 +212,13 @@ def agrees(*targets):
     """Whether kernel and multipathd agree with the policies of these sessions."""
     return all(session("MultipathdAgreement", target) == "Agrees"
                and session("Agreement", target) == "Applied"
-               for target in targets or [lab.TARGET])
+               for target in targets or [lio.TARGET])
 
 
 def wait_for_agreement(*targets, seconds=20):
     """Wait until they do. multipathd is asked once in 5 s at most, which counts here."""
     try:
-        lab.wait_for(lambda: agrees(*targets), seconds, "agreement")
+        wait_for(lambda: agrees(*targets), seconds, "agreement")
     except TimeoutError as error:
         said = {target: (each["Agreement"], each["MultipathdAgreement"], each["Reason"])
                 for target, each in sessions().items()}
@@ -237,21 +242,21 @@ def policy_words(policy, paths, session=None, count=None):
 def set_policy_raw(policy, paths, session=None, count=None, adapter=None, user=None):
     """SetLoadBalancePolicy with whatever is given; its Status."""
     words = policy_words(policy, paths, session, count)
-    (status,) = lab.call(adapter or adapter_path(), "MSiSCSI_LB_Operations",
+    (status,) = bus.call(adapter or adapter_path(), "MSiSCSI_LB_Operations",
                          "SetLoadBalancePolicy", "(tuua(ttuuuu))", *words, user=user)
     return status
 
 
-def set_policy(policy, primaries=(), weights=None, addresses=None, target=lab.TARGET):
+def set_policy(policy, primaries=(), weights=None, addresses=None, target=lio.TARGET):
     """SetLoadBalancePolicy with all paths of a session, in the order of addresses."""
-    addresses = addresses or lab.portals()
+    addresses = addresses or lio.portals()
     paths = [path(address, int(address in primaries), (weights or {}).get(address, 0),
                   target=target)
              for address in addresses]
     return set_policy_raw(policy, paths, session=session_id(target))
 
 
-def query(target=lab.TARGET):
+def query(target=lio.TARGET):
     """The session's entry of LoadBalancePolicies: policy and {address: path} by portal."""
     for session, policy, count, paths in get(adapter_path(), "MSiSCSI_QueryLBPolicy",
                                              "LoadBalancePolicies"):
@@ -263,14 +268,14 @@ def query(target=lab.TARGET):
 
 def set_guid(data, adapter=None):
     """SetGenerationalGuid; its Status."""
-    (status,) = lab.call(adapter or adapter_path(), "MSiSCSI_SecurityConfigOperations",
+    (status,) = bus.call(adapter or adapter_path(), "MSiSCSI_SecurityConfigOperations",
                          "SetGenerationalGuid", "ay", len(data), *data)
     return status
 
 
 def ping(address, count=1, size=32, timeout=2000, user=None):
     """PingIPAddress with an address as text; its Status and ResponsesReceived."""
-    return tuple(lab.call(adapter_path(), "MSiSCSI_ManagementOperations", "PingIPAddress",
+    return tuple(bus.call(adapter_path(), "MSiSCSI_ManagementOperations", "PingIPAddress",
                           "uuu(uuayuus)", count, size, timeout, 0, 0, 0, 0, 0, address,
                           user=user))
 
@@ -294,7 +299,7 @@ def pings(number, address, count=1, timeout=2000, user=None):
 
 def statistics(address, user=None):
     """All of a connection's MSiSCSI_ConnectionStatistics, of one moment."""
-    (values,) = lab.call(connection_path(address), "org.freedesktop.DBus.Properties", "GetAll",
+    (values,) = bus.call(connection_path(address), "org.freedesktop.DBus.Properties", "GetAll",
                          "s", f"{INTERFACE}.MSiSCSI_ConnectionStatistics", user=user)
     return {name: value["data"] for name, value in values.items()}
 
@@ -306,8 +311,8 @@ def guid_text(data):
 
 def tag(sid):
     """The udev property of a session's device, None where it has none."""
-    lines = lab.run("udevadm", "info", "--query=property",
-                    f"--path=/sys/class/iscsi_session/session{sid}").splitlines()
+    lines = run("udevadm", "info", "--query=property",
+                f"--path=/sys/class/iscsi_session/session{sid}").splitlines()
     found = [line.split("=", 1)[1] for line in lines
              if line.startswith("ISCSI_GENERATIONAL_GUID=")]
     return found[0] if found else None
@@ -315,34 +320,34 @@ def tag(sid):
 
 def journal(since, unit=SERVICE):
     """The service's journal lines since a time.time()."""
-    lab.run("journalctl", "--sync")
-    return lab.run("journalctl", f"--unit={unit}", f"--since=@{since:.3f}", "--output=cat",
-                   "--no-pager").splitlines()
+    run("journalctl", "--sync")
+    return run("journalctl", f"--unit={unit}", f"--since=@{since:.3f}", "--output=cat",
+               "--no-pager").splitlines()
 
 
 def restart():
     """Restart the service; systemd waits until it is ready."""
-    lab.run("systemctl", "reset-failed", SERVICE, check=False)
-    lab.run("systemctl", "restart", SERVICE)
+    run("systemctl", "reset-failed", SERVICE, check=False)
+    run("systemctl", "restart", SERVICE)
 
 
 def main_pid():
-    return int(lab.run("systemctl", "show", "--property=MainPID", "--value", SERVICE))
+    return int(run("systemctl", "show", "--property=MainPID", "--value", SERVICE))
 
 
 def process_status(pid):
     """What the kernel says of a process, as text: {"CapEff": "0000000000202000", ...}; nothing
     where it has ended."""
-    return dict(line.split(":\t", 1) for line in lab.read(f"/proc/{pid}/status", "").splitlines()
+    return dict(line.split(":\t", 1) for line in read(f"/proc/{pid}/status", "").splitlines()
                 if ":\t" in line)
 
 
 def shapes():
     """{map: [(selector, portals of the group)]}: what a policy decides, from the kernel."""
-    portal = {disk: session.address for session in lab.sessions() for disk in session.paths}
+    portal = {disk: session.address for session in iscsi.sessions() for disk in session.paths}
     return {each.name: [(group.selector, frozenset(portal[disk] for disk in group.paths))
                         for group in each.groups]
-            for each in lab.maps().values()}
+            for each in dm.maps().values()}
 
 
 def look_in(seconds, look, right):
@@ -376,7 +381,7 @@ def noise(seconds=1):
     def look():
         return {"Reapplications": {name: each["Reapplications"]
                                    for name, each in holders().items()},
-                "map_loads": lab.map_loads(), "tables": tables()}
+                "map_loads": multipathd.map_loads(), "tables": tables()}
 
     before = look()
     time.sleep(seconds)
@@ -394,14 +399,14 @@ def wait_until_quiet(seconds=15):
         return not found
 
     try:
-        lab.wait_for(quiet, seconds, "quiet")
+        wait_for(quiet, seconds, "quiet")
     except TimeoutError as error:
         raise AssertionError(f"{error}: {found}") from None
 
 
 def tables():
     """{map: features, handler and groups}, to see whether a map was reloaded."""
-    return {each.name: (each.features, each.handler, each.groups) for each in lab.maps().values()}
+    return {each.name: (each.features, each.handler, each.groups) for each in dm.maps().values()}
 
 
 def stored(statement, *values):
@@ -410,9 +415,9 @@ def stored(statement, *values):
         return file.execute(statement, values).fetchall()
 
 
-def stored_policy(target=lab.TARGET):
+def stored_policy(target=lio.TARGET):
     """The policy that the state file holds for a session, 0: none."""
-    rows = stored("SELECT policy FROM policy WHERE initiator = ? AND target = ?", lab.INITIATOR,
+    rows = stored("SELECT policy FROM policy WHERE initiator = ? AND target = ?", iscsi.INITIATOR,
                   target)
     return rows[0][0] if rows else 0
 
@@ -464,7 +469,7 @@ def suspended():
     """Maps that are suspended: there must never be one. The kernel shows one so for the moment in
     which anybody's new table, multipathd's too, is taken into use: that passes."""
     def look():
-        states = lab.run("dmsetup", "info", "-c", "--noheadings", "-o", "name,suspended")
+        states = run("dmsetup", "info", "-c", "--noheadings", "-o", "name,suspended")
         return {line for line in states.splitlines() if "Suspended" in line}
 
     found = look()
@@ -487,7 +492,7 @@ class Load:
         self._more = [f"--rate_iops={rate},{rate}", "--size=64m"] if rate else ["--size=16m"]
 
     def __enter__(self):
-        names = lab.maps() if self._names is None else self._names
+        names = dm.maps() if self._names is None else self._names
         self._process = subprocess.Popen(
             ["fio", "--rw=randrw", "--bs=4k", "--direct=1", "--ioengine=libaio", "--iodepth=4",
              "--verify=crc32c", "--verify_backlog=64", "--verify_fatal=1", "--time_based",
@@ -516,19 +521,19 @@ def full_state():
     """The service on a state directory that has no room left, inside a `with`."""
     directory = STATE.parent
     copy = pathlib.Path("/run/lab-state")
-    lab.run("systemctl", "stop", SERVICE)
+    run("systemctl", "stop", SERVICE)
     shutil.rmtree(copy, ignore_errors=True)
     shutil.copytree(directory, copy)
-    lab.run("mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", directory)
+    run("mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", directory)
     try:
         shutil.copytree(copy, directory, dirs_exist_ok=True)
-        lab.run("systemctl", "start", SERVICE)
+        run("systemctl", "start", SERVICE)
         filler = directory / "filler"
         with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
             while True:
                 file.write(b"\0" * 4096)
         yield
     finally:
-        lab.run("systemctl", "stop", SERVICE)
-        lab.run("umount", directory)
-        lab.run("systemctl", "start", SERVICE)
+        run("systemctl", "stop", SERVICE)
+        run("umount", directory)
+        run("systemctl", "start", SERVICE)

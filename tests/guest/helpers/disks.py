@@ -4,7 +4,10 @@
 import collections
 import unittest
 
-import lab
+import diskio
+import dm
+import iscsi
+import lio
 import wmi
 
 READS = 400
@@ -16,7 +19,7 @@ class DiskTest(unittest.TestCase):
     """One map of the default session's; the others are to stay as they are. A test leaves its policy
     to the next one."""
 
-    WWID = lab.wwid(0)
+    WWID = lio.wwid(0)
 
     @classmethod
     def setUpClass(cls):
@@ -28,7 +31,7 @@ class DiskTest(unittest.TestCase):
         assert wmi.set_disk_raw(cls.WWID, wmi.NONE) == wmi.SUCCESS
 
     def setUp(self):
-        self.portals = lab.portals()
+        self.portals = lio.portals()
 
     def shape(self):
         return wmi.shapes().get(self.WWID)
@@ -59,9 +62,9 @@ class DiskTest(unittest.TestCase):
 
     def reads(self):
         """Reads on the map: {portal: I/Os that its path completed}."""
-        with lab.counting_ios(lab.maps()[self.WWID].paths) as counted:
-            lab.read_map(self.WWID, count=READS)
-        return {lab.portal_of(path): ios for path, ios in counted.items()}
+        with diskio.counting(dm.maps()[self.WWID].paths) as counted:
+            diskio.read_map(self.WWID, count=READS)
+        return {iscsi.portal_of(path): ios for path, ios in counted.items()}
 
     def assert_reads(self, portals):
         """All reads go to these paths, each of which has some. (A checker's read is no news.)"""

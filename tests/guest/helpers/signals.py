@@ -6,8 +6,9 @@ import json
 import subprocess
 import threading
 
-import lab
+import bus
 import wmi
+from basic import wait_for
 
 
 class Monitor:
@@ -15,12 +16,12 @@ class Monitor:
 
     def __enter__(self):
         self.messages = []
-        self._process = subprocess.Popen(["busctl", "--json=short", "monitor", lab.BUS_NAME],
+        self._process = subprocess.Popen(["busctl", "--json=short", "monitor", bus.NAME],
                                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                          text=True)
         threading.Thread(target=self._collect, daemon=True).start()
         # It listens from the first message on that it shows.
-        lab.wait_for(self._hears, 20, "busctl's monitor")
+        wait_for(self._hears, 20, "busctl's monitor")
         self.messages.clear()
         return self
 
@@ -56,5 +57,5 @@ class Monitor:
     def objects(self, member, kind="session"):
         """{path: interfaces} of InterfacesAdded or InterfacesRemoved, in order, as pairs: those of
         sessions, or of another kind of objects."""
-        return [(path, set(interfaces)) for path, interfaces in self.signals(member, lab.BUS_PATH)
-                if path.startswith(f"{lab.BUS_PATH}/{kind}/")]
+        return [(path, set(interfaces)) for path, interfaces in self.signals(member, bus.PATH)
+                if path.startswith(f"{bus.PATH}/{kind}/")]
