@@ -8,7 +8,9 @@ import unittest
 import bus
 import iscsi
 import lio
+import service
 import stack
+import store
 import wmi
 from basic import run, wait_for
 
@@ -47,8 +49,8 @@ class Guid(unittest.TestCase):
 
     def test_survives_a_restart_of_the_service(self):
         wmi.set_guid(GUID)
-        run("systemctl", "stop", wmi.SERVICE)
-        wmi.restart()
+        run("systemctl", "stop", service.UNIT)
+        service.restart()
         self.assertEqual(stored(), GUID)
         self.assertEqual(tags(), {TEXT})
 
@@ -69,19 +71,19 @@ class Guid(unittest.TestCase):
 
     def test_a_tag_lost_by_udev_comes_back_with_the_service(self):
         wmi.set_guid(GUID)
-        run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", service.UNIT)
         for each in iscsi.sessions():
             number = run("udevadm", "info", "--query=property", "--property=DEVPATH",
                          "--value", f"--path=/sys/class/iscsi_session/session{each.sid}")
             self.assertTrue(number)
             os.unlink(f"/run/udev/data/+iscsi_session:session{each.sid}")
         self.assertEqual(tags(), {None})
-        wmi.restart()
+        service.restart()
         wait_for(lambda: tags() == {TEXT}, 10, "the tags again")
 
     def test_not_saved_is_not_changed(self):
         wmi.set_guid(GUID)
-        with wmi.full_state():
+        with store.full():
             self.assertEqual(wmi.set_guid(bytes(16)), wmi.COULD_NOT_SAVE)
             self.assertEqual(stored(), GUID)
             self.assertEqual(tags(), {TEXT})
@@ -101,9 +103,9 @@ class Guid(unittest.TestCase):
         try:
             since = time.time()
             wmi.set_guid(GUID)
-            wmi.restart()
-            self.assertNotIn(secret, "\n".join(wmi.journal(since)))
-            self.assertNotIn(secret.encode(), wmi.STATE.read_bytes())
+            service.restart()
+            self.assertNotIn(secret, "\n".join(service.journal(since)))
+            self.assertNotIn(secret.encode(), store.FILE.read_bytes())
         finally:
             run("iscsiadm", "-m", "node", "-T", lio.TARGET, "-p", f"{address}:3260", "-o",
                 "update", "-n", "node.session.auth.password", "-v", "")

@@ -31,13 +31,13 @@ class PolicyTest(unittest.TestCase):
 
     def set(self, *args, **kwargs):
         self.assertEqual(wmi.set_policy(*args, **kwargs), wmi.SUCCESS)
-        self.assertEqual(wmi.suspended(), [])
+        self.assertEqual(dm.suspended(), [])
 
     def assert_tables(self, *groups):
         """Every map has these groups of portals, in this order. multipathd may be reading what an
         earlier test has asked for: what it makes of a map then is put right in a moment."""
         shape = [(selector, frozenset(portals)) for selector, portals in groups]
-        found = wmi.shapes_in(10, lambda shapes: all(each == shape for each in shapes.values()))
+        found = dm.shapes_in(10, lambda shapes: all(each == shape for each in shapes.values()))
         self.assertEqual(len(found), lio.luns())
         self.assertEqual(found, dict.fromkeys(found, shape))
         self.tables = found
@@ -47,12 +47,12 @@ class PolicyTest(unittest.TestCase):
         asserted throughout: multipathd may still be reading what an earlier test has asked for."""
         name, each = next(iter(dm.maps().items()))
         for _ in range(6):
-            wmi.shapes_in(10, self.tables.__eq__)
+            dm.shapes_in(10, self.tables.__eq__)
             wait_for(lambda: dm.current_groups()[name] == 1, 10, "the first group's turn")
             before = self.reloads()
             with diskio.counting(each.paths) as counted:
                 diskio.read_map(name, count=READS)
-            if (wmi.shapes() == self.tables and self.reloads() == before
+            if (dm.shapes() == self.tables and self.reloads() == before
                     and dm.current_groups()[name] == 1):
                 break
         return {iscsi.portal_of(path): ios for path, ios in counted.items()}
@@ -129,11 +129,11 @@ class Policies(PolicyTest):
 
     def test_vendor_specific_gives_the_maps_back(self):
         self.set(wmi.VENDOR)
-        before = wmi.shapes()
+        before = dm.shapes()
         self.set(wmi.FAILOVER, [self.portals[0]])
-        self.assertNotEqual(wmi.shapes(), before)
+        self.assertNotEqual(dm.shapes(), before)
         self.set(wmi.VENDOR)
-        self.assertEqual(wmi.shapes(), before)
+        self.assertEqual(dm.shapes(), before)
         self.assertEqual(wmi.get(wmi.session_path(), "Session", "LoadBalancePolicy"), 0)
 
     def test_features_and_handler_stay(self):
@@ -182,7 +182,7 @@ class Policies(PolicyTest):
 class UnderLoad(PolicyTest):
     def test_changing_policies_under_load(self):
         a, b, c, d = self.portals
-        with wmi.Load() as load:
+        with diskio.Load() as load:
             self.set(wmi.FAILOVER, [c])
             self.set(wmi.ROUND_ROBIN, self.portals)
             self.set(wmi.QUEUE_DEPTH)

@@ -9,7 +9,7 @@ import lio
 import network
 import stack
 import wmi
-from basic import MIB, read, run, wait_for
+from basic import MIB, look_in, read, run, wait_for
 
 
 class Query(unittest.TestCase):
@@ -42,7 +42,7 @@ class Query(unittest.TestCase):
                 self.assertEqual(wmi.set_policy(policy, primaries, weights), wmi.SUCCESS)
                 # Or in a moment: multipathd may be reading what was set before.
                 wanted = policy, expected
-                self.assertEqual(wmi.look_in(10, self.roles, wanted.__eq__), wanted)
+                self.assertEqual(look_in(10, self.roles, wanted.__eq__), wanted)
 
     def test_tables_swapped_by_hand_are_classified(self):
         a, b, c, d = self.portals

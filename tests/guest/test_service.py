@@ -13,7 +13,9 @@ import dm
 import iscsi
 import lio
 import multipathd
+import service
 import stack
+import store
 import wmi
 from basic import HOME, run, wait_for
 
@@ -81,8 +83,8 @@ class Access(unittest.TestCase):
         self.assertEqual(symbol, "ISDSC_PATH_COUNT_MISMATCH")
 
     def test_other_users_set_nothing(self):
-        before = wmi.shapes(), wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
-                                       "GenerationalGuid")
+        before = dm.shapes(), wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
+                                      "GenerationalGuid")
         paths = [wmi.path(portal) for portal in lio.portals()]
         for refused in (
                 lambda: wmi.set_policy_raw(wmi.QUEUE_DEPTH, paths, user="guest"),
@@ -96,8 +98,8 @@ class Access(unittest.TestCase):
                                  "highest-first", user="guest")):
             with self.assertRaisesRegex(RuntimeError, "(?i)denied|not permitted|rejected"):
                 refused()
-        self.assertEqual((wmi.shapes(), wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
-                                                "GenerationalGuid")), before)
+        self.assertEqual((dm.shapes(), wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
+                                               "GenerationalGuid")), before)
 
     def test_wrong_signatures_get_the_bus_own_error(self):
         for signature, words in (("s", ["x"]), ("(tuua(ttuuu))", [1, 1, 0, 0]), ("", [])):
@@ -123,10 +125,10 @@ class Confinement(unittest.TestCase):
 
     def inside(self, *command):
         """A command's output, in the mounts that the service has."""
-        return run("nsenter", "--mount", "--target", wmi.main_pid(), "--", *command)
+        return run("nsenter", "--mount", "--target", service.main_pid(), "--", *command)
 
     def test_it_has_the_least_that_it_needs(self):
-        status = wmi.process_status(wmi.main_pid())
+        status = service.process_status(service.main_pid())
         for name in ("CapPrm", "CapEff", "CapBnd"):
             self.assertEqual(int(status[name], 16), self.CAP_SYS_ADMIN | self.CAP_NET_RAW, name)
         self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
@@ -144,12 +146,12 @@ class Confinement(unittest.TestCase):
 
     def test_its_memory_and_its_tasks_are_limited(self):
         for limit in ("MemoryMax", "TasksMax"):
-            value = run("systemctl", "show", "--value", f"--property={limit}", wmi.SERVICE)
+            value = run("systemctl", "show", "--value", f"--property={limit}", service.UNIT)
             self.assertRegex(value, r"^\d+$", limit)
 
     def test_systemd_thinks_so_too(self):
         # 2.0 of 10: it fails above that.
-        run("systemd-analyze", "security", "--no-pager", "--threshold=20", wmi.SERVICE)
+        run("systemd-analyze", "security", "--no-pager", "--threshold=20", service.UNIT)
 
 
 class Life(unittest.TestCase):
@@ -157,26 +159,26 @@ class Life(unittest.TestCase):
         self.addCleanup(wmi.set_policy, wmi.VENDOR)
 
     def test_the_bus_starts_it(self):
-        run("systemctl", "stop", wmi.SERVICE)
-        self.assertEqual(wmi.main_pid(), 0)
+        run("systemctl", "stop", service.UNIT)
+        self.assertEqual(service.main_pid(), 0)
         self.assertEqual(wmi.get(bus.PATH, "Manager", "Conditions"), [])
-        self.assertGreater(wmi.main_pid(), 0)
+        self.assertGreater(service.main_pid(), 0)
 
     def test_the_call_that_starts_it_meets_its_maps(self):
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
-        own = wmi.shapes()
+        own = dm.shapes()
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, lio.portals()[-1:]), wmi.SUCCESS)
         wmi.wait_for_agreement()
-        self.assertNotEqual(wmi.shapes(), own)
-        run("systemctl", "stop", wmi.SERVICE)
+        self.assertNotEqual(dm.shapes(), own)
+        run("systemctl", "stop", service.UNIT)
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
-        self.assertEqual(wmi.shapes(), own)
+        self.assertEqual(dm.shapes(), own)
 
     def test_a_policy_is_known_after_a_restart(self):
         a = lio.portals()[0]
         weights = {portal: i for i, portal in enumerate(lio.portals())}
         self.assertEqual(wmi.set_policy(wmi.WEIGHTED, weights=weights), wmi.SUCCESS)
-        wmi.restart()
+        service.restart()
         policy, paths = wmi.query()
         self.assertEqual(policy, wmi.WEIGHTED)
         self.assertEqual({portal: paths[wmi.connection_id(portal)][2] for portal in weights},
@@ -187,7 +189,7 @@ class Life(unittest.TestCase):
     def test_one_line_for_a_change(self):
         since = time.time() - 1
         wmi.set_policy(wmi.QUEUE_DEPTH)
-        lines = [line for line in wmi.journal(since) if "DYN_LEAST_QUEUE_DEPTH" in line]
+        lines = [line for line in service.journal(since) if "DYN_LEAST_QUEUE_DEPTH" in line]
         self.assertEqual(len(lines), 1, lines)
         for word in (f"{wmi.session_id():016x}", "busctl", "uid 0", "STATUS_SUCCESS",
                      *dm.maps()):
@@ -219,32 +221,32 @@ class State(unittest.TestCase):
     """A state file that is not to be touched."""
 
     def setUp(self):
-        run("systemctl", "stop", wmi.SERVICE)
-        self.good = wmi.STATE.read_bytes()
+        run("systemctl", "stop", service.UNIT)
+        self.good = store.FILE.read_bytes()
         self.addCleanup(self.put_back)
 
     def put_back(self):
-        wmi.STATE.write_bytes(self.good)
-        wmi.restart()
+        store.FILE.write_bytes(self.good)
+        service.restart()
 
     def assert_stops(self, content, message):
         since = time.time() - 1
-        self.assertRaises(RuntimeError, wmi.restart)
+        self.assertRaises(RuntimeError, service.restart)
         self.assertEqual(run("systemctl", "show", "--value", "--property=ExecMainStatus",
-                             wmi.SERVICE), "78")
-        self.assertEqual(wmi.main_pid(), 0)
-        self.assertRegex("\n".join(wmi.journal(since)), message)
-        self.assertEqual(wmi.STATE.read_bytes(), content)
+                             service.UNIT), "78")
+        self.assertEqual(service.main_pid(), 0)
+        self.assertRegex("\n".join(service.journal(since)), message)
+        self.assertEqual(store.FILE.read_bytes(), content)
 
     def test_a_newer_schema(self):
-        with sqlite3.connect(wmi.STATE) as database:
+        with sqlite3.connect(store.FILE) as database:
             database.execute("PRAGMA user_version = 1000")
         database.close()
-        self.assert_stops(wmi.STATE.read_bytes(), "schema version 1000")
+        self.assert_stops(store.FILE.read_bytes(), "schema version 1000")
 
     def test_a_corrupt_file(self):
         broken = self.good[:4096] + b"\xa5" * (len(self.good) - 4096)
-        wmi.STATE.write_bytes(broken)
+        store.FILE.write_bytes(broken)
         self.assert_stops(broken, "corrupt")
 
 
@@ -272,7 +274,7 @@ class PoorHost(unittest.TestCase):
             self.assertRegex(self.conditions(), "multipathd.*|dm-multipath")
             self.assertIn("modprobe dm-multipath", self.conditions())
             self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.DEVICE_NOT_FOUND)
-            wmi.restart()
+            service.restart()
             self.assertEqual(wmi.query()[0], wmi.VENDOR)
         finally:
             multipathd.start()

@@ -15,7 +15,9 @@ import iscsi
 import lio
 import multipathd
 import network
+import service
 import stack
+import store
 import wmi
 from basic import MIB, read, run, wait_for, write
 
@@ -30,12 +32,12 @@ class StatusTest(unittest.TestCase):
     def setUp(self):
         self.portals = lio.portals()
         self.assertEqual(wmi.set_policy(wmi.ROUND_ROBIN, self.portals), wmi.SUCCESS)
-        self.before = wmi.shapes()
+        self.before = dm.shapes()
 
     def assert_refused(self, status, expected):
         self.assertEqual(f"{status:#010x}", f"{expected:#010x}")
-        self.assertEqual(wmi.shapes(), self.before)
-        self.assertEqual(wmi.suspended(), [])
+        self.assertEqual(dm.shapes(), self.before)
+        self.assertEqual(dm.suspended(), [])
         self.assertEqual(wmi.get(wmi.session_path(), "Session", "LoadBalancePolicy"),
                          wmi.ROUND_ROBIN)
 
@@ -67,11 +69,11 @@ class Requests(StatusTest):
     def test_04_a_session_of_another_adapter(self):
         other = "iqn.2024-01.org.example:second-name"
         run("iscsiadm", "-m", "iface", "-I", "second", "-o", "new")
-        self.addCleanup(wmi.restart)
+        self.addCleanup(service.restart)
         self.addCleanup(run, "iscsiadm", "-m", "iface", "-I", "second", "-o", "delete")
         run("iscsiadm", "-m", "iface", "-I", "second", "-o", "update", "-n",
             "iface.initiatorname", "-v", other)
-        wmi.restart()
+        service.restart()
         adapter = wmi.adapter_path(other)
         self.assertEqual(wmi.get(adapter, "MSiSCSI_HBAInformation", "NumberOfPorts"), 1)
         self.assert_refused(wmi.set_policy_raw(wmi.FAILOVER, self.paths(), adapter=adapter),
@@ -152,13 +154,13 @@ class Host(StatusTest):
         self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.NOT_SUPPORTED)
 
     def test_13_no_process_to_be_had(self):
-        run("systemctl", "set-property", "--runtime", wmi.SERVICE, "TasksMax=1")
+        run("systemctl", "set-property", "--runtime", service.UNIT, "TasksMax=1")
         try:
             self.assert_refused(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.OUT_OF_RESOURCES)
         finally:
-            run("systemctl", "revert", wmi.SERVICE)
-            run("systemctl", "set-property", "--runtime", wmi.SERVICE, "TasksMax=infinity")
-            run("systemctl", "revert", wmi.SERVICE)
+            run("systemctl", "revert", service.UNIT)
+            run("systemctl", "set-property", "--runtime", service.UNIT, "TasksMax=infinity")
+            run("systemctl", "revert", service.UNIT)
 
     def test_14_the_kernel_refuses_one_map(self):
         """A disk that has become smaller than its map: the kernel takes no table over it."""
@@ -180,11 +182,11 @@ class Host(StatusTest):
         self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
 
     def test_16_live_but_not_saved(self):
-        self.addCleanup(wmi.restart)
-        with wmi.full_state():
+        self.addCleanup(service.restart)
+        with store.full():
             self.assertEqual(wmi.set_policy(wmi.FAILOVER, self.portals[:1]),
                              wmi.FAILURE_TO_PERSIST)
-            for shape in wmi.shapes().values():
+            for shape in dm.shapes().values():
                 self.assertEqual(shape[0], ("round-robin", frozenset(self.portals[:1])))
             self.assertEqual(wmi.query()[0], wmi.FAILOVER)
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, self.portals[:1]), wmi.SUCCESS)
@@ -214,20 +216,20 @@ class Faults(StatusTest):
             self.assertEqual(wmi.query()[0], wmi.ROUND_ROBIN)
             self.assertFalse(first.done())
             self.assertEqual(first.result(), wmi.SUCCESS)
-        for shape in wmi.shapes().values():
+        for shape in dm.shapes().values():
             self.assertEqual(shape, [("queue-length", frozenset(self.portals))])
 
     def test_children_that_swap_have_less_than_the_service(self):
         def filters(pid):
-            return int(wmi.process_status(pid).get("Seccomp_filters", 0))
+            return int(service.process_status(pid).get("Seccomp_filters", 0))
 
         faults.rules(("load", "*", 0, 1000, 0, 2000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             call = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
             wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
-            service = wmi.main_pid()
-            children = read(f"/proc/{service}/task/{service}/children").split()
-            self.assertIn(filters(service) + 1, [filters(child) for child in children])
+            parent = service.main_pid()
+            children = read(f"/proc/{parent}/task/{parent}/children").split()
+            self.assertIn(filters(parent) + 1, [filters(child) for child in children])
             self.assertEqual(call.result(), wmi.SUCCESS)
 
     def test_14_the_last_map_refuses(self):
@@ -252,24 +254,24 @@ class Faults(StatusTest):
         faults.rules(("load", self.uuids[-1], 0, 1, errno.EIO, 1000),
                      ("load", self.uuids[0], 1, 1, errno.EIO, 0))
         self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.NOT_ALL_SUCCESS)
-        self.assertEqual(wmi.suspended(), [])
+        self.assertEqual(dm.suspended(), [])
         # The service goes on by itself: the map gets what its session still has.
-        wait_for(lambda: wmi.shapes() == self.before, 5, "the old policy on every map")
+        wait_for(lambda: dm.shapes() == self.before, 5, "the old policy on every map")
         wait_for(lambda: wmi.session("Agreement") == "Applied", 5, "its agreement")
         self.assertEqual(wmi.session("LoadBalancePolicy"), wmi.ROUND_ROBIN)
-        self.assertEqual(wmi.suspended(), [])
+        self.assertEqual(dm.suspended(), [])
 
     def test_a_killed_service_leaves_whole_tables(self):
         faults.rules(("resume", "*", 0, 1000, 0, 3000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             call = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
             wait_for(lambda: faults.seen()[0] > 0, 10, "a swap between load and resume")
-            run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
+            run("systemctl", "kill", "--signal=KILL", service.UNIT)
             self.assertRaises(RuntimeError, call.result)
         faults.rules()
-        self.assertEqual(wmi.suspended(), [])
-        self.assertEqual(wmi.shapes(), self.before)
-        wait_for(lambda: wmi.main_pid() > 0, 20, "the service again")
+        self.assertEqual(dm.suspended(), [])
+        self.assertEqual(dm.shapes(), self.before)
+        wait_for(lambda: service.main_pid() > 0, 20, "the service again")
         self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
 
 
@@ -286,13 +288,13 @@ class FirstPolicy(unittest.TestCase):
         self.addCleanup(faults.rules)
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
         wmi.wait_until_quiet()
-        self.before = wmi.shapes()
-        self.assertEqual(wmi.unfinished(), set())
+        self.before = dm.shapes()
+        self.assertEqual(store.unfinished(), set())
         self.maps = [each for _, each in sorted(dm.maps().items())]
 
     def changed(self):
         """The names of the maps that have other groups than before."""
-        return {name for name, shape in wmi.shapes().items() if shape != self.before[name]}
+        return {name for name, shape in dm.shapes().items() if shape != self.before[name]}
 
     def kill_in_the_midst(self, call, *arguments):
         """Make a call, and kill the service as soon as a map has changed; the WWIDs that were noted
@@ -300,9 +302,9 @@ class FirstPolicy(unittest.TestCase):
         with concurrent.futures.ThreadPoolExecutor() as pool:
             answer = pool.submit(call, *arguments)
             wait_for(self.changed, 10, "a map with the new groups")
-            noted = wmi.unfinished()
-            run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
-            wait_for(lambda: wmi.main_pid() == 0, 10, "the end of the service")
+            noted = store.unfinished()
+            run("systemctl", "kill", "--signal=KILL", service.UNIT)
+            wait_for(lambda: service.main_pid() == 0, 10, "the end of the service")
             self.assertRaises(RuntimeError, answer.result)
         faults.rules()
         return noted, self.changed()
@@ -317,8 +319,8 @@ class FirstPolicy(unittest.TestCase):
 
     def assert_as_before(self):
         wait_for(lambda: not self.changed(), 20, "multipathd's own groups on every map")
-        wait_for(lambda: wmi.unfinished() == set(), 20, "nothing noted any more")
-        self.assertEqual(wmi.suspended(), [])
+        wait_for(lambda: store.unfinished() == set(), 20, "nothing noted any more")
+        self.assertEqual(dm.suspended(), [])
         self.assertEqual(wmi.session("LoadBalancePolicy"), 0)
         wmi.wait_until_quiet()
         self.assertEqual(self.changed(), set())
@@ -326,9 +328,9 @@ class FirstPolicy(unittest.TestCase):
     def test_killed_between_two_maps(self):
         self.kill_between_two_maps()
         since = time.time()
-        wmi.restart()
+        service.restart()
         self.assert_as_before()
-        told = [line for line in wmi.journal(since) if "half way to its first policy" in line]
+        told = [line for line in service.journal(since) if "half way to its first policy" in line]
         self.assertEqual(len(told), len(self.maps), told)
 
     def test_killed_before_it_is_saved(self):
@@ -343,8 +345,8 @@ class FirstPolicy(unittest.TestCase):
             wait_for(lambda: faults.seen()[0] > 0, 10, "a swap between load and resume")
             faults.rules(("table", "*", 0, 1000, 0, 20000))  # which are asked by number
             self.assertEqual(killed.result(), ({wwid}, {self.maps[0].name}))
-        self.assertEqual(wmi.stored_disk_policy(wwid), 0)
-        wmi.restart()
+        self.assertEqual(store.disk_policy(wwid), 0)
+        service.restart()
         self.assert_as_before()
 
     def test_multipathd_is_not_there(self):
@@ -353,11 +355,11 @@ class FirstPolicy(unittest.TestCase):
         multipathd.stop()
         try:
             since = time.time()
-            wmi.restart()
+            service.restart()
             wait_for(lambda: sum("rebuild the map failed" in line for line in
-                                 wmi.journal(since)) > len(self.maps), 20, "a second attempt")
+                                 service.journal(since)) > len(self.maps), 20, "a second attempt")
             self.assertTrue(self.changed())
-            self.assertEqual(wmi.unfinished(), {each.wwid for each in self.maps})
+            self.assertEqual(store.unfinished(), {each.wwid for each in self.maps})
         finally:
             multipathd.start()
         self.assert_as_before()
@@ -367,25 +369,25 @@ class FirstPolicy(unittest.TestCase):
         self.kill_between_two_maps()
         multipathd.stop()
         try:
-            wmi.restart()
+            service.restart()
             self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
         finally:
             multipathd.start()
-        self.assertEqual(wmi.unfinished(), set())
+        self.assertEqual(store.unfinished(), set())
         wmi.wait_for_agreement()
-        for shape in wmi.shapes().values():
+        for shape in dm.shapes().values():
             self.assertEqual(shape, [("queue-length", frozenset(lio.portals()))])
 
     def test_another_boot(self):
         """What was noted in an earlier one is over: multipathd has built these maps."""
-        run("systemctl", "stop", wmi.SERVICE)
-        with contextlib.closing(sqlite3.connect(wmi.STATE)) as file, file:
+        run("systemctl", "stop", service.UNIT)
+        with contextlib.closing(sqlite3.connect(store.FILE)) as file, file:
             file.execute("UPDATE setting SET value = ? WHERE name = 'boot'", ("0" * 32,))
             file.executemany("INSERT INTO unfinished VALUES (?)",
                              [(each.wwid,) for each in self.maps])
         loads = multipathd.map_loads()
-        wmi.restart()
-        self.assertEqual(wmi.unfinished(), set())
+        service.restart()
+        self.assertEqual(store.unfinished(), set())
         wmi.wait_until_quiet()
         self.assertEqual(multipathd.map_loads(), loads)
 
@@ -400,12 +402,12 @@ class FirstPolicy(unittest.TestCase):
         """What is saved, or undone, is not noted any more; and a second policy notes nothing."""
         faults.rules(("load", self.maps[-1].uuid, 0, 1, errno.EIO, 0))
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, lio.portals()[-1:]), wmi.INITIATOR_ERROR)
-        self.assertEqual(wmi.unfinished(), set())
+        self.assertEqual(store.unfinished(), set())
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, lio.portals()[-1:]), wmi.SUCCESS)
-        self.assertEqual(wmi.unfinished(), set())
+        self.assertEqual(store.unfinished(), set())
         faults.rules(("load", "*", 0, 1000, 0, 1000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             call = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
             wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
-            self.assertEqual(wmi.unfinished(), set())
+            self.assertEqual(store.unfinished(), set())
             self.assertEqual(call.result(), wmi.SUCCESS)

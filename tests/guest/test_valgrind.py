@@ -8,11 +8,12 @@ import unittest
 import bus
 import iscsi
 import lio
+import service
 import stack
 import wmi
 from basic import run, setting
 
-DROP_IN = pathlib.Path(f"/run/systemd/system/{wmi.SERVICE}.d/valgrind.conf")
+DROP_IN = pathlib.Path(f"/run/systemd/system/{service.UNIT}.d/valgrind.conf")
 FAILED = 99
 
 
@@ -20,7 +21,7 @@ FAILED = 99
                  "slow in an emulated machine: the run on bookworm has it")
 class Valgrind(unittest.TestCase):
     def start(self):
-        program = run("systemctl", "show", "--value", "--property=ExecStart", wmi.SERVICE)
+        program = run("systemctl", "show", "--value", "--property=ExecStart", service.UNIT)
         program = program.split("path=")[1].split(" ")[0]
         DROP_IN.parent.mkdir(parents=True, exist_ok=True)
         DROP_IN.write_text(
@@ -31,12 +32,12 @@ class Valgrind(unittest.TestCase):
             # It makes code as it runs, and much of it.
             "MemoryDenyWriteExecute=no\nSystemCallFilter=\nMemoryMax=infinity\n")
         run("systemctl", "daemon-reload")
-        run("systemctl", "restart", wmi.SERVICE, timeout=310)
+        run("systemctl", "restart", service.UNIT, timeout=310)
 
     def stop(self):
         DROP_IN.unlink()
         run("systemctl", "daemon-reload")
-        wmi.restart()
+        service.restart()
 
     def test_a_round_of_everything(self):
         a, b, _, d = lio.portals()
@@ -55,7 +56,7 @@ class Valgrind(unittest.TestCase):
         iscsi.login(address=d)
         stack.wait_for_paths()
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
-        run("systemctl", "stop", wmi.SERVICE, timeout=310)
-        status = run("systemctl", "show", "--value", "--property=ExecMainStatus", wmi.SERVICE)
-        self.assertEqual(status, "0", "\n".join(wmi.journal(since)))
-        self.assertIn("ERROR SUMMARY: 0 errors", "\n".join(wmi.journal(since)))
+        run("systemctl", "stop", service.UNIT, timeout=310)
+        status = run("systemctl", "show", "--value", "--property=ExecMainStatus", service.UNIT)
+        self.assertEqual(status, "0", "\n".join(service.journal(since)))
+        self.assertIn("ERROR SUMMARY: 0 errors", "\n".join(service.journal(since)))

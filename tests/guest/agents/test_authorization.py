@@ -7,9 +7,12 @@ import time
 import unittest
 
 import bus
+import dm
 import iscsi
 import lio
 import network
+import service
+import store
 import wmi
 from basic import run, wait_for
 
@@ -60,7 +63,7 @@ ANSWERS = {
 
 def values():
     """What the changes would change."""
-    return (wmi.shapes(), wmi.stored_policy(), wmi.stored_disk_policy(lio.wwid(0)),
+    return (dm.shapes(), store.policy(), store.disk_policy(lio.wwid(0)),
             wmi.get(bus.PATH, "Manager", "DefaultLoadBalancePolicy"),
             wmi.get(bus.PATH, "Manager", "PathWeightOrder"),
             wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation", "GenerationalGuid"))
@@ -104,7 +107,7 @@ class Authorization(unittest.TestCase):
         for action in actions:
             with self.subTest(action=action), self.assertRaisesRegex(RuntimeError, DENIED):
                 CHANGES[action]()
-        refused = [line for line in wmi.journal(since) if line.startswith("Refused ")]
+        refused = [line for line in service.journal(since) if line.startswith("Refused ")]
         for action in actions:
             self.assertTrue(any(f"{ACTIONS}{action} to " in line and "(uid 1000, " in line
                                 for line in refused), (action, refused))
@@ -122,18 +125,18 @@ class Authorization(unittest.TestCase):
                   'action.lookup("policy") == "DYN_LEAST_QUEUE_DEPTH"'):
             self.assertEqual(set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
             wanted = [("queue-length", frozenset(lio.portals()))]
-            found = wmi.shapes_in(3, lambda shapes: all(each == wanted for each in shapes.values()))
+            found = dm.shapes_in(3, lambda shapes: all(each == wanted for each in shapes.values()))
             self.assertEqual(found, dict.fromkeys(found, wanted))
-            self.assertEqual(wmi.stored_policy(), wmi.QUEUE_DEPTH)
-            self.assertRegex("\n".join(wmi.journal(since)),
+            self.assertEqual(store.policy(), wmi.QUEUE_DEPTH)
+            self.assertRegex("\n".join(service.journal(since)),
                              r"Policy 4 .*busctl \(uid 1000, .*STATUS_SUCCESS")
 
             # Another policy and another action are not what the rule is about.
             with self.assertRaisesRegex(RuntimeError, DENIED):
                 set_policy(wmi.ROUND_ROBIN)
             self.assert_denied(["set-disk-policy", "set-path-weight-order"])
-            self.assertEqual(wmi.stored_policy(), wmi.QUEUE_DEPTH)
-            self.assertEqual(wmi.shapes(), found)
+            self.assertEqual(store.policy(), wmi.QUEUE_DEPTH)
+            self.assertEqual(dm.shapes(), found)
 
     def put_back(self, before):
         """What was there, where neither session nor disk had a policy."""
@@ -157,10 +160,11 @@ class Authorization(unittest.TestCase):
             for action, change in CHANGES.items():
                 with self.subTest(action=action):
                     self.assertEqual(change(), ANSWERS[action])
-        self.assertEqual([line for line in wmi.journal(since) if line.startswith("Refused ")], [])
+        self.assertEqual([line for line in service.journal(since)
+                          if line.startswith("Refused ")], [])
 
         wanted = [("queue-length", frozenset(lio.portals()))]
-        found = wmi.shapes_in(10, lambda shapes: all(each == wanted for each in shapes.values()))
+        found = dm.shapes_in(10, lambda shapes: all(each == wanted for each in shapes.values()))
         self.assertEqual(found, dict.fromkeys(found, wanted))
         self.assertEqual(values()[1:], (wmi.QUEUE_DEPTH, 0, 4, "highest-first", list(GUID)))
         self.assertEqual({wmi.tag(each.sid) for each in iscsi.sessions()}, {wmi.guid_text(GUID)})
@@ -185,5 +189,5 @@ class Authorization(unittest.TestCase):
             self.assert_denied(["set-load-balance-policy", "set-path-weight-order"])
             self.assertEqual(values(), before)
             self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
-            self.assertEqual({selector for groups in wmi.shapes().values()
+            self.assertEqual({selector for groups in dm.shapes().values()
                               for selector, _ in groups}, {"queue-length"})

@@ -53,11 +53,11 @@ class Command(Calls, unittest.TestCase):
     def test_policy_set_by_portal(self):
         a, b, c, d = self.portals
         self.ok("policy", "set", lio.TARGET, "failover", "--primary", c)
-        for shape in wmi.shapes().values():
+        for shape in dm.shapes().values():
             self.assertEqual(shape[0], ("round-robin", frozenset([c])))
         self.ok("policy", "set", f"{wmi.session_id():016x}", "5", "--weight", f"{a}=3",
                 "--weight", f"{b}:3260=2", "--weight", f"{wmi.connection_id(d):016x}=1")
-        for shape in wmi.shapes().values():
+        for shape in dm.shapes().values():
             self.assertEqual(shape, [("round-robin", frozenset([each])) for each in (c, d, b, a)])
         self.assertEqual(wmi.query()[0], wmi.WEIGHTED)
 

@@ -9,11 +9,14 @@ import bus
 import diskio
 import disks
 import dm
+import drop_in
 import iscsi
 import lio
 import multipathd
+import service
 import signals
 import stack
+import store
 import wmi
 from basic import frozen, processes_of, read, run, wait_for
 
@@ -172,7 +175,7 @@ class Ranks(disks.DiskTest):
 
     def assert_others(self, *groups):
         wanted = [(selector, frozenset(portals)) for selector, portals in groups]
-        found = wmi.shapes()
+        found = dm.shapes()
         found.pop(self.WWID)
         self.assertEqual(found, {name: wanted for name in found})
 
@@ -199,14 +202,14 @@ class Ranks(disks.DiskTest):
         self.assertEqual(wmi.set_disk_raw(self.WWID, wmi.NONE), wmi.SUCCESS)
         self.assert_shape((QL, self.portals))
         self.assert_provenance(wmi.QUEUE_DEPTH, "session")
-        self.assertEqual(wmi.stored_disk_policy(self.WWID), 0)
+        self.assertEqual(store.disk_policy(self.WWID), 0)
         self.set(wmi.FAILOVER, [b])
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
         self.assert_alone(b, a, c, d)
-        self.assertEqual(set(wmi.entries()), {self.WWID})
+        self.assertEqual(set(drop_in.entries()), {self.WWID})
         self.assertEqual(wmi.set_disk_raw(self.WWID, wmi.NONE), wmi.SUCCESS)
         self.assertEqual(self.shape(), before)
-        self.assertEqual(wmi.entries(), {})
+        self.assertEqual(drop_in.entries(), {})
         self.assert_provenance(wmi.NONE, "host")
 
 
@@ -224,7 +227,7 @@ class Failover(disks.DiskTest):
         a, b, c, d = self.portals
         self.set(wmi.FAILOVER, [a])
         wmi.wait_for_disk(self.WWID)
-        self.assertEqual(wmi.entries()[self.WWID]["failback"], "manual")
+        self.assertEqual(drop_in.entries()[self.WWID]["failback"], "manual")
         path, number = self.kernel_path(a)
         run("dmsetup", "message", self.WWID, "0", f"fail_path {number}")
         self.assertGreaterEqual(self.reads()[b], READS / 2)
@@ -242,7 +245,7 @@ class Failover(disks.DiskTest):
         # multipathd thinks so too, and a service that starts anew finds it so.
         wmi.wait_for_disk(self.WWID)
         multipathd.reconfigure()
-        wmi.restart()
+        service.restart()
         wmi.wait_for_disk(self.WWID)
         self.assertEqual(self.shape()[0], (RR, frozenset([b])))
         self.assertEqual(wmi.noise(), {})
@@ -273,7 +276,7 @@ class Failover(disks.DiskTest):
         self.set(wmi.FAILOVER, [c], preferred=a)
         self.assert_alone(a, c, b, d)
         wmi.wait_for_disk(self.WWID)
-        self.assertEqual(wmi.entries()[self.WWID]["failback"], "immediate")
+        self.assertEqual(drop_in.entries()[self.WWID]["failback"], "immediate")
         try:
             iscsi.logout(address=a)
             wait_for(lambda: self.shape() == [(RR, frozenset([portal]))
@@ -308,14 +311,14 @@ class Holding(disks.DiskTest):
         tiers = (RR, [b]), (RR, [c]), (RR, [a]), (RR, [d])
         self.set(wmi.WEIGHTED, weights=weights)
         self.assert_groups(*tiers)
-        self.assertEqual(wmi.stored_disk_policy(self.WWID), wmi.WEIGHTED)
+        self.assertEqual(store.disk_policy(self.WWID), wmi.WEIGHTED)
         wmi.wait_for_disk(self.WWID)
 
-        before = wmi.tables()
-        wmi.restart()
+        before = dm.tables()
+        service.restart()
         multipathd.reconfigure()
         wmi.wait_for_disk(self.WWID)
-        self.assertEqual(wmi.tables(), before)
+        self.assertEqual(dm.tables(), before)
         self.assert_provenance(wmi.WEIGHTED, "disk")
         self.assertEqual(wmi.disk("Reapplications", self.WWID), 0)
 
@@ -361,13 +364,13 @@ class Default(disks.DiskTest):
 
     def assert_new(self, selector, policy, provenance):
         wanted = [(selector, frozenset(self.ADDRESSES))]
-        wait_for(lambda: wmi.shapes().get(self.NEW) == wanted
+        wait_for(lambda: dm.shapes().get(self.NEW) == wanted
                  and wmi.disk("Provenance", self.NEW) == provenance, 10,
                  f"{wanted} by {provenance}")
         self.assertEqual(wmi.disk("LoadBalancePolicy", self.NEW), policy)
 
     def test_maps_that_appear(self):
-        before = wmi.shapes()
+        before = dm.shapes()
         wmi.set_default(wmi.QUEUE_DEPTH)
         with signals.Monitor() as monitor:
             iscsi.login(self.OTHER)
@@ -377,11 +380,11 @@ class Default(disks.DiskTest):
                              [wmi.disk_path(self.NEW)])
         # Those that are there stay, now and when it changes; and it is saved.
         wmi.set_default(wmi.LEAST_BLOCKS)
-        wmi.restart()
+        service.restart()
         self.assertEqual(wmi.get(bus.PATH, "Manager", "DefaultLoadBalancePolicy"),
                          wmi.LEAST_BLOCKS)
         self.assert_new(QL, wmi.QUEUE_DEPTH, "default")
-        self.assertEqual({name: shape for name, shape in wmi.shapes().items()
+        self.assertEqual({name: shape for name, shape in dm.shapes().items()
                           if name != self.NEW}, before)
 
         # A session's policy ranks above it, and the default of now comes when a disk is cleared.

@@ -12,8 +12,10 @@ import unittest
 import bus
 import iscsi
 import lio
+import service
 import signals
 import stack
+import store
 import wmi
 from basic import run, wait_for
 
@@ -74,10 +76,10 @@ class CacheValid(unittest.TestCase):
         self.secret("")
         wmi.set_guid(GUID)
         # Whatever a test did, no secret was told, and none is kept.
-        said = "\n".join(wmi.journal(self.since))
+        said = "\n".join(service.journal(self.since))
         for secret in (OLD, NEW):
             self.assertNotIn(secret, said)
-            self.assertNotIn(secret.encode(), wmi.STATE.read_bytes())
+            self.assertNotIn(secret.encode(), store.FILE.read_bytes())
 
     def secret(self, value):
         iscsi.update({PASSWORD: value}, address=self.address)
@@ -198,18 +200,18 @@ class CacheValid(unittest.TestCase):
         path.write_text(text)
 
     def test_while_the_service_is_stopped(self):
-        run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", service.UNIT)
         try:
             self.secret(NEW)
         finally:
-            wmi.restart()
+            service.restart()
         self.assertFalse(is_valid())
         self.assertEqual(changed_records()[0], [("node", self.record, "changed", [PASSWORD])])
-        run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", service.UNIT)
         try:
             self.secret(OLD)
         finally:
-            wmi.restart()
+            service.restart()
         self.assertTrue(is_valid())
 
     def test_a_held_lock_delays_the_news_and_nothing_else(self):

@@ -8,15 +8,17 @@ import statistics
 import time
 
 import bus
+import dm
 import figures
 import iscsi
 import lio
+import service
 import stack
 import tools
 import wmi
 from basic import patience, read, run, wait_for
 
-UNITS = SERVICE, MULTIPATHD, UDEV = wmi.SERVICE, "multipathd.service", "systemd-udevd.service"
+UNITS = SERVICE, MULTIPATHD, UDEV = service.UNIT, "multipathd.service", "systemd-udevd.service"
 REST_SECONDS = 60
 
 # A change of these shows in the tables that a client sees.
@@ -58,7 +60,7 @@ def wait_until_whole(paths):
 
 def check_tables():
     """After a login the tables mean the policy: one group of all paths."""
-    for name, groups in wmi.shapes().items():
+    for name, groups in dm.shapes().items():
         if groups != [("queue-length", frozenset(lio.portals()))]:
             raise RuntimeError(f"{name} does not carry the policy: {groups}")
 
@@ -121,16 +123,16 @@ def service_environment(pid):
 @contextlib.contextmanager
 def service_stopped():
     """The unit does not run inside a `with`, so that the program can be run without it."""
-    run("systemctl", "stop", wmi.SERVICE)
+    run("systemctl", "stop", service.UNIT)
     try:
         yield
     finally:
-        wmi.restart()
+        service.restart()
 
 
 def measure_start(bench):
     """From exec to ready, against one `iscsiadm -m session`."""
-    pid = wmi.main_pid()
+    pid = service.main_pid()
     program, environment = os.readlink(f"/proc/{pid}/exe"), service_environment(pid)
     starts, lists = [], []
     with service_stopped(), tools.Probe(environment) as probe:
@@ -169,9 +171,9 @@ def wakeups(pid):
 
 def measure_rest(bench):
     """Memory, wake-ups, file descriptors."""
-    wmi.restart()
+    service.restart()
     tools.agree()
-    pid = wmi.main_pid()
+    pid = service.main_pid()
     fresh = descriptors(pid)
     for policy in tools.POLICIES:
         bench.probe.set_policy(policy)

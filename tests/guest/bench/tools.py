@@ -13,8 +13,10 @@ import time
 
 import bus
 import dm
+import drop_in
 import lio
 import multipathd
+import service
 import stack
 import wmi
 from basic import HOME, frozen, patience, read, run, wait_for
@@ -133,16 +135,16 @@ def agree():
 
 def service_rests(seconds=1):
     """Whether it has nothing to do for so long."""
-    before = cpu(wmi.SERVICE)
+    before = cpu(service.UNIT)
     time.sleep(seconds)
-    return cpu(wmi.SERVICE) - before < 0.005 * seconds
+    return cpu(service.UNIT) - before < 0.005 * seconds
 
 
 @contextlib.contextmanager
 def service_frozen():
     """The service stands still inside a `with`, so that it does not put back what others do to its
     maps. It has to find them as it left them. (The job switches watchdogs off.)"""
-    with frozen(wmi.main_pid()):
+    with frozen(service.main_pid()):
         yield
 
 
@@ -178,7 +180,7 @@ def meaning(tables):
 def same_meaning(found, wanted):
     """Whether all maps have the wanted groups."""
     return (found.keys() == wanted.keys()
-            and all(wmi.same_meaning(found[name], wanted[name]) for name in wanted))
+            and all(dm.same_meaning(found[name], wanted[name]) for name in wanted))
 
 
 class Wanted:
@@ -188,7 +190,7 @@ class Wanted:
     def __init__(self, policy):
         tables = live_tables()
         self.meaning = meaning(tables)
-        self.configuration = wmi.MULTIPATHD_FILE.read_text()
+        self.configuration = drop_in.FILE.read_text()
         self.file = pathlib.Path(f"/run/bench-tables-{policy}")
         self.file.write_text("".join(f"{' '.join(words)}\n" for words in tables.values()))
 
@@ -201,7 +203,7 @@ def wanted(probe):
         agree()
         found[policy] = Wanted(policy)
     for name, groups in found[SECOND].meaning.items():
-        if wmi.same_meaning(found[FIRST].meaning[name], groups):
+        if dm.same_meaning(found[FIRST].meaning[name], groups):
             raise RuntimeError(f"{name}: the two policies are to differ for every map")
     return found
 
@@ -238,9 +240,9 @@ def administrators_change(new):
     """The time of what an administrator does today: writes the configuration, has multipathd read
     it, and waits until it is idle and the tables are new. The service has to be frozen."""
     began = time.monotonic()
-    temporary = wmi.MULTIPATHD_FILE.parent.parent / ".bench.conf"
+    temporary = drop_in.FILE.parent.parent / ".bench.conf"
     temporary.write_text(new.configuration)
-    temporary.rename(wmi.MULTIPATHD_FILE)
+    temporary.rename(drop_in.FILE)
     run("multipathd", "reconfigure")
     seconds = patience(lio.expected_paths())
     while True:

@@ -18,6 +18,7 @@ import unittest
 
 import iscsi
 import lio
+import service
 import stack
 import wmi
 from basic import HOME, patience, run
@@ -119,8 +120,8 @@ def left_out(line):
 class Documentation(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        if run("systemctl", "is-enabled", wmi.SERVICE, check=False) != "enabled":
-            cls.addClassCleanup(run, "systemctl", "disable", wmi.SERVICE)
+        if run("systemctl", "is-enabled", service.UNIT, check=False) != "enabled":
+            cls.addClassCleanup(run, "systemctl", "disable", service.UNIT)
         cls.addClassCleanup(cls.remove_portals)
         for address in PORTALS:
             lio.portal_add(address)

@@ -10,10 +10,14 @@ import sqlite3
 import time
 import unittest
 
+import dm
+import drop_in
 import faults
 import lio
+import service
+import store
 import wmi
-from basic import run, setting, wait_for
+from basic import look_in, run, setting, wait_for
 
 # The rounds of a sweep end after this time; on a slow machine an even choice of the points has been
 # tried.
@@ -36,7 +40,7 @@ class Sweep(unittest.TestCase):
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
         # What the policies need to be asked for, and what they mean; policy 6 is none.
         self.all_requests = {
-            wmi.VENDOR: ((), next(iter(wmi.shapes().values()))),
+            wmi.VENDOR: ((), next(iter(dm.shapes().values()))),
             wmi.FAILOVER: (([c],), [("round-robin", frozenset([each])) for each in (c, a, b, d)]),
             wmi.WEIGHTED: (((), {a: 1, b: 2, c: 2, d: 3}),
                            [("round-robin", frozenset(each)) for each in ([a], [b, c], [d])])}
@@ -56,14 +60,14 @@ class Sweep(unittest.TestCase):
 
     def meant(self):
         """The policy that every map means now, None where there is no such one."""
-        shapes = list(wmi.shapes().values())
+        shapes = list(dm.shapes().values())
         return next((policy for policy, (_, groups) in self.requests.items()
                      if shapes and all(shape == groups for shape in shapes)), None)
 
     def each_map_is_whole(self):
         """Whether each map by itself means one of the policies."""
         wanted = [groups for _, groups in self.requests.values()]
-        return all(shape in wanted for shape in wmi.shapes().values())
+        return all(shape in wanted for shape in dm.shapes().values())
 
     def problem(self, kind, point, details):
         self.problems[kind].append(f"{point}: {details}")
@@ -74,7 +78,7 @@ class Sweep(unittest.TestCase):
         """Whether the state file opens, as the next program to use it would open it: a journal that
         a kill has left is rolled back."""
         try:
-            with contextlib.closing(sqlite3.connect(f"file:{wmi.STATE}?mode=rw", uri=True,
+            with contextlib.closing(sqlite3.connect(f"file:{store.FILE}?mode=rw", uri=True,
                                                     timeout=5)) as file:
                 return file.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         except sqlite3.Error:
@@ -92,7 +96,7 @@ class Sweep(unittest.TestCase):
             counts[policy] = self.sweep.seen
             self.assertEqual(self.meant(), policy)
             # As in a round: multipathd may be asked at once in the next one.
-            wmi.restart()
+            service.restart()
         return counts
 
     def provoke(self, mode, turn, policy):
@@ -115,17 +119,17 @@ class Sweep(unittest.TestCase):
             wait_for(lambda: self.meant() in live, 5, "")
         except TimeoutError:
             self.problem("half-applied sessions", point,
-                         f"status {status}, {old} to {new}, but the maps are {wmi.shapes()}")
+                         f"status {status}, {old} to {new}, but the maps are {dm.shapes()}")
 
     def check_next_life(self, point, status, old, new, killed):
         """The service starts, and ends at what the store holds. Returns that."""
         if killed:
-            wait_for(lambda: wmi.main_pid() not in (0, self.pid), 20, "the service again")
-            run("systemctl", "start", wmi.SERVICE)
+            wait_for(lambda: service.main_pid() not in (0, self.pid), 20, "the service again")
+            run("systemctl", "start", service.UNIT)
         else:
-            wmi.restart()
-        self.pid = wmi.main_pid()
-        stored = wmi.stored_policy() or wmi.VENDOR
+            service.restart()
+        self.pid = service.main_pid()
+        stored = store.policy() or wmi.VENDOR
         answers = {wmi.SUCCESS: {new}, None: {old, new}}
         if stored not in answers.get(status, {old}):
             self.problem("lost policies", point, f"status {status}, but the store holds {stored}")
@@ -137,9 +141,9 @@ class Sweep(unittest.TestCase):
                 wmi.wait_for_agreement(seconds=30)
         except TimeoutError as error:
             self.problem("lost policies", point,
-                         f"the store holds {stored}, the maps {wmi.shapes()}; {error}")
-        if wmi.look_in(5, wmi.unfinished, lambda found: not found):
-            self.problem("half-applied sessions", point, f"unfinished: {wmi.unfinished()}")
+                         f"the store holds {stored}, the maps {dm.shapes()}; {error}")
+        if look_in(5, store.unfinished, lambda found: not found):
+            self.problem("half-applied sessions", point, f"unfinished: {store.unfinished()}")
         return stored
 
     def round(self, mode, turn, old):
@@ -151,14 +155,14 @@ class Sweep(unittest.TestCase):
         killed = mode == self.sweep.KILL and self.sweep.hit
         point = f"{'kill' if mode == self.sweep.KILL else 'failure'} {turn}, {self.sweep.hit}"
         self.not_reached += not self.sweep.hit
-        if wmi.suspended():
-            self.problem("suspended maps", point, wmi.suspended())
+        if dm.suspended():
+            self.problem("suspended maps", point, dm.suspended())
         if not self.each_map_is_whole():
-            self.problem("half-applied sessions", point, wmi.shapes())
+            self.problem("half-applied sessions", point, dm.shapes())
         if not killed:
             self.check_answer(point, status, old, new)
         if not self.store_is_sound():
-            self.problem("stores that do not open", point, wmi.STATE)
+            self.problem("stores that do not open", point, store.FILE)
         return self.check_next_life(point, status, old, new, killed)
 
     def sweep_between(self, name, policies, seconds):
@@ -172,7 +176,7 @@ class Sweep(unittest.TestCase):
         # The releases try different ones where time does not suffice for all.
         if setting("LAB_RELEASE", "") == "bookworm":
             order.reverse()
-        self.pid = wmi.main_pid()
+        self.pid = service.main_pid()
         policy, tried, end = self.meant(), [], time.monotonic() + seconds
         for i in order:
             if time.monotonic() >= end:
@@ -181,7 +185,7 @@ class Sweep(unittest.TestCase):
             policy = self.round(*points[i], policy)
             if policy not in self.requests:
                 break  # lost: there is none to go on from
-        self.assertEqual(wmi.leftovers(), [])
+        self.assertEqual(drop_in.leftovers(), [])
 
         failures = tried.count(self.sweep.FAIL)
         counts = ", ".join(f"{len(each)} {kind}" for kind, each in self.problems.items())

@@ -6,6 +6,8 @@ import concurrent.futures
 import random
 import time
 
+import diskio
+import dm
 import holds
 import iscsi
 import network
@@ -101,13 +103,13 @@ class Storm(holds.HoldsTest):
         return found
 
     def wrong_maps(self, possible):
-        shapes = wmi.shapes()
+        shapes = dm.shapes()
         return {name: shapes.get(name) for name, groups in possible.items()
                 if shapes.get(name) not in groups}
 
     def test_storm(self):
         work = [self.cables, self.logins, self.configurations] + [self.client] * CLIENTS
-        with wmi.Load([hold.map for hold in HOLDS.values()], RATE) as load:
+        with diskio.Load([hold.map for hold in HOLDS.values()], RATE) as load:
             with concurrent.futures.ThreadPoolExecutor(len(work)) as pool:
                 tasks = [pool.submit(function, random.Random(self.seed + i))
                          for i, function in enumerate(work)]
@@ -121,7 +123,7 @@ class Storm(holds.HoldsTest):
                 self.fail(f"seed {self.seed}: {self.wrong_maps(possible)} instead of {possible}")
             wmi.wait_for_agreement(*(hold.target for hold in HOLDS.values()))
             wmi.wait_until_quiet()
-            self.assertEqual(wmi.suspended(), [])
+            self.assertEqual(dm.suspended(), [])
             self.assertTrue(load.running(), "I/O ended with an error")
         self.assertEqual(load.error, "")
         statuses = [request.status for request in requests]

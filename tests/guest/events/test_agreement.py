@@ -5,8 +5,10 @@ import pathlib
 import time
 
 import dm
+import drop_in
 import iscsi
 import multipathd
+import service
 import stack
 import test_policies
 import wmi
@@ -49,7 +51,7 @@ class File(AgreementTest):
     def assert_entries(self, *tiers):
         """Each map has a whole entry, which lists by their present addresses all paths but those of
         the last tier, better tiers with higher weights."""
-        entries, kernel, seen = wmi.entries(), dm.maps().values(), priorities()
+        entries, kernel, seen = drop_in.entries(), dm.maps().values(), priorities()
         self.assertEqual(set(entries), {each.wwid for each in kernel})
         for each in kernel:
             entry = entries[each.wwid]
@@ -59,7 +61,7 @@ class File(AgreementTest):
                 "prio": "weightedpath", "failback": "immediate", "rr_weight": "uniform",
                 "rr_min_io_rq": "1"})
             self.assertLessEqual(len(entry["prio_args"]), PRIO_ARGS_MAX)
-            listed, last = wmi.listed_paths(entry)
+            listed, last = drop_in.listed_paths(entry)
             weights, paths = dict(listed), {iscsi.portal_of(path): path for path in each.paths}
             found = []
             for tier in tiers:
@@ -76,7 +78,7 @@ class File(AgreementTest):
         self.set_and_agree(wmi.FAILOVER, [c])
         self.assert_entries([c], [a], [b], [d])
 
-        text = wmi.MULTIPATHD_FILE.read_text()
+        text = drop_in.FILE.read_text()
         self.assertEqual(text[0], "#")
         for line in text.splitlines():
             self.assertLess(len(line), LINE_MAX)
@@ -84,27 +86,27 @@ class File(AgreementTest):
             self.assertNotRegex(line.split("#")[0], r"\{\s*\S")
         self.assertIn("detect_prio no", " ".join(text.split()))
         config = run("multipathd", "show", "config")
-        for wwid, entry in wmi.entries().items():
+        for wwid, entry in drop_in.entries().items():
             self.assertIn(wwid, config)
             self.assertIn(entry["prio_args"], config)
 
-        before = wmi.tables()
+        before = dm.tables()
         multipathd.reconfigure()
         self.assertEqual(set(multipathd.map_loads().values()), {0})
-        self.assertEqual(wmi.tables(), before)
+        self.assertEqual(dm.tables(), before)
         self.assert_tables((RR, [c]), (RR, [a]), (RR, [b]), (RR, [d]))
 
         # Nothing has changed: the file stays as it is, and multipathd is left alone.
-        since, stat = time.time(), wmi.MULTIPATHD_FILE.stat()
-        wmi.restart()
+        since, stat = time.time(), drop_in.FILE.stat()
+        service.restart()
         wmi.wait_for_agreement()
         wmi.wait_until_quiet()
-        again = wmi.MULTIPATHD_FILE.stat()
+        again = drop_in.FILE.stat()
         self.assertEqual((again.st_ino, again.st_mtime_ns), (stat.st_ino, stat.st_mtime_ns))
         self.assertEqual(multipathd.reconfigures(since), [])
 
         # Paths that log in anew in another order have other host numbers.
-        old = wmi.entries()
+        old = drop_in.entries()
         order = sorted(iscsi.sessions(), key=lambda session: int(
             iscsi.hbtl(session.paths[0]).split(":")[0]))
         iscsi.logout()
@@ -113,24 +115,24 @@ class File(AgreementTest):
             iscsi.login(address=session.address)
         stack.wait_until_whole()
         # The service looks at the last path a moment after the kernel has it.
-        wait_for(lambda: wmi.entries() != old, 10, "entries with the new host numbers")
+        wait_for(lambda: drop_in.entries() != old, 10, "entries with the new host numbers")
         wmi.wait_for_agreement()
         self.assert_entries([c], [a], [b], [d])
-        self.assertEqual([each.name for each in wmi.MULTIPATHD_FILE.parent.iterdir()],
-                         [wmi.MULTIPATHD_FILE.name])
-        self.assertEqual(wmi.leftovers(), [])
+        self.assertEqual([each.name for each in drop_in.FILE.parent.iterdir()],
+                         [drop_in.FILE.name])
+        self.assertEqual(drop_in.leftovers(), [])
 
     def test_the_last_policy_takes_the_file_with_it(self):
         self.set(wmi.VENDOR)
-        before = wmi.shapes()
+        before = dm.shapes()
         self.set_and_agree(wmi.WEIGHTED, weights={self.portals[0]: 1})
-        self.assertTrue(wmi.MULTIPATHD_FILE.exists())
+        self.assertTrue(drop_in.FILE.exists())
         self.set(wmi.VENDOR)
-        self.assertEqual(wmi.shapes(), before)
-        wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10, "no file")
+        self.assertEqual(dm.shapes(), before)
+        wait_for(lambda: not drop_in.FILE.exists(), 10, "no file")
         wmi.wait_for_agreement()
         multipathd.reconfigure()
-        self.assertEqual(wmi.shapes(), before)
+        self.assertEqual(dm.shapes(), before)
         self.assertNotIn("weightedpath", run("multipathd", "show", "config"))
 
     def test_many_changes_are_one_reconfiguration_in_five_seconds(self):
@@ -167,7 +169,7 @@ class Contested(AgreementTest):
         multipathd.reconfigure()
 
     def assert_hold(self, names, groups):
-        shapes = wmi.shapes()
+        shapes = dm.shapes()
         self.assertEqual([shapes[name] for name in names], [groups] * len(names))
 
     def test_the_administrator_wins(self):
@@ -179,7 +181,7 @@ class Contested(AgreementTest):
         RIVAL.write_text(RIVAL_TEXT.replace("WWID", dm.maps()[mine].wwid))
 
         def settled():
-            return self.agreement() == "Contested" or wmi.shapes()[mine] == groups
+            return self.agreement() == "Contested" or dm.shapes()[mine] == groups
 
         for _ in range(8):
             multipathd.reconfigure()
@@ -209,28 +211,28 @@ class ByHand(AgreementTest):
     def test_a_table_swapped_by_hand_is_put_back(self):
         a, b, c, d = self.portals
         self.set_and_agree(wmi.QUEUE_DEPTH)
-        wanted, before = wmi.shapes(), wmi.session("Reapplications")
+        wanted, before = dm.shapes(), wmi.session("Reapplications")
         since = time.time()
         name = min(dm.maps())
         dm.load_groups(name, [[a], [c], [b, d]], "round-robin")
-        wait_for(lambda: wmi.shapes() == wanted, 5, "the policy's table")
+        wait_for(lambda: dm.shapes() == wanted, 5, "the policy's table")
         wmi.wait_for_agreement()
         wmi.wait_until_quiet()
         # It is counted, and said: once for the one map that differed. (A change that was asked for
         # has a line with a status.)
         self.assertEqual(wmi.session("Reapplications"), before + 1)
-        lines = [line for line in wmi.journal(since)
+        lines = [line for line in service.journal(since)
                  if "STATUS_" not in line and any(each in line for each in dm.maps())]
         self.assertEqual([name in line for line in lines], [True], lines)
 
     def test_somebody_who_goes_on_wins(self):
         a, b, c, d = self.portals
         self.set_and_agree(wmi.QUEUE_DEPTH)
-        wanted, before = wmi.shapes(), wmi.session("Reapplications")
+        wanted, before = dm.shapes(), wmi.session("Reapplications")
         name = min(dm.maps())
 
         def settled():
-            return self.agreement() == "Contested" or wmi.shapes() == wanted
+            return self.agreement() == "Contested" or dm.shapes() == wanted
 
         for _ in range(10):
             dm.load_groups(name, [[a], [b, c, d]], RR)
@@ -246,5 +248,5 @@ class ByHand(AgreementTest):
         self.assertEqual(wmi.session("Reapplications"), rounds)
 
         self.set_and_agree(wmi.QUEUE_DEPTH)
-        self.assertEqual(wmi.shapes(), wanted)
+        self.assertEqual(dm.shapes(), wanted)
         self.assertEqual(wmi.session("Reason"), "")

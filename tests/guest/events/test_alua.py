@@ -106,8 +106,8 @@ class Asymmetric(test_policies.PolicyTest):
         states = [each._replace(primary=1, optimized=int(each.group_state == 0))
                   for each in paths]
         self.assertEqual(wmi.set_disk_raw(wwid, wmi.LEAST_BLOCKS, states), wmi.SUCCESS)
-        self.assertEqual(wmi.shapes()[wwid], [("service-time", frozenset(self.fast)),
-                                              ("service-time", frozenset(self.SLOW))])
+        self.assertEqual(dm.shapes()[wwid], [("service-time", frozenset(self.fast)),
+                                             ("service-time", frozenset(self.SLOW))])
         optimized = [each._replace(optimized=1) for each in states]
         standby = [each._replace(primary=0) for each in optimized]
         at = next(i for i, each in enumerate(paths) if each.group_state == 1)
@@ -127,9 +127,9 @@ class Asymmetric(test_policies.PolicyTest):
 
     def wait_for_tables(self, *groups):
         wanted = [(selector, frozenset(portals)) for selector, portals in groups]
-        wait_for(lambda: all(shape == wanted for shape in wmi.shapes().values()), 40,
+        wait_for(lambda: all(shape == wanted for shape in dm.shapes().values()), 40,
                  f"groups that follow the access states: {wanted}")
-        self.assertEqual(wmi.suspended(), [])
+        self.assertEqual(dm.suspended(), [])
 
     def test_tiers_follow_the_access_state(self):
         self.addCleanup(alua.read_states)

@@ -9,10 +9,11 @@ import time
 import dm
 import iscsi
 import lio
+import service
 import stack
 import test_policies
 import wmi
-from basic import frozen, patience, read, run, wait_for, write
+from basic import frozen, look_in, patience, read, run, wait_for, write
 
 # NETLINK_KOBJECT_UEVENT, and the group in it that udev sends to, as /proc/net/netlink has them.
 UEVENTS, UDEV_GROUP = "15", 2
@@ -54,10 +55,10 @@ def restart_with_little_room():
     before = read(limit)
     write(limit, 32768)
     try:
-        wmi.restart()
+        service.restart()
     finally:
         write(limit, before)
-    return wmi.main_pid()
+    return service.main_pid()
 
 
 class LostEvents(test_policies.PolicyTest):
@@ -66,7 +67,7 @@ class LostEvents(test_policies.PolicyTest):
         # A service that stands still gives no sign of life.
         run("systemctl", "service-watchdogs", "no")
         self.addCleanup(run, "systemctl", "service-watchdogs", "yes")
-        self.addCleanup(wmi.restart)
+        self.addCleanup(service.restart)
         self.pid = restart_with_little_room()
 
     def connections(self):
@@ -75,10 +76,10 @@ class LostEvents(test_policies.PolicyTest):
     def assert_connections(self, addresses):
         """The service has these, in the time that it takes to notice."""
         wanted = {wmi.connection_id(each) for each in addresses}
-        self.assertEqual(wmi.look_in(20, self.connections, wanted.__eq__), wanted)
+        self.assertEqual(look_in(20, self.connections, wanted.__eq__), wanted)
 
     def assert_looked_again(self, since):
-        lines = [line for line in wmi.journal(since) if "events were lost" in line]
+        lines = [line for line in service.journal(since) if "events were lost" in line]
         # Those of the session and its disks came when the socket was full.
         self.assertGreater(sum(int(re.match(r"\d+", line)[0]) for line in lines), 1, lines)
 
@@ -109,7 +110,7 @@ class LostEvents(test_policies.PolicyTest):
         self.assert_connections(others)
         self.assert_tables(("queue-length", others))
         self.assert_looked_again(since)
-        self.assertEqual(wmi.main_pid(), self.pid)
+        self.assertEqual(service.main_pid(), self.pid)
 
         # It begins again. The socket's counter does with the socket.
         self.pid = restart_with_little_room()

@@ -4,6 +4,7 @@
 import threading
 import time
 
+import dm
 import iscsi
 import lio
 import network
@@ -54,7 +55,7 @@ class Signals(test_policies.PolicyTest):
         def read_at_once(monitor):
             for _ in range(300):
                 if monitor.values("LoadBalancePolicy"):
-                    seen.append((wmi.session("LoadBalancePolicy"), wmi.shapes()))
+                    seen.append((wmi.session("LoadBalancePolicy"), dm.shapes()))
                     return
                 time.sleep(0.02)
 

@@ -38,6 +38,16 @@ def wait_for(condition, seconds, what, interval=0.1):
         time.sleep(max(interval, min(1, 3 * (sum(os.times()[:4]) - spent))))
 
 
+def look_in(seconds, look, right):
+    """What look() finds as soon as it is right, and at the latest after so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        found = look()
+        if right(found) or time.monotonic() >= end:
+            return found
+        time.sleep(0.1)
+
+
 def patience(paths):
     """Seconds to allow for work on so many paths, in an emulated machine on a busy host."""
     return 120 + 5 * paths

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Reads on maps and disks, and the I/O that each path has completed."""
+"""Reads and writes on maps and disks, and the I/O that each path has completed."""
 
 import contextlib
 import mmap
 import os
 import random
+import subprocess
+import time
 
 import dm
 from basic import read
@@ -46,3 +48,38 @@ def read_disk(device, count):
                 os.preadv(fd, [page], random.randrange(blocks) * 4096)
     finally:
         os.close(fd)
+
+
+class Load:
+    """Random reads and verified writes while a `with` runs, on all maps or on some. `output` is
+    fio's, `error` the same where it tells of one, else empty. With a rate, so many reads and writes
+    a second on each map: what runs for minutes has to leave the emulated machine some time for its
+    work."""
+
+    def __init__(self, names=None, rate=None):
+        self._names = names
+        self._more = [f"--rate_iops={rate},{rate}", "--size=64m"] if rate else ["--size=16m"]
+
+    def __enter__(self):
+        names = dm.maps() if self._names is None else self._names
+        self._process = subprocess.Popen(
+            ["fio", "--rw=randrw", "--bs=4k", "--direct=1", "--ioengine=libaio", "--iodepth=4",
+             "--verify=crc32c", "--verify_backlog=64", "--verify_fatal=1", "--time_based",
+             "--runtime=1200", "--exitall_on_error", "--minimal", *self._more,
+             *(word for name in names
+               for word in (f"--name={name}", f"--filename=/dev/mapper/{name}"))],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        time.sleep(1)
+        return self
+
+    def running(self):
+        """Whether fio still runs: it ends at its first error."""
+        return self._process.poll() is None
+
+    def __exit__(self, *exception):
+        self._process.send_signal(2)
+        self.output, _ = self._process.communicate(timeout=60)
+        # Interrupted, fio exits with 128 where it had no error of its own.
+        bad = (self._process.returncode not in (0, 128) or "verify:" in self.output
+               or "error=" in self.output)
+        self.error = self.output if bad else ""

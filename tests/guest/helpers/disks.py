@@ -9,6 +9,7 @@ import dm
 import iscsi
 import lio
 import wmi
+from basic import look_in
 
 READS = 400
 NEARLY_ALL = 0.95 * READS  # two that follow each other may be one I/O
@@ -24,7 +25,7 @@ class DiskTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.addClassCleanup(cls.give_back)
-        cls.own = wmi.shapes()
+        cls.own = dm.shapes()
 
     @classmethod
     def give_back(cls):
@@ -34,7 +35,7 @@ class DiskTest(unittest.TestCase):
         self.portals = lio.portals()
 
     def shape(self):
-        return wmi.shapes().get(self.WWID)
+        return dm.shapes().get(self.WWID)
 
     def others(self, shapes):
         return {name: collections.Counter(shape) for name, shape in shapes.items()
@@ -42,19 +43,19 @@ class DiskTest(unittest.TestCase):
 
     def set(self, *args, **kwargs):
         self.assertEqual(wmi.set_disk(self.WWID, *args, **kwargs), wmi.SUCCESS)
-        self.assertEqual(wmi.suspended(), [])
+        self.assertEqual(dm.suspended(), [])
 
     def assert_groups(self, *groups, seconds=10):
         """The map has these groups of portals, in this order. The others have their own: which of
         them is first may change when a path comes anew."""
         self.assert_shape(*groups, seconds=seconds)
-        self.assertEqual(self.others(wmi.shapes()), self.others(self.own))
+        self.assertEqual(self.others(dm.shapes()), self.others(self.own))
 
     def assert_shape(self, *groups, seconds=10):
         """The map has these groups, at once or in a moment: multipathd may be reading what an
         earlier test has asked for."""
         wanted = [(selector, frozenset(portals)) for selector, portals in groups]
-        self.assertEqual(wmi.look_in(seconds, self.shape, wanted.__eq__), wanted)
+        self.assertEqual(look_in(seconds, self.shape, wanted.__eq__), wanted)
 
     def assert_alone(self, *portals, seconds=10):
         """Failover's groups."""

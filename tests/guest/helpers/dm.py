@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Multipath maps, as device-mapper has them: tables, groups, states of paths."""
 
+import collections
 import dataclasses
 import os
 import pathlib
 import re
+import time
 
 import iscsi
-from basic import read, run, wait_for
+from basic import look_in, read, run, wait_for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,3 +186,47 @@ def flush_maps():
 
     run("udevadm", "settle")
     wait_for(flushed, 10, "no map left")
+
+
+def shapes():
+    """{map: [(selector, portals of the group)]}: what a policy decides, from the kernel."""
+    portal = {disk: session.address for session in iscsi.sessions() for disk in session.paths}
+    return {each.name: [(group.selector, frozenset(portal[disk] for disk in group.paths))
+                        for group in each.groups]
+            for each in maps().values()}
+
+
+def shapes_in(seconds, right):
+    """Likewise shapes()."""
+    return look_in(seconds, shapes, right)
+
+
+def same_meaning(found, wanted, unusable=()):
+    """Whether groups, as of shapes(), mean the wanted ones: the same groups, and those that have a
+    usable path in the same order. A group without one may stand anywhere."""
+    def usable(groups):
+        return [group for group in groups if group[1] - set(unusable)]
+
+    return (usable(found) == usable(wanted)
+            and collections.Counter(found) == collections.Counter(wanted))
+
+
+def tables():
+    """{map: features, handler and groups}, to see whether a map was reloaded."""
+    return {each.name: (each.features, each.handler, each.groups) for each in maps().values()}
+
+
+def suspended():
+    """Maps that are suspended: there must never be one. The kernel shows one so for the moment in
+    which anybody's new table, multipathd's too, is taken into use: that passes."""
+    def look():
+        states = run("dmsetup", "info", "-c", "--noheadings", "-o", "name,suspended")
+        return {line for line in states.splitlines() if "Suspended" in line}
+
+    found = look()
+    for _ in range(4):
+        if not found:
+            break
+        time.sleep(0.1)
+        found &= look()
+    return sorted(found)

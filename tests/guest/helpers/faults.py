@@ -6,13 +6,13 @@ import mmap
 import pathlib
 import struct
 
-import wmi
+import service
 from basic import HOME, run
 
 LIBRARY = pathlib.Path("/run/lab-fault.so")
 RULES = pathlib.Path("/run/lab-faults")
 SWEEP = pathlib.Path("/run/lab-sweep")
-DROP_IN = pathlib.Path(f"/run/systemd/system/{wmi.SERVICE}.d/fault.conf")
+DROP_IN = pathlib.Path(f"/run/systemd/system/{service.UNIT}.d/fault.conf")
 
 
 @contextlib.contextmanager
@@ -29,7 +29,7 @@ def preloaded(restart="on-failure"):
     RULES.write_text("")
     SWEEP.write_bytes(bytes(mmap.PAGESIZE))
     run("systemctl", "daemon-reload")
-    wmi.restart()
+    service.restart()
     try:
         yield
     finally:
@@ -37,7 +37,7 @@ def preloaded(restart="on-failure"):
         RULES.unlink()
         SWEEP.unlink()
         run("systemctl", "daemon-reload")
-        wmi.restart()
+        service.restart()
 
 
 def rules(*lines):

@@ -13,11 +13,13 @@ import unittest
 
 import diskio
 import dm
+import drop_in
 import iscsi
 import lio
 import multipathd
 import network
 import scene
+import service
 import stack
 import wmi
 from basic import run, wait_for
@@ -50,7 +52,7 @@ class Hold:
         return lio.wwid(self.lun)
 
     def groups(self, with_new=False):
-        """What wmi.shapes() has to say of its map."""
+        """What dm.shapes() has to say of its map."""
         tiers = self.tiers_with_new if with_new else self.tiers
         return [(self.selector, frozenset(tier)) for tier in tiers]
 
@@ -207,8 +209,8 @@ def down(held):
     for target in targets(held):
         iscsi.forget(target)
         lio.remove(target)
-    wait_for(lambda: not wmi.MULTIPATHD_FILE.exists(), 10,
-             f"no file for multipathd (it had {sorted(wmi.entries())})")
+    wait_for(lambda: not drop_in.FILE.exists(), 10,
+             f"no file for multipathd (it had {sorted(drop_in.entries())})")
 
 
 def before_reboot(name):
@@ -219,7 +221,7 @@ def before_reboot(name):
     for target in targets(held):
         iscsi.log_in_at_boot(target)
     scene.target_at_boot(f"import holds; holds.targets_up(holds.{name}.values())")
-    run("systemctl", "enable", wmi.SERVICE)
+    run("systemctl", "enable", service.UNIT)
 
 
 class HoldsTest(unittest.TestCase):
@@ -234,9 +236,9 @@ class HoldsTest(unittest.TestCase):
 
     def wrong(self, with_new=False, unusable=()):
         """{what has the policy, and which one: groups} of the maps that do not mean it."""
-        shapes = wmi.shapes()
+        shapes = dm.shapes()
         return {(hold.provenance, hold.policy): shapes.get(hold.map) for hold in self.HELD
-                if not wmi.same_meaning(shapes.get(hold.map, []), hold.groups(with_new), unusable)}
+                if not dm.same_meaning(shapes.get(hold.map, []), hold.groups(with_new), unusable)}
 
     def assert_means(self, **kwargs):
         """Every map means its policy, at once or within the time that is allowed."""
@@ -245,7 +247,7 @@ class HoldsTest(unittest.TestCase):
         except TimeoutError:
             self.fail(f"after {HOLD_SECONDS} s these do not mean their policy: "
                       f"{self.wrong(**kwargs)}")
-        self.assertEqual(wmi.suspended(), [])
+        self.assertEqual(dm.suspended(), [])
 
     def assert_holds(self, with_new=False):
         """As soon as the stack is whole, every map means its policy; then multipathd agrees and
@@ -273,7 +275,7 @@ class Events(HoldsTest):
         cls.load = None
         super().setUpClass()
         cls.addClassCleanup(cls.stop_load)
-        cls.load = wmi.Load([hold.map for hold in cls.HELD], RATE)
+        cls.load = diskio.Load([hold.map for hold in cls.HELD], RATE)
         cls.load.__enter__()
 
     @classmethod
@@ -293,7 +295,7 @@ class Events(HoldsTest):
     def assert_found(self, before):
         """The service that has started anew found these tables, and left them."""
         self.assert_holds()
-        self.assertEqual(wmi.tables(), before)
+        self.assertEqual(dm.tables(), before)
         self.assertEqual({each["Reapplications"] for each in wmi.holders().values()}, {0})
         self.assert_told()
 
@@ -326,9 +328,9 @@ class Events(HoldsTest):
         self.assert_holds()
 
     def test_04_multipathd_reconfigures(self):
-        before = wmi.tables()
+        before = dm.tables()
         multipathd.reconfigure()
-        self.assertEqual(wmi.tables(), before)
+        self.assertEqual(dm.tables(), before)
         self.assert_holds()
 
     def test_05_multipathd_restarts(self):
@@ -336,14 +338,14 @@ class Events(HoldsTest):
         self.assert_holds()
 
     def test_06_the_service_restarts(self):
-        before = wmi.tables()
-        wmi.restart()
+        before = dm.tables()
+        service.restart()
         self.assert_found(before)
 
     def test_07_the_service_is_killed(self):
-        before, old = wmi.tables(), wmi.main_pid()
-        run("systemctl", "kill", "--signal=KILL", wmi.SERVICE)
-        wait_for(lambda: wmi.main_pid() not in (0, old), 20, "the service again")
+        before, old = dm.tables(), service.main_pid()
+        run("systemctl", "kill", "--signal=KILL", service.UNIT)
+        wait_for(lambda: service.main_pid() not in (0, old), 20, "the service again")
         self.assert_found(before)
 
     def test_08_a_new_portal_logs_in(self):
@@ -363,11 +365,11 @@ class Events(HoldsTest):
         self.assert_means()
 
     def test_09_a_path_changes_while_the_service_is_away(self):
-        run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", service.UNIT)
         iscsi.logout(None, C)
         iscsi.login(None, C)
         stack.wait_until_whole(paths(self.HELD))
-        wmi.restart()
+        service.restart()
         self.assert_holds()
 
     def test_10_no_read_or_write_had_an_error(self):

@@ -4,11 +4,6 @@
 import collections
 import contextlib
 import hashlib
-import pathlib
-import re
-import shutil
-import sqlite3
-import subprocess
 import threading
 import time
 import uuid
@@ -18,12 +13,9 @@ import dm
 import iscsi
 import lio
 import multipathd
-from basic import read, run, wait_for
+from basic import run, wait_for
 
 INTERFACE = bus.NAME
-SERVICE = "iscsi-wmid.service"
-STATE = pathlib.Path("/var/lib/iscsi-wmi/state.db")
-MULTIPATHD_FILE = pathlib.Path("/etc/multipath/conf.d/90-iscsi-wmi.conf")
 
 FAILOVER, ROUND_ROBIN, SUBSET, QUEUE_DEPTH, WEIGHTED, VENDOR = range(1, 7)
 POLICIES = (FAILOVER, ROUND_ROBIN, SUBSET, QUEUE_DEPTH, WEIGHTED)
@@ -318,70 +310,13 @@ def tag(sid):
     return found[0] if found else None
 
 
-def journal(since, unit=SERVICE):
-    """The service's journal lines since a time.time()."""
-    run("journalctl", "--sync")
-    return run("journalctl", f"--unit={unit}", f"--since=@{since:.3f}", "--output=cat",
-               "--no-pager").splitlines()
-
-
-def restart():
-    """Restart the service; systemd waits until it is ready."""
-    run("systemctl", "reset-failed", SERVICE, check=False)
-    run("systemctl", "restart", SERVICE)
-
-
-def main_pid():
-    return int(run("systemctl", "show", "--property=MainPID", "--value", SERVICE))
-
-
-def process_status(pid):
-    """What the kernel says of a process, as text: {"CapEff": "0000000000202000", ...}; nothing
-    where it has ended."""
-    return dict(line.split(":\t", 1) for line in read(f"/proc/{pid}/status", "").splitlines()
-                if ":\t" in line)
-
-
-def shapes():
-    """{map: [(selector, portals of the group)]}: what a policy decides, from the kernel."""
-    portal = {disk: session.address for session in iscsi.sessions() for disk in session.paths}
-    return {each.name: [(group.selector, frozenset(portal[disk] for disk in group.paths))
-                        for group in each.groups]
-            for each in dm.maps().values()}
-
-
-def look_in(seconds, look, right):
-    """What look() finds as soon as it is right, and at the latest after so many seconds."""
-    end = time.monotonic() + seconds
-    while True:
-        found = look()
-        if right(found) or time.monotonic() >= end:
-            return found
-        time.sleep(0.1)
-
-
-def shapes_in(seconds, right):
-    """Likewise shapes()."""
-    return look_in(seconds, shapes, right)
-
-
-def same_meaning(found, wanted, unusable=()):
-    """Whether groups, as of shapes(), mean the wanted ones: the same groups, and those that have a
-    usable path in the same order. A group without one may stand anywhere."""
-    def usable(groups):
-        return [group for group in groups if group[1] - set(unusable)]
-
-    return (usable(found) == usable(wanted)
-            and collections.Counter(found) == collections.Counter(wanted))
-
-
 def noise(seconds=1):
     """What stirs within so many seconds, {} where all is quiet: how many tables the service gives
     again and multipathd loads, and the tables. (Not the group in use, which I/O decides.)"""
     def look():
         return {"Reapplications": {name: each["Reapplications"]
                                    for name, each in holders().items()},
-                "map_loads": multipathd.map_loads(), "tables": tables()}
+                "map_loads": multipathd.map_loads(), "tables": dm.tables()}
 
     before = look()
     time.sleep(seconds)
@@ -404,136 +339,3 @@ def wait_until_quiet(seconds=15):
         raise AssertionError(f"{error}: {found}") from None
 
 
-def tables():
-    """{map: features, handler and groups}, to see whether a map was reloaded."""
-    return {each.name: (each.features, each.handler, each.groups) for each in dm.maps().values()}
-
-
-def stored(statement, *values):
-    """What the state file answers to an SQL statement, as rows. The file is left as it is."""
-    with contextlib.closing(sqlite3.connect(f"file:{STATE}?mode=ro", uri=True, timeout=5)) as file:
-        return file.execute(statement, values).fetchall()
-
-
-def stored_policy(target=lio.TARGET):
-    """The policy that the state file holds for a session, 0: none."""
-    rows = stored("SELECT policy FROM policy WHERE initiator = ? AND target = ?", iscsi.INITIATOR,
-                  target)
-    return rows[0][0] if rows else 0
-
-
-def stored_disk_policy(wwid):
-    """The same for a disk."""
-    rows = stored("SELECT policy FROM disk_policy WHERE wwid = ?", wwid)
-    return rows[0][0] if rows else 0
-
-
-def unfinished():
-    """The WWIDs of the maps whose first policy is not finished, by the state file."""
-    return {wwid for wwid, in stored("SELECT wwid FROM unfinished")}
-
-
-def entries():
-    """{WWID: {keyword: value}} of the file for multipathd, {} where there is none."""
-    found, entry = {}, None
-    if not MULTIPATHD_FILE.exists():
-        return found
-    for line in MULTIPATHD_FILE.read_text().splitlines():
-        words = line.split("#")[0].split(None, 1)
-        if words[:1] == ["multipath"]:
-            entry = {}
-        elif words == ["}"] and entry is not None:
-            found[entry.pop("wwid")] = entry
-            entry = None
-        elif entry is not None and len(words) == 2:
-            entry[words[0]] = words[1].strip().strip('"')
-    return found
-
-
-def leftovers():
-    """Temporary files that were written on the way to the file for multipathd."""
-    return [each.name for each in MULTIPATHD_FILE.parent.parent.glob(".90-iscsi-wmi*")]
-
-
-def listed_paths(entry):
-    """What an entry's prio_args say: [(host:channel:target:lun, weight)], and the weight of any
-    other path."""
-    kind, *words = entry["prio_args"].split()
-    pairs = [(words[i], int(words[i + 1])) for i in range(0, len(words), 2)]
-    assert kind == "hbtl" and pairs[-1][0] == ".*", entry
-    assert all(re.fullmatch(r"\^[0-9:]+\$", pattern) for pattern, _ in pairs[:-1]), entry
-    return [(pattern[1:-1], weight) for pattern, weight in pairs[:-1]], pairs[-1][1]
-
-
-def suspended():
-    """Maps that are suspended: there must never be one. The kernel shows one so for the moment in
-    which anybody's new table, multipathd's too, is taken into use: that passes."""
-    def look():
-        states = run("dmsetup", "info", "-c", "--noheadings", "-o", "name,suspended")
-        return {line for line in states.splitlines() if "Suspended" in line}
-
-    found = look()
-    for _ in range(4):
-        if not found:
-            break
-        time.sleep(0.1)
-        found &= look()
-    return sorted(found)
-
-
-class Load:
-    """Random reads and verified writes while a `with` runs, on all maps or on some. `output` is
-    fio's, `error` the same where it tells of one, else empty. With a rate, so many reads and writes
-    a second on each map: what runs for minutes has to leave the emulated machine some time for its
-    work."""
-
-    def __init__(self, names=None, rate=None):
-        self._names = names
-        self._more = [f"--rate_iops={rate},{rate}", "--size=64m"] if rate else ["--size=16m"]
-
-    def __enter__(self):
-        names = dm.maps() if self._names is None else self._names
-        self._process = subprocess.Popen(
-            ["fio", "--rw=randrw", "--bs=4k", "--direct=1", "--ioengine=libaio", "--iodepth=4",
-             "--verify=crc32c", "--verify_backlog=64", "--verify_fatal=1", "--time_based",
-             "--runtime=1200", "--exitall_on_error", "--minimal", *self._more,
-             *(word for name in names
-               for word in (f"--name={name}", f"--filename=/dev/mapper/{name}"))],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        time.sleep(1)
-        return self
-
-    def running(self):
-        """Whether fio still runs: it ends at its first error."""
-        return self._process.poll() is None
-
-    def __exit__(self, *exception):
-        self._process.send_signal(2)
-        self.output, _ = self._process.communicate(timeout=60)
-        # Interrupted, fio exits with 128 where it had no error of its own.
-        bad = (self._process.returncode not in (0, 128) or "verify:" in self.output
-               or "error=" in self.output)
-        self.error = self.output if bad else ""
-
-
-@contextlib.contextmanager
-def full_state():
-    """The service on a state directory that has no room left, inside a `with`."""
-    directory = STATE.parent
-    copy = pathlib.Path("/run/lab-state")
-    run("systemctl", "stop", SERVICE)
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(directory, copy)
-    run("mount", "-t", "tmpfs", "-o", "size=512k,mode=0700", "tmpfs", directory)
-    try:
-        shutil.copytree(copy, directory, dirs_exist_ok=True)
-        run("systemctl", "start", SERVICE)
-        filler = directory / "filler"
-        with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
-            while True:
-                file.write(b"\0" * 4096)
-        yield
-    finally:
-        run("systemctl", "stop", SERVICE)
-        run("umount", directory)
-        run("systemctl", "start", SERVICE)

@@ -11,6 +11,8 @@ import bus
 import dm
 import iscsi
 import lio
+import service
+import store
 import wmi
 from basic import run
 
@@ -22,7 +24,7 @@ CALL_SECONDS = 120
 
 def fill(sessions, disks):
     """Have the stopped service's state hold so many policies of sessions and of disks in all."""
-    with contextlib.closing(sqlite3.connect(wmi.STATE)) as file, file:
+    with contextlib.closing(sqlite3.connect(store.FILE)) as file, file:
         (there,) = file.execute("SELECT COUNT(*) FROM policy").fetchone()
         for i in range(there, sessions):
             target = f"iqn.2024-01.org.example:gone{i}"
@@ -45,18 +47,18 @@ class Bounds(unittest.TestCase):
     DISK = lio.wwid(0)
 
     def setUp(self):
-        self.assertEqual((wmi.stored_policy(), wmi.stored_disk_policy(self.DISK)), (0, 0))
+        self.assertEqual((store.policy(), store.disk_policy(self.DISK)), (0, 0))
         wmi.wait_until_quiet()
         self.addCleanup(setattr, bus, "CALL_SECONDS", bus.CALL_SECONDS)
         bus.CALL_SECONDS = CALL_SECONDS
-        run("systemctl", "stop", wmi.SERVICE)
-        self.good = wmi.STATE.read_bytes()
+        run("systemctl", "stop", service.UNIT)
+        self.good = store.FILE.read_bytes()
         self.addCleanup(self.put_back)
 
     def put_back(self):
-        run("systemctl", "stop", wmi.SERVICE)
-        wmi.STATE.write_bytes(self.good)
-        wmi.restart()
+        run("systemctl", "stop", service.UNIT)
+        store.FILE.write_bytes(self.good)
+        service.restart()
 
     def give_back(self):
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
@@ -64,11 +66,11 @@ class Bounds(unittest.TestCase):
 
     def start(self, sessions, disks):
         """The service, with so many policies."""
-        run("systemctl", "stop", wmi.SERVICE)
-        wmi.STATE.write_bytes(self.good)
+        run("systemctl", "stop", service.UNIT)
+        store.FILE.write_bytes(self.good)
         fill(sessions, disks)
         start = time.monotonic()
-        wmi.restart()
+        service.restart()
         print(f"bounds: {sessions} sessions and {disks} disks, ready after "
               f"{time.monotonic() - start:.1f} s", flush=True)
 
@@ -78,7 +80,7 @@ class Bounds(unittest.TestCase):
         self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.OUT_OF_RESOURCES)
         self.assertEqual(wmi.set_disk(self.DISK, wmi.ROUND_ROBIN), wmi.DSM_OUT_OF_RESOURCES)
         self.assertEqual({name: each.table for name, each in dm.maps().items()}, tables)
-        self.assertEqual((wmi.stored_policy(), wmi.stored_disk_policy(self.DISK)), (0, 0))
+        self.assertEqual((store.policy(), store.disk_policy(self.DISK)), (0, 0))
 
     def test_the_last(self):
         """One that has a policy can have another."""
@@ -87,5 +89,5 @@ class Bounds(unittest.TestCase):
         for policy in (wmi.QUEUE_DEPTH, wmi.WEIGHTED):
             self.assertEqual(wmi.set_policy(policy), wmi.SUCCESS)
             self.assertEqual(wmi.set_disk(self.DISK, policy), wmi.SUCCESS)
-        self.assertEqual((wmi.stored_policy(), wmi.stored_disk_policy(self.DISK)),
+        self.assertEqual((store.policy(), store.disk_policy(self.DISK)),
                          (wmi.WEIGHTED, wmi.WEIGHTED))

@@ -11,6 +11,8 @@ import time
 import bus
 import dm
 import holds
+import service
+import store
 import wmi
 from basic import HOME, STATE, read, run
 
@@ -32,12 +34,12 @@ HOLD = holds.HOLDS[wmi.ROUND_ROBIN]
 
 def show(name):
     """A property of the service's unit."""
-    return run("systemctl", "show", f"--property={name}", "--value", wmi.SERVICE)
+    return run("systemctl", "show", f"--property={name}", "--value", service.UNIT)
 
 
 def resident(kind="VmRSS"):
     """The service's memory in KiB; RssAnon is its heap and stack alone."""
-    status = read(f"/proc/{wmi.main_pid()}/status")
+    status = read(f"/proc/{service.main_pid()}/status")
     return int(re.search(rf"^{kind}:\s+(\d+) kB", status, re.MULTILINE).group(1))
 
 
@@ -51,7 +53,7 @@ def settings():
     return (wmi.get(bus.PATH, "Manager", "DefaultLoadBalancePolicy"),
             wmi.get(bus.PATH, "Manager", "PathWeightOrder"),
             wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation", "GenerationalGuid"),
-            wmi.stored_policy(), [wmi.stored_disk_policy(name) for name in dm.maps()])
+            store.policy(), [store.disk_policy(name) for name in dm.maps()])
 
 
 def command(seed, calls):
@@ -87,14 +89,14 @@ class Hostile(holds.HoldsTest):
         print(f"hostile: seed {self.seed}", flush=True)
         self.since = time.time() - 1
         wmi.wait_until_quiet()
-        self.process = (wmi.main_pid(), show("NRestarts"))
+        self.process = (service.main_pid(), show("NRestarts"))
         self.before = settings()
 
     def assert_unharmed(self):
-        self.assertEqual((wmi.main_pid(), show("NRestarts")), self.process)
+        self.assertEqual((service.main_pid(), show("NRestarts")), self.process)
         self.assertEqual(settings(), self.before)
-        self.assertEqual(wmi.suspended(), [])
-        bad = [line for line in wmi.journal(self.since) if BAD_LINE.search(line)]
+        self.assertEqual(dm.suspended(), [])
+        bad = [line for line in service.journal(self.since) if BAD_LINE.search(line)]
         self.assertEqual(bad, [])
         self.assertTrue(wmi.sessions())
 

@@ -12,10 +12,13 @@ import unittest
 
 import bus
 import dm
+import drop_in
 import iscsi
 import lio
 import multipathd
+import service
 import stack
+import store
 import wmi
 from basic import HOME, run, wait_for
 
@@ -100,8 +103,8 @@ def higher():
 
 def write_first_state(primary, addresses):
     """A state file of the first schema: failover for the default target's session, and a GUID."""
-    wmi.STATE.unlink()
-    database = sqlite3.connect(wmi.STATE)
+    store.FILE.unlink()
+    database = sqlite3.connect(store.FILE)
     with database:
         database.executescript(FIRST_SCHEMA)
         database.execute("INSERT INTO policy VALUES (1, ?, ?, ?, 0)",
@@ -116,7 +119,7 @@ def write_first_state(primary, addresses):
 
 def schema():
     """The version of the state file's schema."""
-    database = sqlite3.connect(f"file:{wmi.STATE}?mode=ro", uri=True, timeout=5)
+    database = sqlite3.connect(f"file:{store.FILE}?mode=ro", uri=True, timeout=5)
     (number,) = database.execute("PRAGMA user_version").fetchone()
     database.close()
     return number
@@ -142,7 +145,7 @@ def owned(*names):
 
 
 def is_running():
-    return run("systemctl", "is-active", wmi.SERVICE, check=False) == "active"
+    return run("systemctl", "is-active", service.UNIT, check=False) == "active"
 
 
 class PackageTest(unittest.TestCase):
@@ -154,7 +157,7 @@ class PackageTest(unittest.TestCase):
     def setUp(self):
         self.assertEqual([state_of(name) for name in NAMES], ["not-installed"] * len(NAMES))
         self.portals = lio.portals()
-        self.host = wmi.shapes()
+        self.host = dm.shapes()
         self.assertEqual({selector for groups in self.host.values() for selector, _ in groups}
                          & {RR, QL}, set(), "the host's own policy has to look like none of ours")
         self.addCleanup(shutil.rmtree, WORK, ignore_errors=True)
@@ -173,14 +176,14 @@ class PackageTest(unittest.TestCase):
 
     def assert_host(self):
         """Every map has the host's own groups again."""
-        self.assertEqual(wmi.shapes_in(30, lambda found: found == self.host), self.host)
+        self.assertEqual(dm.shapes_in(30, lambda found: found == self.host), self.host)
 
     def assert_groups(self, *groups):
         """Every map has these groups of portals, in this order."""
         wanted = dict.fromkeys(self.host, [(selector, frozenset(portals))
                                            for selector, portals in groups])
-        self.assertEqual(wmi.shapes_in(10, lambda found: found == wanted), wanted)
-        self.assertEqual(wmi.suspended(), [])
+        self.assertEqual(dm.shapes_in(10, lambda found: found == wanted), wanted)
+        self.assertEqual(dm.suspended(), [])
 
     def assert_failover_to_third(self):
         a, b, c, d = self.portals
@@ -209,8 +212,8 @@ class Install(PackageTest):
         """By apt, which has to find all dependencies in the guest, as on a host."""
         packaging("apt-get", "--yes", "install", *files_of(*NAMES))
         self.assertTrue(is_running())
-        self.assertEqual(run("systemctl", "is-enabled", wmi.SERVICE), "enabled")
-        unit = run("systemctl", "show", "--value", "--property=FragmentPath", wmi.SERVICE)
+        self.assertEqual(run("systemctl", "is-enabled", service.UNIT), "enabled")
+        unit = run("systemctl", "show", "--value", "--property=FragmentPath", service.UNIT)
         # dpkg knows it by its name under / or under /usr, which are one.
         self.assertIn(os.path.realpath(unit),
                       {os.path.realpath(path) for path in owned(SERVICE)})
@@ -226,7 +229,7 @@ class Install(PackageTest):
                 return all(groups[0] == (RR, {self.portals[2]}) and len(groups) == 4
                            for groups in found.values())
 
-            self.assertTrue(leads(wmi.shapes_in(10, leads)))
+            self.assertTrue(leads(dm.shapes_in(10, leads)))
             wmi.wait_for_agreement(seconds=40)
         with self.subTest("the rule of udev is in force"):
             self.set_guid()
@@ -248,10 +251,10 @@ class Install(PackageTest):
 class Upgrade(PackageTest):
     def assert_upgrades(self, folder, expected):
         """The service runs again, another process, on the state that is there."""
-        before = wmi.main_pid()
+        before = service.main_pid()
         install(SERVICE, LIBRARY, DEVELOPMENT, folder=folder)
         self.assertTrue(is_running())
-        self.assertNotEqual(wmi.main_pid(), before)
+        self.assertNotEqual(service.main_pid(), before)
         self.assertEqual(run("dpkg-query", "--show", "--showformat=${Version}", SERVICE),
                          expected)
         self.assertEqual(wmi.session("LoadBalancePolicy"), wmi.FAILOVER)
@@ -263,7 +266,7 @@ class Upgrade(PackageTest):
         install()
         now = schema()
         self.assertGreater(now, 1)
-        run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", service.UNIT)
         write_first_state(self.portals[2], [self.portals[2], *self.portals[:2], self.portals[3]])
         self.assertEqual(schema(), 1)
 
@@ -271,7 +274,7 @@ class Upgrade(PackageTest):
         self.assertEqual(schema(), now)
         self.assertEqual(bytes(wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
                                        "GenerationalGuid")), GUID)
-        self.assertEqual(wmi.stored_policy(), wmi.FAILOVER)
+        self.assertEqual(store.policy(), wmi.FAILOVER)
 
     def test_the_same_version_again(self):
         install()
@@ -284,7 +287,7 @@ class Removal(PackageTest):
         """There is no service, and the bus cannot start one."""
         self.assertFalse(is_running())
         self.assertEqual(run("systemctl", "show", "--value", "--property=LoadState",
-                             wmi.SERVICE), "not-found")
+                             service.UNIT), "not-found")
         with self.assertRaises(RuntimeError):
             wmi.get(bus.PATH, "Manager", "Version")
 
@@ -296,7 +299,7 @@ class Removal(PackageTest):
         self.assert_gone()
         self.assert_failover_to_third()
         # multipathd now keeps the groups, by the file that is still there.
-        self.assertEqual(set(wmi.entries()), {each.wwid for each in dm.maps().values()})
+        self.assertEqual(set(drop_in.entries()), {each.wwid for each in dm.maps().values()})
         multipathd.reconfigure()
         self.assert_failover_to_third()
         # The same, and it loads every map again.
@@ -308,7 +311,7 @@ class Removal(PackageTest):
         with self.subTest("installed again, it knows the policy"):
             install()
             self.assertEqual(wmi.session("LoadBalancePolicy"), wmi.FAILOVER)
-            self.assertEqual(wmi.stored_policy(), wmi.FAILOVER)
+            self.assertEqual(store.policy(), wmi.FAILOVER)
             wmi.wait_for_agreement(seconds=40)
             self.assert_failover_to_third()
 
@@ -324,9 +327,9 @@ class Removal(PackageTest):
         self.assert_gone()
         self.assert_host()
         self.assertEqual({path for path in files if os.path.lexists(path)}, set())
-        self.assertFalse(wmi.MULTIPATHD_FILE.exists())
-        self.assertEqual(wmi.leftovers(), [])
-        self.assertFalse(wmi.STATE.parent.exists())
+        self.assertFalse(drop_in.FILE.exists())
+        self.assertEqual(drop_in.leftovers(), [])
+        self.assertFalse(store.FILE.parent.exists())
         self.assertEqual(traces(), before)
         self.wait_for_tag(None)
         multipathd.reconfigure()
@@ -346,7 +349,7 @@ class Removal(PackageTest):
         packaging("dpkg", "--remove", *NAMES)
         self.assert_failover_to_third()
         self.purge(SERVICE)
-        self.assertFalse(wmi.STATE.parent.exists())
+        self.assertFalse(store.FILE.parent.exists())
         self.assert_host()
 
     def test_purge_without_multipathd(self):
@@ -357,7 +360,7 @@ class Removal(PackageTest):
             self.purge()
             self.assertEqual(run("systemctl", "is-active", "multipathd.service", check=False),
                              "inactive")
-            self.assertFalse(wmi.MULTIPATHD_FILE.exists())
+            self.assertFalse(drop_in.FILE.exists())
             self.assert_failover_to_third()
         stack.wait_for_paths()
         self.assert_host()
@@ -367,7 +370,7 @@ class Removal(PackageTest):
         install()
         self.fail_over_to_third()
         # The service would ask it how it is.
-        run("systemctl", "stop", wmi.SERVICE)
+        run("systemctl", "stop", service.UNIT)
         with multipathd.stopped():
             run("systemctl", "start", "multipathd.socket")
             self.purge()

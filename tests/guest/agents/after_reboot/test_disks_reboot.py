@@ -2,6 +2,7 @@
 """The same reboot with disks: a session whose disks have each of MPIO's policies, and one disk of the
 default target's that has one."""
 
+import dm
 import holds
 import lio
 import wmi
@@ -29,7 +30,7 @@ class Reboot(holds.HoldsTest):
     def test_02_a_disk_without_a_preferred_path(self):
         rest = [portal for portal in lio.portals() if portal != PRIMARY]
         wanted = [("round-robin", frozenset([portal])) for portal in (PRIMARY, *rest)]
-        wait_for(lambda: wmi.shapes()[DISK] == wanted, 10, "the primary leads again")
+        wait_for(lambda: dm.shapes()[DISK] == wanted, 10, "the primary leads again")
         self.assertEqual((wmi.disk("LoadBalancePolicy", DISK), wmi.disk("Provenance", DISK)),
                          (wmi.FAILOVER, "disk"))
         self.assertEqual(wmi.disk("Provenance", lio.wwid(0)), "host")

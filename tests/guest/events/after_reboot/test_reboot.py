@@ -7,6 +7,7 @@ run-tests calls before_reboot() when all other tests are done, then reboots, and
 
 import holds
 import iscsi
+import service
 import wmi
 from basic import run
 
@@ -37,7 +38,7 @@ class Reboot(holds.HoldsTest):
     def test_02_the_boot_did_it(self):
         """The sessions and the service were there before the lab looked for them."""
         self.assertTrue(0 < started("open-iscsi.service") < started("lab-job.service"))
-        self.assertTrue(0 < started(wmi.SERVICE) < started("lab-job.service"))
+        self.assertTrue(0 < started(service.UNIT) < started("lab-job.service"))
 
     def test_03_the_tag_is_there(self):
         self.assertEqual(bytes(wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation",
