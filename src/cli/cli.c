@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 
-#include "basic/printable.h"
+#include "basic/sanitize.h"
 #include "cli/text.h"
 
 #define PREFIX "iscsi-wmi: "
@@ -74,7 +74,7 @@ int cli_fetch_manager(struct cli *cli, struct iscsiwmi_manager **ret_manager)
     if (iscsiwmi_get_manager(cli->client, ret_manager) < 0)
         return cli_fail_client(cli);
     for (uint32_t i = 0; i < (*ret_manager)->ConditionCount; i++)
-        make_printable((*ret_manager)->Conditions[i]);
+        sanitize((*ret_manager)->Conditions[i], SINK_TERMINAL);
     return EXIT_OK;
 }
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <systemd/sd-id128.h>
 
-#include "basic/printable.h"
+#include "basic/sanitize.h"
 #include "cli/json.h"
 #include "cli/names.h"
 #include "cli/show.h"
@@ -91,15 +91,15 @@ static int fetch_changes(struct cli *cli, const struct adapter *adapter,
 {
     if (iscsiwmi_list_changed_records(cli->client, adapter->id, ret_changes) < 0)
         return cli_fail_client(cli);
-    make_printable((*ret_changes)->Reason);
+    sanitize((*ret_changes)->Reason, SINK_TERMINAL);
     for (uint32_t i = 0; i < (*ret_changes)->RecordCount; i++) {
         const struct iscsiwmi_changed_record *record = (*ret_changes)->Records[i];
 
-        make_printable(record->Kind);
-        make_printable(record->Name);
-        make_printable(record->Difference);
+        sanitize(record->Kind, SINK_TERMINAL);
+        sanitize(record->Name, SINK_TERMINAL);
+        sanitize(record->Difference, SINK_TERMINAL);
         for (uint32_t k = 0; k < record->FieldCount; k++)
-            make_printable(record->Fields[k]);
+            sanitize(record->Fields[k], SINK_TERMINAL);
     }
     return EXIT_OK;
 }

@@ -20,13 +20,13 @@
 #include <sys/signalfd.h>
 #include <time.h>
 
-#include "basic/printable.h"
+#include "basic/sanitize.h"
 #include "cli/json.h"
 #include "cli/text.h"
 
 struct monitor {
     bool json;
-    bool failed; /* standard output takes no more */
+    bool failed; /* out of memory, or standard output takes no more */
 };
 
 static const char *event_word(uint32_t type)
@@ -76,7 +76,7 @@ static struct json_object *new_text(const char *text)
     return text ? json_object_new_string(text) : NULL;
 }
 
-static void print_json(const struct iscsiwmi_event *event)
+static int print_json(const struct iscsiwmi_event *event)
 {
     struct json_object *object = json_object_new_object();
     struct json_object *changes = json_object_new_object();
@@ -95,52 +95,65 @@ static void print_json(const struct iscsiwmi_event *event)
     json_object_object_add(object, "path", new_text(event->Path));
     json_object_object_add(object, "class", new_text(event->Class));
     json_object_object_add(object, "changes", changes);
-    puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_NOSLASHESCAPE));
-    json_object_put(object);
+    return json_print_line(object);
 }
 
 /* ---- for people ---- */
 
-static void print_change(const struct iscsiwmi_change *change)
+static void write_change(const struct iscsiwmi_change *change, FILE *out)
 {
-    _cleanup_free_ char *value = change->Value ? strdup(change->Value) : NULL;
-    const char *quote;
+    const char *value = change->Value, *quote;
 
-    printf(" %s", change->Property);
+    fprintf(out, " %s", change->Property);
     if (!value)
         return;
     quote = *value == '\0' || strchr(value, ' ') ? "'" : "";
-    printf("=%s%s%s", quote, make_printable(value), quote);
+    fprintf(out, "=%s%s%s", quote, value, quote);
 }
 
-static void print_disk(const char *when, const struct iscsiwmi_event *event)
+static void write_object(const struct iscsiwmi_event *event, FILE *out)
 {
-    _cleanup_free_ char *wwid = strdup(event->WWID);
+    char id[ID_TEXT_SIZE];
 
-    printf("%s disk %s %s", when, wwid ? make_printable(wwid) : "?", event_word(event->Type));
+    text_id(event->Id, id);
+    if (event->Object == ISCSIWMI_OBJECT_OTHER)
+        fputs(event->Path, out);
+    else if (event->WWID || has_id(event))
+        fprintf(out, "%s %s", object_word(event->Object), event->WWID ? event->WWID : id);
+    else
+        fputs(object_word(event->Object), out);
 }
 
-static void print_line(const struct iscsiwmi_event *event)
+static void write_event(const struct iscsiwmi_event *event, FILE *out)
 {
     time_t now = time(NULL);
     struct tm tm;
-    char id[ID_TEXT_SIZE], when[16];
+    char when[16];
 
     localtime_r(&now, &tm);
-    strftime(when, sizeof(when), "%H:%M:%S", &tm);
-    text_id(event->Id, id);
-    if (event->Object == ISCSIWMI_OBJECT_OTHER)
-        printf("%s %s %s", when, event->Path, event_word(event->Type));
-    else if (event->WWID)
-        print_disk(when, event);
-    else
-        printf("%s %s %s%s%s", when, object_word(event->Object), has_id(event) ? id : "",
-               has_id(event) ? " " : "", event_word(event->Type));
+    strftime(when, sizeof(when), "%H:%M:%S ", &tm);
+    fputs(when, out);
+    write_object(event, out);
+    fprintf(out, " %s", event_word(event->Type));
     if (event->Class)
-        printf(" %s:", event->Class);
+        fprintf(out, " %s:", event->Class);
     for (uint32_t i = 0; i < event->ChangeCount; i++)
-        print_change(event->Changes[i]);
-    putchar('\n');
+        write_change(event->Changes[i], out);
+}
+
+static int print_line(const struct iscsiwmi_event *event)
+{
+    _cleanup_free_ char *line = NULL;
+    size_t size;
+    FILE *out = open_memstream(&line, &size);
+
+    if (!out)
+        return cli_fail_memory();
+    write_event(event, out);
+    if (fclose(out) != 0)
+        return cli_fail_memory();
+    puts(sanitize(line, SINK_TERMINAL));
+    return EXIT_OK;
 }
 
 static void on_event(const struct iscsiwmi_event *event, void *userdata)
@@ -149,11 +162,7 @@ static void on_event(const struct iscsiwmi_event *event, void *userdata)
 
     if (!event_word(event->Type))
         return;
-    if (monitor->json)
-        print_json(event);
-    else
-        print_line(event);
-    if (fflush(stdout) != 0)
+    if ((monitor->json ? print_json(event) : print_line(event)) != EXIT_OK || fflush(stdout) != 0)
         monitor->failed = true;
 }
 

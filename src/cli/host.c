@@ -3,39 +3,39 @@
 
 #include <string.h>
 
-#include "basic/printable.h"
+#include "basic/sanitize.h"
 
 /* ---- texts that a terminal can have ---- */
 
 static void clean_connection(const struct iscsiwmi_session_connection *connection)
 {
-    make_printable(connection->Iface);
-    make_printable(connection->PersistentAddress);
-    make_printable(connection->CurrentAddress);
-    make_printable(connection->State);
-    make_printable(connection->GenerationalGuid);
+    sanitize(connection->Iface, SINK_TERMINAL);
+    sanitize(connection->PersistentAddress, SINK_TERMINAL);
+    sanitize(connection->CurrentAddress, SINK_TERMINAL);
+    sanitize(connection->State, SINK_TERMINAL);
+    sanitize(connection->GenerationalGuid, SINK_TERMINAL);
     for (uint32_t i = 0; i < connection->DiskCount; i++)
-        make_printable(connection->Disks[i]);
+        sanitize(connection->Disks[i], SINK_TERMINAL);
 }
 
 static void clean_map(const struct iscsiwmi_map *map)
 {
-    make_printable(map->Name);
-    make_printable(map->Wwid);
+    sanitize(map->Name, SINK_TERMINAL);
+    sanitize(map->Wwid, SINK_TERMINAL);
     for (uint32_t i = 0; i < map->GroupCount; i++) {
-        make_printable(map->Groups[i]->Selector);
-        make_printable(map->Groups[i]->State);
+        sanitize(map->Groups[i]->Selector, SINK_TERMINAL);
+        sanitize(map->Groups[i]->State, SINK_TERMINAL);
     }
 }
 
 static void clean_session(const struct iscsiwmi_session *session)
 {
-    make_printable(session->InitiatorName);
-    make_printable(session->TargetName);
-    make_printable(session->Provenance);
-    make_printable(session->Agreement);
-    make_printable(session->MultipathdAgreement);
-    make_printable(session->Reason);
+    sanitize(session->InitiatorName, SINK_TERMINAL);
+    sanitize(session->TargetName, SINK_TERMINAL);
+    sanitize(session->Provenance, SINK_TERMINAL);
+    sanitize(session->Agreement, SINK_TERMINAL);
+    sanitize(session->MultipathdAgreement, SINK_TERMINAL);
+    sanitize(session->Reason, SINK_TERMINAL);
     for (uint32_t i = 0; i < session->ConnectionCount; i++)
         clean_connection(session->Connections[i]);
     for (uint32_t i = 0; i < session->MapCount; i++)
@@ -47,31 +47,31 @@ static void clean_session_infos(const struct iscsiwmi_initiator_session_info *in
     for (uint32_t i = 0; infos && i < infos->SessionCount; i++) {
         const struct iscsiwmi_session_static_info *info = &infos->SessionsList[i];
 
-        make_printable(info->InitiatoriSCSIName);
-        make_printable(info->TargetiSCSIName);
+        sanitize(info->InitiatoriSCSIName, SINK_TERMINAL);
+        sanitize(info->TargetiSCSIName, SINK_TERMINAL);
         for (uint32_t k = 0; k < info->ConnectionCount; k++) {
-            make_printable(info->ConnectionsList[k].LocalAddr.TextAddress);
-            make_printable(info->ConnectionsList[k].RemoteAddr.TextAddress);
+            sanitize(info->ConnectionsList[k].LocalAddr.TextAddress, SINK_TERMINAL);
+            sanitize(info->ConnectionsList[k].RemoteAddr.TextAddress, SINK_TERMINAL);
         }
     }
 }
 
 static void clean_adapter(const struct iscsiwmi_adapter *adapter)
 {
-    make_printable(adapter->HBAInformation->InstanceName);
-    make_printable(adapter->HBAInformation->DriverName);
-    make_printable(adapter->HBAInformation->VendorVersion);
+    sanitize(adapter->HBAInformation->InstanceName, SINK_TERMINAL);
+    sanitize(adapter->HBAInformation->DriverName, SINK_TERMINAL);
+    sanitize(adapter->HBAInformation->VendorVersion, SINK_TERMINAL);
     clean_session_infos(adapter->InitiatorSessionInfo);
 }
 
 static void clean_disk(const struct iscsiwmi_disk *disk)
 {
-    make_printable(disk->WWID);
-    make_printable(disk->Name);
-    make_printable(disk->Provenance);
-    make_printable(disk->Agreement);
-    make_printable(disk->MultipathdAgreement);
-    make_printable(disk->Reason);
+    sanitize(disk->WWID, SINK_TERMINAL);
+    sanitize(disk->Name, SINK_TERMINAL);
+    sanitize(disk->Provenance, SINK_TERMINAL);
+    sanitize(disk->Agreement, SINK_TERMINAL);
+    sanitize(disk->MultipathdAgreement, SINK_TERMINAL);
+    sanitize(disk->Reason, SINK_TERMINAL);
 }
 
 /* ---- sorted and linked ---- */

@@ -80,6 +80,7 @@
 
 #include <string.h>
 
+#include "basic/sanitize.h"
 #include "cli/cli.h"
 #include "cli/json-add.h"
 
@@ -372,14 +373,24 @@ struct json_object *json_changes(const struct adapter *adapter,
     return object;
 }
 
+static int print(struct json_object *object, int flags)
+{
+    const char *text = json_object_to_json_string_ext(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
+    _cleanup_free_ char *copy = text ? strdup(text) : NULL;
+
+    json_object_put(object);
+    if (!copy)
+        return cli_fail_memory();
+    puts(sanitize(copy, SINK_JSON));
+    return EXIT_OK;
+}
+
 int json_print(struct json_object *object)
 {
-    const char *text = json_object_to_json_string_ext(
-        object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-    int r = text ? 0 : cli_fail_memory();
+    return print(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED);
+}
 
-    if (text)
-        puts(text);
-    json_object_put(object);
-    return r;
+int json_print_line(struct json_object *object)
+{
+    return print(object, JSON_C_TO_STRING_PLAIN);
 }

@@ -29,5 +29,6 @@ struct json_object *json_disks(const struct host *host, const struct disk *only)
 struct json_object *json_default(const struct iscsiwmi_manager *manager);
 void json_add_default(struct json_object *object, const struct iscsiwmi_manager *manager);
 
-/* Prints an object and drops it. Returns the exit status. */
+/* Print an object, on several lines or on one, and drop it. Return the exit status. */
 int json_print(struct json_object *object);
+int json_print_line(struct json_object *object);

@@ -8,7 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "basic/printable.h"
+#include "basic/sanitize.h"
 
 int fail_with(struct iscsiwmi_client *client, int r, const char *format, ...)
 {
@@ -27,7 +27,7 @@ int fail_with(struct iscsiwmi_client *client, int r, const char *format, ...)
     else if (asprintf(&line, "%s: %s", client->host, text) < 0)
         line = NULL;
     free(client->error);
-    client->error = make_printable(line);
+    client->error = sanitize(line, SINK_TERMINAL);
     client->has_failed = true;
     return r;
 }

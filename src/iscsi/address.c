@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "basic/utf8.h"
+#include "basic/sanitize.h"
 #include "iscsi/address.h"
 
 void ip_address_of_v4(const void *bytes, struct ip_address *ret)
@@ -47,7 +47,7 @@ void ip_address_parse(const char *text, struct ip_address *ret)
     } else {
         *ret = (struct ip_address){.type = IP_ADDRESS_TEXT};
         snprintf(ret->text, sizeof(ret->text), "%s", text);
-        make_utf8(ret->text);
+        sanitize(ret->text, SINK_BUS);
     }
 }
 

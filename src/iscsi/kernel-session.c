@@ -10,7 +10,7 @@
 
 #include "basic/fileio.h"
 #include "basic/macros.h"
-#include "basic/utf8.h"
+#include "basic/sanitize.h"
 #include "iscsi/kernel-session.h"
 #include "iscsi/openiscsi.h"
 #include "iscsi/values.h"
@@ -61,8 +61,8 @@ static int copy_identity(struct iscsi_session *se, struct kernel_session *to)
 
     if (!value_is_set(initiator) || !value_is_set(target) || !value_is_set(address) || port <= 0)
         return -EAGAIN;
-    if (!text_is_utf8(initiator) || !text_is_utf8(target) || !text_is_utf8(address) ||
-        (iface_name && !text_is_utf8(iface_name)))
+    if (!sink_takes(SINK_BUS, initiator) || !sink_takes(SINK_BUS, target) ||
+        !sink_takes(SINK_BUS, address) || (iface_name && !sink_takes(SINK_BUS, iface_name)))
         return -EILSEQ;
 
     to->initiator = strdup(initiator);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "basic/utf8.h"
+#include "basic/sanitize.h"
 #include "iscsi/openiscsi.h"
 #include "iscsi/records.h"
 
@@ -77,7 +77,7 @@ static int parse_iface(struct iscsi_records *records, char **p, const char *end)
     const char *name = next_word(p, end), *initiator = next_word(p, end);
     if (!initiator)
         return -EINVAL;
-    if (!text_is_utf8(initiator))
+    if (!sink_takes(SINK_BUS, initiator))
         return 0; /* no name that a session could have here */
 
     struct iface_record *more =
@@ -135,7 +135,7 @@ int initiator_name_read(char **ret)
     while (getline(&line, &size, file) >= 0) {
         char *name = NULL;
         if (sscanf(line, " InitiatorName = %ms", &name) == 1) {
-            if (!text_is_utf8(name)) {
+            if (!sink_takes(SINK_BUS, name)) {
                 free(name);
                 return -EILSEQ;
             }

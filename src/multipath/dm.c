@@ -12,7 +12,7 @@
 #include "basic/fileio.h"
 #include "basic/log.h"
 #include "basic/macros.h"
-#include "basic/utf8.h"
+#include "basic/sanitize.h"
 #include "multipath/dm.h"
 
 DEFINE_CLEANUP(struct dm_task *, dm_task_destroy);
@@ -116,8 +116,8 @@ static int copy_identity(struct dm_task *task, struct dm_map *map)
     map->uuid = strdup(uuid);
     if (!map->name || !map->uuid)
         return -ENOMEM;
-    make_utf8(map->name);
-    return text_is_utf8(uuid) ? 0 : -EMEDIUMTYPE;
+    sanitize(map->name, SINK_BUS);
+    return sink_takes(SINK_BUS, uuid) ? 0 : -EMEDIUMTYPE;
 }
 
 /* The table first: a path that the status alone has, or lacks, is then no path of the map's. */

@@ -420,7 +420,7 @@ static void test_link(void **state)
     assert_true(connections[0].id == 2);
     assert_true(connections[0].in_policy && connections[0].path.PrimaryPath == 1);
     assert_false(connections[1].in_policy);
-    assert_string_equal(connections[1].iface, "b?[2J??");
+    assert_string_equal(connections[1].iface, "b?[2J?");
 }
 
 static void test_link_nothing(void **state)

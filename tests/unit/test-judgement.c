@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#include "basic/utf8.h"
+#include "basic/sanitize.h"
 #include "service/model/maps.h"
 #include "service/view/judgement.h"
 
@@ -42,7 +42,7 @@ static void test_a_name_that_is_no_text(void **state)
 
     judge(rival, &judgement);
     assert_non_null(strstr(judgement.reason, "/caf?.conf line 3: path_selector wins."));
-    assert_true(text_is_utf8(judgement.reason));
+    assert_true(sink_takes(SINK_BUS, judgement.reason));
 }
 
 /* Wherever the name ends, or the reason, a character of two bytes is whole or not there. */
@@ -56,7 +56,7 @@ static void test_a_name_that_is_cut(void **state)
             rival[i] = i % 2 ? '\xa9' : '\xc3';
         rival[n] = '\0';
         judge(rival, &judgement);
-        assert_true(text_is_utf8(judgement.reason));
+        assert_true(sink_takes(SINK_BUS, judgement.reason));
         assert_non_null(strstr(judgement.reason, n > 1 ? "\xc3\xa9" : ": ? wins."));
     }
 }

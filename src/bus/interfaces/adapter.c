@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "basic/macros.h"
-#include "basic/utf8.h"
+#include "basic/sanitize.h"
 #include "bus/interfaces/interfaces.h"
 #include "iscsi/record-name.h"
 #include "service/guid/drift.h"
@@ -17,8 +17,8 @@ static int append_change(sd_bus_message *reply, const struct adapter *adapter, s
 
     int r = sd_bus_message_open_container(reply, 'r', "sstsas");
     if (r >= 0)
-        r = sd_bus_message_append(reply, "ssts", record_kind_name(change->kind), make_utf8(name),
-                                  adapter->changed_ids[index],
+        r = sd_bus_message_append(reply, "ssts", record_kind_name(change->kind),
+                                  sanitize(name, SINK_BUS), adapter->changed_ids[index],
                                   record_difference_name(change->difference));
     if (r >= 0)
         r = sd_bus_message_append_strv(reply, change->fields);

@@ -2,7 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "basic/utf8.h"
+#include "basic/sanitize.h"
 #include "service/model/maps.h"
 #include "service/view/judgement.h"
 
@@ -60,7 +60,7 @@ void judge_map(const struct host_map *map, struct judgement *ret)
     *ret = (struct judgement){0};
     judge_kernel(map, ret);
     judge_mpathd(map, ret);
-    make_utf8(ret->reason); /* a file's name can be anything, and be cut anywhere */
+    sanitize(ret->reason, SINK_BUS); /* a file's name can be anything, and be cut anywhere */
 }
 
 void judgement_merge(struct judgement *into, const struct judgement *other)
