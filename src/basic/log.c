@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "basic/log.h"
+#include "basic/sanitize.h"
 
 void log_line(int priority, const char *format, ...)
 {
@@ -21,5 +22,5 @@ void log_line(int priority, const char *format, ...)
     va_end(ap);
 
     /* One call, so that lines of this process and its children do not mix. */
-    fprintf(stderr, "<%d>%s\n", priority, text);
+    fprintf(stderr, "<%d>%s\n", priority, sanitize(text, SINK_JOURNAL));
 }
