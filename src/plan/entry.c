@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
+#include "basic/sanitize.h"
 
 /* What multipathd keeps of prio_args (PRIO_ARGS_LEN less its NUL) and of a line (MAXBUF's). */
 #define ARGS_BYTES_MAX 254U
@@ -29,22 +30,14 @@ static const char header[] =
     "# That removes its sections and, with the last one, this file. A multipath section of\n"
     "# your own wins over the one here where its file sorts behind this one.\n";
 
-static size_t trimmed_length(const char *text)
+/* Without the blanks at its end; to be freed. */
+static char *trimmed(const char *text)
 {
     size_t length = strlen(text);
 
     while (length > 0 && strchr(" \t\r\n", text[length - 1]))
         length--;
-    return length;
-}
-
-/* Whether multipathd reads these bytes between double quotes as they are. */
-static bool quotable(const char *text, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f || text[i] == '"')
-            return false;
-    return true;
+    return strndup(text, length);
 }
 
 /* Closes a stream of open_memstream() and hands its text on. */
@@ -85,14 +78,14 @@ static const char *find_obstacle(const char *wwid, const struct mp_table *table,
 {
     if (table->n_groups == 0)
         return "the map has no path group";
-    if (!*wwid || !quotable(wwid, strlen(wwid)))
+    if (!*wwid || !sink_takes(SINK_MULTIPATH_CONF, wwid))
         return "multipathd's configuration cannot hold the map's WWID";
     for (size_t i = 0; i < table->n_groups; i++) {
         const struct mp_group *group = &table->groups[i];
 
         if (group->n_paths == 0)
             return "multipathd builds no path group without a path";
-        if (!*group->selector || !quotable(group->selector, strlen(group->selector)))
+        if (!*group->selector || !sink_takes(SINK_MULTIPATH_CONF, group->selector))
             return "multipathd's configuration cannot hold the path selector";
         if (strcmp(group->selector, table->groups[0].selector) != 0)
             return "the path groups have different selectors, and multipathd has one for a map";
@@ -257,16 +250,16 @@ bool entry_fits(const char *entry, const struct mp_table *table, bool fails_back
  * An extended regex of exactly these bytes. A bracket expression needs no backslash, of which
  * multipathd could one day think otherwise; ^ has to have one, being special in front there.
  */
-static void put_regex(FILE *out, const char *literal, size_t length)
+static void put_regex(FILE *out, const char *literal)
 {
     fputc('^', out);
-    for (size_t i = 0; i < length; i++) {
-        if (literal[i] == '^')
+    for (; *literal; literal++) {
+        if (*literal == '^')
             fputs("\\^", out);
-        else if (strchr(".[]()*+?{}|$\\", literal[i]))
-            fprintf(out, "[%c]", literal[i]);
+        else if (strchr(".[]()*+?{}|$\\", *literal))
+            fprintf(out, "[%c]", *literal);
         else
-            fputc(literal[i], out);
+            fputc(*literal, out);
     }
     fputc('$', out);
 }
@@ -289,22 +282,25 @@ static int format_device(const char *vendor, const char *product, const char *pr
         return -ENOMEM;
 
     fputs("    device {\n        vendor \"", out);
-    put_regex(out, vendor, trimmed_length(vendor));
+    put_regex(out, vendor);
     fputs("\"\n        product \"", out);
-    put_regex(out, product, trimmed_length(product));
+    put_regex(out, product);
     fprintf(out, "\"\n        detect_prio no\n        prio %s\n    }\n", prio);
     return finish(&out, &text, ret);
 }
 
 int entry_device(const char *vendor, const char *product, const char *prio, char **ret)
 {
+    _cleanup_free_ char *bare_vendor = trimmed(vendor), *bare_product = trimmed(product);
     _cleanup_free_ char *text = NULL;
     int r;
 
-    if (!quotable(vendor, trimmed_length(vendor)) || !quotable(product, trimmed_length(product)) ||
-        !is_bare_value(prio))
+    if (!bare_vendor || !bare_product)
+        return -ENOMEM;
+    if (!sink_takes(SINK_MULTIPATH_CONF, bare_vendor) ||
+        !sink_takes(SINK_MULTIPATH_CONF, bare_product) || !is_bare_value(prio))
         return -EOPNOTSUPP;
-    r = format_device(vendor, product, prio, &text);
+    r = format_device(bare_vendor, bare_product, prio, &text);
     if (r < 0)
         return r;
     if (!lines_fit(text))

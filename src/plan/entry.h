@@ -53,8 +53,8 @@ bool entry_fits(const char *entry, const struct mp_table *table, bool fails_back
  * `prio` is the one that their paths have now, so that nothing changes for the others. Vendor and
  * product are as in sysfs; trailing white space does not count. detect_pgpolicy (0.9.6 and later)
  * is left alone: all that it can make of a map is group_by_prio, which ours are.
- * -EOPNOTSUPP: vendor or product has a double quote or a control character or is too long for a
- * line, or prio is not a plain word. -ENOMEM.
+ * -EOPNOTSUPP: vendor or product is nothing for SINK_MULTIPATH_CONF or too long for a line, or prio
+ * is not a plain word. -ENOMEM.
  */
 int entry_device(const char *vendor, const char *product, const char *prio, char **ret);
 

@@ -124,7 +124,8 @@ static void test_golden_three_groups(void **state)
 
 static void test_refusals(void **state)
 {
-    static const char *const bad_texts[] = {"a\"b", "\"", "a\nb", "a\tb", "\x7f", "\x1b[0m", ""};
+    static const char *const bad_texts[] = {"a\"b", "\"",      "a\nb", "a\tb",        "\x7f",
+                                            "",     "\x1b[0m", "\xe4", "\xe2\x80\xae"};
     static const char good[] = "0 0 2 1 round-robin 0 1 1 8:1 1 round-robin 0 1 1 8:2 1";
     _cleanup_(mp_table_freep) struct mp_table *table = parse_table(good);
     _cleanup_(mp_table_freep) struct mp_table *mixed =
@@ -504,7 +505,7 @@ static void test_golden_device(void **state)
 
 static void test_device_refusals(void **state)
 {
-    static const char *const bad_texts[] = {"a\"b", "a\nb", "\ta", "\x7f"};
+    static const char *const bad_texts[] = {"a\"b", "a\nb", "\ta", "\x7f", "\xe4", "\xe2\x80\xae"};
     static const char *const bad_prios[] = {"",   "alua exclusive_pref_bit", "a\"", "a}", "a#",
                                             "a\n"};
     static char untouched[] = "untouched";
@@ -580,7 +581,7 @@ static void test_regex_escapes(void **state)
     }
     check_regex("PERC H7.30 (R0)", &prng);
     check_regex("a{1,2}", &prng);
-    check_regex("\xe4\xf6", &prng);
+    check_regex("\xc3\xa4\xc3\xb6", &prng);
     for (unsigned i = 0; i < 500; i++) {
         char literal[17];
         size_t length = 1 + prng_below(&prng, 16);
