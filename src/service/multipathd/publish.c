@@ -14,11 +14,9 @@
 #include "service/model/maps.h"
 #include "service/multipathd/publication.h"
 #include "service/multipathd/publish.h"
+#include "service/multipathd/telling.h"
 
 #define SECOND_USEC 1000000U
-#define GATHER_USEC SECOND_USEC          /* for requests that come one after another */
-#define INTERVAL_USEC (5U * SECOND_USEC) /* from one reconfigure to the next */
-#define RETRY_MAX_USEC (60U * SECOND_USEC)
 #define LEAVING_USEC (SECOND_USEC / 4)       /* from one look for maps that leave to the next */
 #define LEAVING_MAX_USEC (15U * SECOND_USEC) /* what multipathd gets to remove a map without paths */
 
@@ -30,12 +28,10 @@ struct waiter {
 struct publisher {
     struct host *host;
     sd_event_source *timer;
-    bool wanted, check_wanted, running, urgent;
+    struct telling telling;
     bool has_told;            /* a file was made of maps that were seen */
     bool owed;                /* see the publication */
     struct publication *read; /* what multipathd has read last */
-    uint64_t last_reconfigure;
-    unsigned failures;
     struct waiter *waiters; /* the first n_current of which the running child answers */
     size_t n_waiters, n_current;
 };
@@ -99,7 +95,7 @@ static struct publication *make_publication(const struct publisher *p)
 
     if (!publication)
         return NULL;
-    publication->check_only = p->check_wanted;
+    publication->check_only = p->telling.running == ATTEMPT_CHECK;
     maps_each(p->host, collect, &collecting);
     publication->must_tell = p->n_waiters > 0;
     publication->owed = p->owed;
@@ -120,7 +116,7 @@ static void take_verdict(struct host *host, const struct publication *publicatio
     free(TAKE_PTR(map->rival));
     if (verdict->rival[0])
         map->rival = strdup(verdict->rival);
-    map_state_judge(&map->state, verdict->in_force, map->rival, host->publisher->check_wanted);
+    map_state_judge(&map->state, verdict->in_force, map->rival, host->publisher->telling.check_wished);
 }
 
 static uint64_t now(const struct publisher *p)
@@ -146,29 +142,24 @@ static void arm(struct publisher *p);
 static void start(struct publisher *p);
 
 /* The end of an attempt, however it went. */
-static void conclude(struct publisher *p, bool was_check, const struct publication_outcome *outcome)
+static void conclude(struct publisher *p, const struct publication_outcome *outcome)
 {
     struct host *host = p->host;
-
-    p->running = false;
-    if (!was_check) {
+    bool failed = outcome->error < 0;
+    enum telling_attempt ended =
+        telling_end(&p->telling, failed, outcome->reread, outcome->reconfigured, now(p));
+    if (ended == ATTEMPT_TELL) {
         host->told.left_alone = outcome->alone;
-        p->owed = outcome->error < 0 && (p->owed || outcome->changed);
+        p->owed = failed && (p->owed || outcome->changed);
     }
-    if (outcome->reconfigured)
-        p->last_reconfigure = now(p);
-    if (outcome->error < 0 && strcmp(host->told.error, outcome->text) != 0)
+    if (failed && strcmp(host->told.error, outcome->text) != 0)
         log_warning("%s The maps keep their policies; it is tried again.", outcome->text);
-    snprintf(host->told.error, sizeof(host->told.error), "%s",
-             outcome->error < 0 ? outcome->text : "");
-    p->failures = outcome->error < 0 ? p->failures + 1 : 0;
-    if (outcome->error < 0 || outcome->reread)
-        p->wanted = true;
+    snprintf(host->told.error, sizeof(host->told.error), "%s", failed ? outcome->text : "");
 
     answer_waiters(p, outcome->error);
     announce_all_sessions(host);
     announce_all_disks(host);
-    if (p->check_wanted)
+    if (telling_next(&p->telling) == ATTEMPT_CHECK)
         start(p);
     else
         arm(p);
@@ -203,26 +194,23 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
     bool was_check = publication->check_only;
     /* What wins over one map's entry may do so over those of maps that nobody doubted. */
     if (was_check && contested)
-        attempt->publisher->wanted = true;
+        telling_wish(&attempt->publisher->telling, false);
     if (outcome.error >= 0 && !was_check) {
         if (attempt->publisher->read)
             publication_free(attempt->publisher->read);
         publication->previous = NULL;
         attempt->publisher->read = TAKE_PTR(publication);
     }
-    conclude(attempt->publisher, was_check, &outcome);
+    conclude(attempt->publisher, &outcome);
 }
 
 static void start(struct publisher *p)
 {
+    telling_begin(&p->telling);
     _cleanup_(publication_freep) struct publication *publication = make_publication(p);
     _cleanup_free_ struct attempt *attempt = calloc(1, sizeof(*attempt));
 
-    p->n_current = p->check_wanted ? 0 : p->n_waiters;
-    if (!p->check_wanted)
-        p->wanted = p->urgent = false;
-    p->check_wanted = false;
-    p->running = true;
+    p->n_current = p->telling.running == ATTEMPT_CHECK ? 0 : p->n_waiters;
     int r = publication && attempt ? 0 : -ENOMEM;
     if (r >= 0) {
         *attempt = (struct attempt){p, publication};
@@ -233,7 +221,7 @@ static void start(struct publisher *p)
         struct publication_outcome outcome = {.error = r};
         snprintf(outcome.text, sizeof(outcome.text), "multipathd could not be told: %s.",
                  strerror(-r));
-        conclude(p, false, &outcome);
+        conclude(p, &outcome);
         return;
     }
     (void)TAKE_PTR(publication);
@@ -265,7 +253,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct publisher *p = userdata;
 
-    if (!p->wanted || p->running)
+    if (telling_next(&p->telling) != ATTEMPT_TELL)
         return 0;
     if (!must_wait(p)) {
         start(p);
@@ -275,27 +263,17 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
-static uint64_t delay_after_failures(const struct publisher *p)
-{
-    uint64_t delay = (uint64_t)INTERVAL_USEC << (p->failures < 5 ? p->failures - 1 : 4);
-    return delay < RETRY_MAX_USEC ? delay : RETRY_MAX_USEC;
-}
-
 static void arm(struct publisher *p)
 {
-    uint64_t time = now(p) + (p->urgent         ? 0
-                              : p->failures > 0 ? delay_after_failures(p)
-                                                : GATHER_USEC);
-    uint64_t earliest = p->last_reconfigure ? p->last_reconfigure + INTERVAL_USEC : 0;
+    uint64_t time = telling_due(&p->telling, now(p));
+    bool soon = p->telling.wish == WISH_TELL_SOON;
     int enabled = SD_EVENT_OFF;
 
-    if (!p->wanted || p->running)
+    if (telling_next(&p->telling) != ATTEMPT_TELL)
         return;
     /* A timer that runs already stays: requests that never end must not put it off for ever. */
-    if (p->timer && !p->urgent && sd_event_source_get_enabled(p->timer, &enabled) > 0)
+    if (p->timer && !soon && sd_event_source_get_enabled(p->timer, &enabled) > 0)
         return;
-    if (time < earliest)
-        time = earliest;
     if (!p->timer)
         (void)sd_event_add_time(p->host->event, &p->timer, CLOCK_MONOTONIC, time, 0, on_timer, p);
     else if (sd_event_source_set_time(p->timer, time) >= 0)
@@ -306,7 +284,7 @@ void publish(struct host *host)
 {
     if (!host->publisher)
         return;
-    host->publisher->wanted = true;
+    telling_wish(&host->publisher->telling, false);
     arm(host->publisher);
 }
 
@@ -314,10 +292,10 @@ void publish_check(struct host *host)
 {
     struct publisher *p = host->publisher;
 
-    if (!p || p->check_wanted)
+    if (!p || p->telling.check_wished)
         return;
-    p->check_wanted = true;
-    if (!p->running)
+    p->telling.check_wished = true;
+    if (telling_next(&p->telling) == ATTEMPT_CHECK)
         start(p);
 }
 
@@ -329,7 +307,7 @@ int publish_and_wait(struct host *host, void (*func)(int r, void *userdata), voi
         return -ENOMEM;
     p->waiters = more;
     more[p->n_waiters++] = (struct waiter){func, userdata};
-    p->wanted = p->urgent = true;
+    telling_wish(&p->telling, true);
     arm(p);
     return 0;
 }
