@@ -1,32 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-
-/* The objects of disks: where they are, and what clients are told of them. */
-
-#include <errno.h>
-#include <stdlib.h>
-
 #include "basic/macros.h"
 #include "bus/interfaces/interfaces.h"
 #include "bus/names.h"
-#include "bus/objects/disks.h"
+#include "bus/objects/kind.h"
+#include "bus/objects/objects.h"
 #include "bus/paths.h"
 #include "service/model/find.h"
 #include "service/model/maps.h"
 
-#define PROPERTIES_MAX 9U /* of on_disk_changed(), with the NULL */
+#define PROPERTIES_MAX 9U /* of disks_on_changed(), with the NULL */
 
-static const struct {
-    const char *name;
-    const sd_bus_vtable *vtable;
-} interfaces[] = {
-    {BUS_INTERFACE("DSM_LB_Operations"), dsm_lb_operations_vtable},
-    {BUS_INTERFACE("DSM_QueryLBPolicy_V2"), dsm_query_lb_policy_vtable},
-    {BUS_INTERFACE("DSM_QuerySupportedLBPolicies_V2"), dsm_query_supported_lb_policies_vtable},
-    {BUS_INTERFACE("Disk"), disk_vtable},
-};
-
-static int find_disk(sd_bus *bus, const char *path, const char *interface, void *userdata,
-                     void **ret_found, sd_bus_error *error)
+static int disks_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
+                      void **ret_found, sd_bus_error *error)
 {
     struct host_map *map;
 
@@ -36,49 +21,42 @@ static int find_disk(sd_bus *bus, const char *path, const char *interface, void 
     return r;
 }
 
-/* The paths of all disks so far. */
-struct nodes {
-    char **paths;
-    size_t n;
-    bool failed;
+static void disks_add_path(struct host_map *map, void *userdata)
+{
+    struct object_paths *paths = userdata;
+    _cleanup_free_ char *path = NULL;
+
+    if (!map_is_visible(map))
+        return;
+    path = disk_path(map->wwid);
+    object_paths_add(paths, path);
+}
+
+static int disks_enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
+                           sd_bus_error *error)
+{
+    struct object_paths paths = {0};
+
+    maps_each(userdata, disks_add_path, &paths);
+    return object_paths_take(&paths, ret_nodes);
+}
+
+static const struct object_interface interfaces[] = {
+    {BUS_INTERFACE("DSM_LB_Operations"), dsm_lb_operations_vtable},
+    {BUS_INTERFACE("DSM_QueryLBPolicy_V2"), dsm_query_lb_policy_vtable},
+    {BUS_INTERFACE("DSM_QuerySupportedLBPolicies_V2"), dsm_query_supported_lb_policies_vtable},
+    {BUS_INTERFACE("Disk"), disk_vtable},
 };
 
-static void add_node(struct host_map *map, void *userdata)
-{
-    struct nodes *nodes = userdata;
+static const struct object_kind disks = {
+    .prefix = DISK_PREFIX,
+    .interfaces = interfaces,
+    .n_interfaces = ELEMENTSOF(interfaces),
+    .find = disks_find,
+    .enumerate = disks_enumerate,
+};
 
-    if (nodes->failed || !map_is_visible(map))
-        return;
-    char **more = reallocarray(nodes->paths, nodes->n + 2, sizeof(*more));
-    nodes->failed = !more;
-    if (!more)
-        return;
-    nodes->paths = more;
-    more[nodes->n] = disk_path(map->wwid);
-    nodes->failed = !more[nodes->n];
-    nodes->n += !nodes->failed;
-    more[nodes->n] = NULL;
-}
-
-static int enumerate(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes,
-                     sd_bus_error *error)
-{
-    struct nodes nodes = {.paths = calloc(1, sizeof(*nodes.paths))};
-
-    if (!nodes.paths)
-        return -ENOMEM;
-    maps_each(userdata, add_node, &nodes);
-    if (!nodes.failed) {
-        *ret_nodes = nodes.paths;
-        return 0;
-    }
-    for (size_t i = 0; i < nodes.n; i++)
-        free(nodes.paths[i]);
-    free(nodes.paths);
-    return -ENOMEM;
-}
-
-static void on_disk_added(struct host_map *map, void *userdata)
+static void disks_on_added(struct host_map *map, void *userdata)
 {
     _cleanup_free_ char *path = disk_path(map->wwid);
 
@@ -86,16 +64,12 @@ static void on_disk_added(struct host_map *map, void *userdata)
         (void)sd_bus_emit_object_added(userdata, path);
 }
 
-/* By name, for the object that could be asked for its interfaces is gone. */
-static void on_disk_removed(const char *wwid, void *userdata)
+static void disks_on_removed(const char *wwid, void *userdata)
 {
     _cleanup_free_ char *path = disk_path(wwid);
-    char *names[ELEMENTSOF(interfaces) + 1] = {NULL};
 
-    for (size_t i = 0; i < ELEMENTSOF(interfaces); i++)
-        names[i] = (char *)interfaces[i].name;
     if (path)
-        (void)sd_bus_emit_interfaces_removed_strv(userdata, path, names);
+        object_kind_emit_removed(&disks, userdata, path);
 }
 
 /* The names that go with the changes, NULL-terminated, into `ret`, which has room for all. */
@@ -121,7 +95,7 @@ static void disk_properties(unsigned changes, char **ret)
     *ret = NULL;
 }
 
-static void emit_wmi_disk(sd_bus *bus, const char *path, unsigned changes)
+static void disks_emit_wmi(sd_bus *bus, const char *path, unsigned changes)
 {
     const char *active = changes & DISK_PRESENT ? "Active" : NULL;
 
@@ -136,7 +110,7 @@ static void emit_wmi_disk(sd_bus *bus, const char *path, unsigned changes)
                                              "LoadBalancePolicy", active, NULL);
 }
 
-static void on_disk_changed(const struct host_map *map, unsigned changes, void *userdata)
+static void disks_on_changed(const struct host_map *map, unsigned changes, void *userdata)
 {
     _cleanup_free_ char *path = disk_path(map->wwid);
     char *names[PROPERTIES_MAX];
@@ -146,21 +120,13 @@ static void on_disk_changed(const struct host_map *map, unsigned changes, void *
     disk_properties(changes, names);
     if (names[0])
         (void)sd_bus_emit_properties_changed_strv(userdata, path, BUS_INTERFACE("Disk"), names);
-    emit_wmi_disk(userdata, path, changes);
+    disks_emit_wmi(userdata, path, changes);
 }
 
-void disks_observe(struct host_observer *observer)
+int disks_register(sd_bus *bus, struct host *host, struct host_observer *observer)
 {
-    observer->disk_added = on_disk_added;
-    observer->disk_changed = on_disk_changed;
-    observer->disk_removed = on_disk_removed;
-}
-
-int disks_register(sd_bus *bus, struct host *host)
-{
-    int r = sd_bus_add_node_enumerator(bus, NULL, DISK_PREFIX, enumerate, host);
-    for (size_t i = 0; i < ELEMENTSOF(interfaces) && r >= 0; i++)
-        r = sd_bus_add_fallback_vtable(bus, NULL, DISK_PREFIX, interfaces[i].name,
-                                       interfaces[i].vtable, find_disk, host);
-    return r;
+    observer->disk_added = disks_on_added;
+    observer->disk_changed = disks_on_changed;
+    observer->disk_removed = disks_on_removed;
+    return object_kind_register(&disks, bus, host);
 }

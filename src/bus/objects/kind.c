@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus/objects/kind.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/macros.h"
+
+int object_kind_register(const struct object_kind *kind, sd_bus *bus, struct host *host)
+{
+    int r = sd_bus_add_node_enumerator(bus, NULL, kind->prefix, kind->enumerate, host);
+    for (size_t i = 0; i < kind->n_interfaces && r >= 0; i++)
+        r = sd_bus_add_fallback_vtable(bus, NULL, kind->prefix, kind->interfaces[i].name,
+                                       kind->interfaces[i].vtable, kind->find, host);
+    return r;
+}
+
+void object_kind_emit_removed(const struct object_kind *kind, sd_bus *bus, const char *path)
+{
+    _cleanup_free_ char **names = calloc(kind->n_interfaces + 1, sizeof(*names));
+
+    if (!names)
+        return;
+    for (size_t i = 0; i < kind->n_interfaces; i++)
+        names[i] = (char *)kind->interfaces[i].name;
+    (void)sd_bus_emit_interfaces_removed_strv(bus, path, names);
+}
+
+static void object_paths_free(struct object_paths *paths)
+{
+    for (size_t i = 0; i < paths->n; i++)
+        free(paths->list[i]);
+    free(paths->list);
+}
+
+void object_paths_add(struct object_paths *paths, const char *path)
+{
+    char **list = reallocarray(paths->list, paths->n + 2, sizeof(*list));
+
+    if (list) {
+        paths->list = list;
+        list[paths->n] = path ? strdup(path) : NULL;
+        list[paths->n + 1] = NULL;
+    }
+    if (list && list[paths->n])
+        paths->n++;
+    else
+        paths->error = -ENOMEM;
+}
+
+int object_paths_take(struct object_paths *paths, char ***ret)
+{
+    if (paths->error < 0) {
+        object_paths_free(paths);
+        return paths->error;
+    }
+    *ret = paths->list;
+    return 0;
+}
