@@ -5,6 +5,9 @@
  * look for in sysfs, in open-iscsi's directories and in /run, they find below $FAKE_HOST, where
  * host.py has put it; so it needs no root, no mount and no kernel module. device-mapper is a file of
  * maps there, udev a socket. Each call costs the same system calls as on a real host.
+ *
+ * Behind the maps, that file has what tests ask for: calls that fail or wait, and kernel modules that
+ * are not there. device_mapper.py has both as methods.
  */
 
 /* Both forms of each call are defined here. */
@@ -24,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -31,6 +35,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAPS_MAX 1024
@@ -39,7 +44,7 @@
 #define MPATHD_PATH "/run/multipathd.socket"
 #define MPATHD_ABSTRACT "/org/kernel/linux/storage/multipathd"
 
-/* One map, as host.py knows it too. A slot whose major number is 0 is free. */
+/* One map, as device_mapper.py knows it too. A slot whose major number is 0 is free. */
 struct fake_map {
     uint32_t major, minor;
     uint64_t sectors;
@@ -50,10 +55,39 @@ struct fake_map {
     char table[7920];
     char inactive[7920];
 };
-_Static_assert(sizeof(struct fake_map) == 16384, "host.py counts on it");
+_Static_assert(sizeof(struct fake_map) == 16384, "device_mapper.py counts on it");
+
+#define FAULTS_MAX 16
+#define ANY_MAP UINT32_MAX
+
+/*
+ * Of the calls of this name for this map, by all processes, the first `skip` pass; the next `count` wait
+ * until the time is over or the fault is taken away, and then fail where there is an error. One without
+ * a name is free.
+ */
+struct fake_fault {
+    char call[16]; /* of call_name(), or "sync" or "fork" */
+    uint32_t map;  /* its minor number */
+    uint32_t skip, count, error, milliseconds;
+    uint32_t in_child; /* not those that the service makes itself */
+    uint32_t seen;     /* such calls until now */
+};
+
+struct fake_controls {
+    struct fake_fault faults[FAULTS_MAX];
+    char absent[320]; /* modules, each with a blank before and after it */
+};
+_Static_assert(sizeof(struct fake_controls) == 1024, "device_mapper.py counts on it");
+
+struct fake_device_mapper {
+    struct fake_map maps[MAPS_MAX];
+    struct fake_controls controls;
+};
 
 static const char *root;
 static struct fake_map *maps;
+static struct fake_controls *controls;
+static pid_t service;
 
 /* The sockets that hear of devices: the kernel's own group, and udev's, as netlink numbers them. */
 #define GROUPS 2
@@ -70,13 +104,79 @@ __attribute__((constructor)) static void begin(void)
     root = getenv("FAKE_HOST");
     snprintf(path, sizeof(path), "%s" CONTROL, root ?: "");
     int fd = root ? (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC) : -1;
-    maps = fd < 0 ? MAP_FAILED
-                  : mmap(NULL, MAPS_MAX * sizeof(*maps), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (maps == MAP_FAILED) {
+    struct fake_device_mapper *all = MAP_FAILED;
+    if (fd >= 0)
+        all = mmap(NULL, sizeof(*all), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (all == MAP_FAILED) {
         fprintf(stderr, "FAKE_HOST: %s: %s\n", path, strerror(errno));
         _exit(127);
     }
     close(fd);
+    maps = all->maps;
+    controls = &all->controls;
+    service = getpid();
+}
+
+/* --- Faults --------------------------------------------------------------------------------- */
+
+static bool is_fault_of(const struct fake_fault *fault, const char *call, uint32_t map)
+{
+    return strncmp(fault->call, call, sizeof(fault->call)) == 0 &&
+           (fault->map == ANY_MAP || fault->map == map) &&
+           (!fault->in_child || getpid() != service);
+}
+
+static void wait_for_end(const volatile struct fake_fault *fault)
+{
+    const struct timespec millisecond = {.tv_nsec = 1000000};
+
+    for (uint32_t i = 0; i < fault->milliseconds && fault->call[0]; i++)
+        nanosleep(&millisecond, NULL);
+}
+
+/* The errno that this call is to fail with, 0: none. */
+static int fault(const char *call, uint32_t map)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < FAULTS_MAX; i++) {
+        struct fake_fault *each = &controls->faults[i];
+        if (!is_fault_of(each, call, map))
+            continue;
+        uint32_t seen = __atomic_add_fetch(&each->seen, 1, __ATOMIC_ACQ_REL);
+        if (seen <= each->skip || seen - each->skip > each->count)
+            continue;
+        wait_for_end(each);
+        error = (int)each->error;
+    }
+    return error;
+}
+
+static bool fails(const char *call)
+{
+    int error = fault(call, ANY_MAP);
+
+    if (error > 0)
+        errno = error;
+    return error > 0;
+}
+
+int fsync(int fd)
+{
+    return fails("sync") ? -1 : (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+    return fails("sync") ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+pid_t fork(void)
+{
+    static __typeof__(&fork) real;
+
+    real = real ?: REAL(fork);
+    return fails("fork") ? -1 : real();
 }
 
 /* --- Paths ---------------------------------------------------------------------------------- */
@@ -102,6 +202,20 @@ static void move_back(char *path)
         memmove(path, path + n, strlen(path + n) + 1);
 }
 
+/* A device's file for synthetic uevents that is open for writing, and the device. */
+static int uevent_fd = -1;
+static char uevent_device[PATH_MAX];
+
+static void note_uevent_file(int fd, const char *path)
+{
+    const char *name = strrchr(path, '/');
+
+    if (fd >= 0 && name && strcmp(name, "/uevent") == 0) {
+        uevent_fd = fd;
+        snprintf(uevent_device, sizeof(uevent_device), "%.*s", (int)(name - path), path);
+    }
+}
+
 int open64(const char *path, int flags, ...);
 int open64(const char *path, int flags, ...)
 {
@@ -111,7 +225,10 @@ int open64(const char *path, int flags, ...)
     va_start(ap, flags);
     mode_t mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;
     va_end(ap);
-    return (int)syscall(SYS_openat, AT_FDCWD, redirect(path, buffer), flags, mode);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, redirect(path, buffer), flags, mode);
+    if ((flags & O_ACCMODE) == O_WRONLY)
+        note_uevent_file(fd, path);
+    return fd;
 }
 
 int open(const char *path, int flags, ...) __attribute__((alias("open64")));
@@ -198,6 +315,12 @@ ssize_t readlink(const char *path, char *text, size_t size)
 {
     char buffer[PATH_MAX];
     return syscall(SYS_readlink, redirect(path, buffer), text, size);
+}
+
+int inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+    char buffer[PATH_MAX];
+    return (int)syscall(SYS_inotify_add_watch, fd, redirect(path, buffer), mask);
 }
 
 /* The control device is a file here, which must not show. */
@@ -365,6 +488,19 @@ static void send_to(const char *name, const void *data, size_t size)
     close(fd);
 }
 
+/* What is written to a uevent file is an event: udev.py hears of it, the device in front. */
+ssize_t write(int fd, const void *data, size_t size)
+{
+    char text[PATH_MAX + 256];
+
+    if (fd != uevent_fd || fd < 0)
+        return syscall(SYS_write, fd, data, size);
+    uevent_fd = -1;
+    int n = snprintf(text, sizeof(text), "%s %.*s", uevent_device, (int)size, (const char *)data);
+    send_to("/synthetic", text, (size_t)n);
+    return (ssize_t)size;
+}
+
 /* The kernel's word, and udev's, which is a head and then the properties. */
 static void send_change(const struct fake_map *map)
 {
@@ -394,13 +530,17 @@ struct kmod_ctx;
 struct kmod_list;
 int kmod_module_new_from_lookup(struct kmod_ctx *, const char *, struct kmod_list **);
 
-/* What modules there are is not known here: the service takes it that the kernel has them. */
+/* What is not said to be absent is not known here: the service takes it that the kernel has it. */
 int kmod_module_new_from_lookup(struct kmod_ctx *kmod, const char *alias, struct kmod_list **list)
 {
+    char word[64];
+
     (void)kmod;
-    (void)alias;
-    (void)list;
-    return -ENOENT;
+    snprintf(word, sizeof(word), " %s ", alias);
+    if (!strstr(controls->absent, word))
+        return -ENOENT;
+    *list = NULL;
+    return 0;
 }
 
 /* --- device-mapper -------------------------------------------------------------------------- */
@@ -558,6 +698,32 @@ static void describe(const struct fake_map *map, struct dm_ioctl *io)
     snprintf(io->uuid, sizeof(io->uuid), "%.*s", (int)sizeof(io->uuid) - 1, map->uuid);
 }
 
+static const char *call_name(unsigned command, const struct dm_ioctl *io)
+{
+    switch (command) {
+    case DM_TABLE_STATUS_CMD:
+        return io->flags & DM_STATUS_TABLE_FLAG ? "table" : "status";
+    case DM_TABLE_LOAD_CMD:
+        return "load";
+    case DM_TABLE_CLEAR_CMD:
+        return "clear";
+    case DM_DEV_SUSPEND_CMD:
+        return io->flags & DM_SUSPEND_FLAG ? "suspend" : "resume";
+    case DM_TARGET_MSG_CMD:
+        return "message";
+    case DM_DEV_STATUS_CMD:
+        return "info";
+    default:
+        return "?";
+    }
+}
+
+static int run_or_fail(struct fake_map *map, unsigned command, struct dm_ioctl *io)
+{
+    int error = fault(call_name(command, io), map->minor);
+    return error > 0 ? -error : run(map, command, io);
+}
+
 int ioctl(int fd, unsigned long request, ...)
 {
     va_list ap;
@@ -576,7 +742,7 @@ int ioctl(int fd, unsigned long request, ...)
         return 0;
     }
     struct fake_map *map = find_map(io);
-    int r = map ? run(map, _IOC_NR(request), io) : -ENXIO;
+    int r = map ? run_or_fail(map, _IOC_NR(request), io) : -ENXIO;
     if (r < 0) {
         errno = -r;
         return -1;

@@ -8,7 +8,6 @@ least and the greatest. Nothing passes or fails here. docs/performance-generated
 
 import argparse
 import contextlib
-import hashlib
 import json
 import pathlib
 import shutil
@@ -17,20 +16,15 @@ import subprocess
 import sys
 import time
 
-TESTS = pathlib.Path(__file__).resolve().parents[2]
-sys.path += [str(TESTS / "bench"), str(TESTS / "host")]
-import figures  # noqa: E402: Python looks there only now
-import host  # noqa: E402
+from measured import names
+import measured
 
-NAME = "com.open_iscsi.WMI1"
-ROOT = "/com/open_iscsi/WMI1"
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
+import figures  # noqa: E402: the directory above is not where Python looks
+
+NAME, ROOT, ADAPTER = names.NAME, names.ROOT, names.adapter_path()
 PROPERTIES = "org.freedesktop.DBus.Properties"
 ROUND_ROBIN, LEAST_QUEUE_DEPTH = 2, 4
-
-
-def adapter():
-    digest = hashlib.sha256(f"adapter\0{host.INITIATOR}".encode()).hexdigest()
-    return f"{ROOT}/adapter/{digest[:16]}"
 
 
 def call(*words, to=NAME):
@@ -38,7 +32,7 @@ def call(*words, to=NAME):
 
 
 PING = call(ROOT, "org.freedesktop.DBus.Peer", "Ping")
-GET = call(adapter(), PROPERTIES, "Get", f"{NAME}.MSiSCSI_QueryLBPolicy", "LoadBalancePolicies")
+GET = call(ADAPTER, PROPERTIES, "Get", f"{NAME}.MSiSCSI_QueryLBPolicy", "LoadBalancePolicies")
 OBJECTS = call(ROOT, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
 ECHO = call("/", "com.open_iscsi.Echo", "Echo", to="com.open_iscsi.Echo")
 
@@ -47,7 +41,7 @@ class Client:
     """One `calls` process."""
 
     def __init__(self, program, made):
-        environment = {"DBUS_SYSTEM_BUS_ADDRESS": made.address, "ADAPTER": adapter()}
+        environment = {"DBUS_SYSTEM_BUS_ADDRESS": made.address, "ADAPTER": ADAPTER}
         self.process = subprocess.Popen([program], env=environment, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         made.children.append(self.process)
@@ -94,7 +88,7 @@ class Bench:
     def made(self, connections, start=True):
         """A made-up host with so many connections, its service, and a policy for each session."""
         per_session = min(self.options.per_session, connections)
-        with host.Host(self.options.service, self.options.fake, connections // per_session,
+        with measured.Host(self.options.service, self.options.fake, connections // per_session,
                        per_session, self.options.luns) as made:
             made.start()
             client = Client(self.options.calls, made)
@@ -254,7 +248,7 @@ def parse(arguments):
     parser.add_argument("--milliseconds", type=int, default=2000, help="for each round of clients")
     parser.add_argument("--pause", type=int, default=500, help="milliseconds between changes")
     for name in "service", "fake", "calls":
-        parser.add_argument(f"--{name}", type=host.path, required=True, help=argparse.SUPPRESS)
+        parser.add_argument(f"--{name}", type=measured.path, required=True, help=argparse.SUPPRESS)
     parser.add_argument("--iscsiadm", default=shutil.which("iscsiadm", path="/usr/sbin:/sbin"),
                         help="to compare with")
     options = parser.parse_args(arguments)

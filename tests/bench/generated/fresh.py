@@ -16,7 +16,7 @@ import sys
 import time
 
 import bench
-import host
+import measured
 
 VENDOR = 6
 CONNECTED, DISCONNECTED, RECONNECTING = 1, 2, 3
@@ -25,7 +25,7 @@ CONNECTED, DISCONNECTED, RECONNECTING = 1, 2, 3
 def policies(made):
     """By session in the order of the reply: policy, and (speed, weight, primary, status) of paths."""
     words = subprocess.run(
-        ["busctl", f"--address={made.address}", "get-property", bench.NAME, bench.adapter(),
+        ["busctl", f"--address={made.address}", "get-property", bench.NAME, bench.ADAPTER,
          f"{bench.NAME}.MSiSCSI_QueryLBPolicy", "LoadBalancePolicies"],
         check=True, capture_output=True, text=True).stdout.split()[2:]
     numbers = list(map(int, words))
@@ -44,8 +44,9 @@ def states(made):
 def swap(made, target, selector):
     """Another table, of which the kernel tells, and udev does not yet."""
     for lun in range(made.luns):
-        made.write_table(target, lun, made.members(target), selector)
-        made.kernel_event(f"/devices/virtual/block/dm-{target * made.luns + lun}", "change")
+        minor = made.minor(target, lun)
+        made.write_map(minor, made.own_groups(minor, selector))
+        made.udev.kernel_event(f"/devices/virtual/block/dm-{minor}", "change")
 
 
 def check(what, found, wanted):
@@ -181,9 +182,9 @@ def check_asymmetry(made):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in "service", "fake", "calls":
-        parser.add_argument(f"--{name}", type=host.path, required=True)
+        parser.add_argument(f"--{name}", type=measured.path, required=True)
     options = parser.parse_args()
-    with host.Host(options.service, options.fake, 1, 4, 2) as made:
+    with measured.Host(options.service, options.fake, 1, 4, 2) as made:
         made.start()
         client = bench.Client(options.calls, made)
         check_tables(made)

@@ -21,7 +21,7 @@ import tempfile
 import time
 
 import bench
-import host
+import measured
 
 TOLERANCE = 0.10
 SKIPPED = 77  # Meson's word for it
@@ -88,7 +88,7 @@ def count_planning(program):
 @contextlib.contextmanager
 def running(options, *wrapper):
     """A service with round robin on all of its sessions, to which nothing happens."""
-    with host.Host(options.service, options.fake, CONNECTIONS // 4, 4, 1, access=False) as made:
+    with measured.Host(options.service, options.fake, CONNECTIONS // 4, 4, 1, access=False) as made:
         made.start(*wrapper)
         client = bench.Client(options.calls, made)
         if client.ask("policy", bench.ROUND_ROBIN) != 0:
@@ -113,7 +113,7 @@ def events(made, client, after):
 
 def ask_afresh(made, client):
     """One query after the kernel has announced that a table has changed."""
-    made.kernel_event("/devices/virtual/block/dm-0", "change")
+    made.udev.kernel_event("/devices/virtual/block/dm-0", "change")
     client.ask("repeat", 1, bench.GET)
 
 
@@ -230,7 +230,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--update", action="store_true", help="write what was counted")
     for name in "service", "fake", "calls", "planning", "counts":
-        parser.add_argument(f"--{name}", type=host.path, required=True)
+        parser.add_argument(f"--{name}", type=measured.path, required=True)
     return parser.parse_args()
 
 

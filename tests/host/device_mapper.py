@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""device-mapper of a made-up host: the file of maps that fake-host.c has in its memory, too."""
+
+import collections
+import mmap
+import struct
+
+MAJOR = 253
+MAPS_MAX = 1024
+SECTORS = 2 << 20
+FOREVER = 1 << 30
+
+MAP = struct.Struct("=IIQII128s136s256s7920s7920s")  # struct fake_map
+FAULT = struct.Struct("=16s7I")  # struct fake_fault
+FAULTS_MAX = 16
+ABSENT_SIZE = 320
+ANY_MAP = 0xFFFFFFFF
+FAULTS_AT = MAPS_MAX * MAP.size
+ABSENT_AT = FAULTS_AT + FAULTS_MAX * FAULT.size
+
+# The members of struct fake_map.
+Map = collections.namedtuple("Map", "major minor sectors suspended event_nr name uuid failed table "
+                                    "inactive")
+Group = collections.namedtuple("Group", "selector paths")
+
+
+def text(data):
+    return data.partition(b"\0")[0].decode()
+
+
+def parse(table):
+    """The groups of a multipath table: "round-robin 0", and "major:minor" of its paths."""
+    words = iter(table.split())
+
+    def counted():
+        n = next(words)
+        return [n, *(next(words) for _ in range(int(n)))]
+
+    counted()  # features
+    counted()  # hardware handler
+    n_groups, _ = int(next(words)), next(words)
+    groups = []
+    for _ in range(n_groups):
+        selector = " ".join([next(words), *counted()])
+        n_paths, n_arguments = int(next(words)), int(next(words))
+        paths = []
+        for _ in range(n_paths):
+            paths.append(next(words))
+            for _ in range(n_arguments):
+                next(words)
+        groups.append(Group(selector, paths))
+    return groups
+
+
+class Fault:
+    """Calls that fail or wait; see DeviceMapper.fault()."""
+
+    def __init__(self, memory, number):
+        self._memory, self._at = memory, FAULTS_AT + number * FAULT.size
+
+    @property
+    def seen(self):
+        """How many such calls there were, those that passed included."""
+        return FAULT.unpack_from(self._memory, self._at)[-1]
+
+    def clear(self):
+        """It is over: what waits goes on."""
+        self._memory[self._at:self._at + FAULT.size] = bytes(FAULT.size)
+
+
+class DeviceMapper:
+    """Maps are known by their minor number, which is that of their slot, too."""
+
+    def __init__(self, path):
+        with open(path, "w+b") as file:
+            file.truncate(ABSENT_AT + ABSENT_SIZE)
+            self._memory = mmap.mmap(file.fileno(), 0)
+
+    def close(self):
+        self._memory.close()
+
+    def minors(self):
+        """Of the maps that there are."""
+        return [minor for minor in range(MAPS_MAX)
+                if any(self._memory[minor * MAP.size:minor * MAP.size + 4])]
+
+    def read(self, minor):
+        """A Map, None where there is none."""
+        values = MAP.unpack_from(self._memory, minor * MAP.size)
+        if values[0] == 0:
+            return None
+        return Map(*values[:5], *map(text, values[5:]))
+
+    def _write(self, minor, values):
+        texts = (value.encode() for value in values[5:])
+        MAP.pack_into(self._memory, minor * MAP.size, *values[:5], *texts)
+
+    def load(self, minor, name, uuid, table):
+        """The map has this table at once, and is new or as new."""
+        self._write(minor, Map(MAJOR, minor, SECTORS, 0, 0, name, uuid, "", table, ""))
+
+    def remove(self, minor):
+        self._memory[minor * MAP.size:(minor + 1) * MAP.size] = bytes(MAP.size)
+
+    def suspend(self, minor):
+        """As somebody does who then dies."""
+        self._write(minor, self.read(minor)._replace(suspended=1))
+
+    def fail_path(self, minor, path):
+        """The kernel has marked a path, "major:minor", as failed. Nothing tells of it."""
+        before = self.read(minor)
+        self._write(minor, before._replace(failed=f"{before.failed or ' '}{path} "))
+
+    def fault(self, call, minor=ANY_MAP, skip=0, count=1, error=0, milliseconds=0, in_child=False):
+        """A Fault: of the calls of this name for this map, by the service and its children together, the
+        first `skip` pass; the next `count` wait so long, or until it is cleared, and then fail where
+        there is an error. With `in_child`, the service's own do not count: children change maps, while
+        the service looks at them when it likes.
+
+        Names are load, resume, suspend, clear, table, status, info and message, by what device-mapper
+        is asked for; sync is any fsync or fdatasync, of whatever file, and fork a child of the
+        service's.
+        """
+        for number in range(FAULTS_MAX):
+            at = FAULTS_AT + number * FAULT.size
+            if self._memory[at] == 0:
+                # The name last, for the service looks at it first.
+                FAULT.pack_into(self._memory, at, b"", minor, skip, count, error, milliseconds,
+                                in_child, 0)
+                self._memory[at:at + 16] = call.encode().ljust(16, b"\0")
+                return Fault(self._memory, number)
+        raise RuntimeError(f"{FAULTS_MAX} faults at most")
+
+    def absent_modules(self, *names):
+        """The kernel has none of these modules, "dm-queue-length" and the like; all others it has."""
+        text = "".join(f" {name} " for name in names).encode()
+        self._memory[ABSENT_AT:ABSENT_AT + ABSENT_SIZE] = text.ljust(ABSENT_SIZE, b"\0")

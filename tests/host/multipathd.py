@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""multipathd of a made-up host: it answers, reads its configuration, and builds maps by that.
+
+What it has not read yet does not count; `reconfigure` has it read the files, and build those maps anew
+that would be others. Its reasons are the real one's, as far as entries of the service's need them.
+"""
+
+import collections
+import contextlib
+import re
+import socket
+import struct
+import threading
+
+OWN_SELECTOR = "service-time 0"
+PRIOS = {"active/optimized": 50, "active/non-optimized": 10}  # prio sysfs; else 1
+
+# What it knows of a path: "major:minor", "H:B:T:L", access state or None, vendor and product.
+Path = collections.namedtuple("Path", "disk address access vendor product")
+
+LINE = re.compile(r'\s*(\w+|[{}])\s*(?:"([^"]*)"|(\S+))?')
+
+
+def sections(text):
+    """(name, {keyword: value}) of each innermost section of a configuration."""
+    name, values = None, {}
+    for line in text.splitlines():
+        match = LINE.match(line)
+        if not match:
+            continue
+        keyword, quoted, bare = match.groups()
+        if keyword == "}":
+            if values:
+                yield name, values
+            values = {}
+        elif bare == "{":
+            name, values = keyword, {}
+        else:
+            values[keyword] = bare if quoted is None else quoted
+
+
+class Multipathd:
+    """`release` is what it says it is. What is in `answers`, by command, it says in place of its own
+    answer. While it is `silent` it takes commands, and answers them when it is no more. `asked` has the
+    commands, `loads` counts the tables that it has given maps.
+    """
+
+    def __init__(self, path, directory, host):
+        self.path, self.directory, self.host = path, directory, host
+        self.release = "0.11.1"
+        self.answers = {}
+        self.asked = []
+        self.loads = 0
+        self._entries, self._devices = {}, []
+        self._talking = threading.Event()
+        self._talking.set()
+        self._socket = None
+        self._threads = []
+
+    @property
+    def silent(self):
+        return not self._talking.is_set()
+
+    @silent.setter
+    def silent(self, value):
+        if value:
+            self._talking.clear()
+        else:
+            self._talking.set()
+
+    def start(self):
+        self.read()
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.bind(str(self.path))
+        self._socket.listen(8)
+        self._start_thread(self._run, self._socket)
+
+    def stop(self):
+        """Nobody listens any more; what was asked is answered."""
+        if not self._socket:
+            return
+        self.path.unlink()
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._talking.set()
+        while self._threads:
+            self._threads.pop().join()
+        self._socket.close()
+        self._socket = None
+
+    def _start_thread(self, function, argument):
+        thread = threading.Thread(target=function, args=(argument,), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    # --- Configuration
+
+    def read(self):
+        """The files, in its order: the later one's keywords win."""
+        self._entries, self._devices = {}, []
+        conf_d = self.directory / "conf.d"
+        for file in (self.directory.with_suffix(".conf"), *sorted(conf_d.glob("*.conf"))):
+            for name, values in sections(file.read_text()) if file.exists() else ():
+                if name == "multipath":
+                    self._entries.setdefault(values["wwid"], {}).update(values)
+                elif name == "device":
+                    self._devices.append(values)
+
+    def config(self):
+        def section(name, values):
+            lines = "".join(f'\t\t{keyword} "{value}"\n' for keyword, value in values.items())
+            return f"\t{name} {{\n{lines}\t}}\n"
+
+        return ("devices {\n" + "".join(section("device", each) for each in self._devices) +
+                "}\nmultipaths {\n" +
+                "".join(section("multipath", each) for each in self._entries.values()) + "}\n")
+
+    # --- Maps
+
+    def _detects_prio(self, path):
+        """Whether it asks sysfs for the prio, whatever an entry says."""
+        detect = path.access is not None
+        for device in self._devices:
+            if (re.search(device.get("vendor", ""), path.vendor)
+                    and re.search(device.get("product", ""), path.product)):
+                detect = detect and device.get("detect_prio") != "no"
+        return detect
+
+    def _prio(self, entry, path):
+        if self._detects_prio(path):
+            return PRIOS.get(path.access, 1)
+        words = entry.get("prio_args", "").split()[1:]
+        for regex, prio in zip(words[::2], words[1::2]):
+            if re.search(regex, path.address):
+                return int(prio)
+        return 0
+
+    def groups(self, wwid, paths):
+        """[(selector, [disk])] as its configuration has it, best first."""
+        entry = self._entries.get(wwid, {})
+        selector = entry.get("path_selector", OWN_SELECTOR)
+        if entry.get("path_grouping_policy", "multibus") == "multibus":
+            return [(selector, [path.disk for path in paths])]
+        by_prio = collections.defaultdict(list)
+        for path in paths:
+            by_prio[self._prio(entry, path)].append(path.disk)
+        return [(selector, by_prio[prio]) for prio in sorted(by_prio, reverse=True)]
+
+    def load(self, minor):
+        """A map's own groups, over the paths that are there."""
+        self.loads += 1
+        self.host.load_map(minor, self.groups(self.host.wwid(minor), self.host.paths(minor)))
+
+    def _is_as_read(self, minor):
+        def meaning(groups):
+            return [(selector, set(paths)) for selector, paths in groups]
+
+        wanted = self.groups(self.host.wwid(minor), self.host.paths(minor))
+        return meaning(self.host.groups(minor)) == meaning(wanted)
+
+    def reconfigure(self):
+        self.read()
+        for minor in self.host.minors():
+            if not self._is_as_read(minor):
+                self.load(minor)
+
+    # --- Its socket
+
+    def answer(self, command):
+        if command in self.answers:
+            return self.answers[command]
+        if command == "help":
+            return f"multipath-tools v{self.release} (03/01, 2025)\n"
+        if command == "show daemon":
+            return "pid 1 idle\n"
+        if command == "show config":
+            return self.config()
+        if command == "reconfigure":
+            self.reconfigure()
+            return "ok\n"
+        if command.startswith("reload map "):
+            return self._reload(command.removeprefix("reload map "))
+        return "fail\n"
+
+    def _names(self, minor):
+        """What commands find a map by: before 0.10, its WWID is no such thing."""
+        finds_wwids = tuple(map(int, self.release.split("."))) >= (0, 10)
+        return {f"dm-{minor}", f"mpath{minor}"} | ({self.host.wwid(minor)} if finds_wwids else set())
+
+    def _reload(self, name):
+        for minor in self.host.minors():
+            if name in self._names(minor):
+                self.load(minor)
+                return "ok\n"
+        return "fail\n"
+
+    def _run(self, listener):
+        with contextlib.suppress(OSError):  # it was stopped
+            while True:
+                peer, _ = listener.accept()
+                self._start_thread(self._serve, peer)
+
+    def _serve(self, peer):
+        with peer, contextlib.suppress(ConnectionError):
+            size = peer.recv(8, socket.MSG_WAITALL)
+            if not size:
+                return  # somebody wanted to know whether it listens
+            data = peer.recv(*struct.unpack("=Q", size), socket.MSG_WAITALL)
+            command = data.rstrip(b"\0").decode()
+            self.asked.append(command)
+            self._talking.wait()
+            reply = self.answer(command).encode() + b"\0"
+            peer.sendall(struct.pack("=Q", len(reply)) + reply)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""udev of a made-up host: its events and the kernel's, and what it makes of synthetic ones."""
+
+import contextlib
+import pathlib
+import socket
+import struct
+import threading
+
+MAGIC = int.from_bytes(bytes.fromhex("feedcafe"), "little")
+TAG = "ISCSI_GENERATIONAL_GUID"
+
+
+def nulstr(properties):
+    return b"".join(f"{key}={value}".encode() + b"\0" for key, value in properties.items())
+
+
+class Udev(threading.Thread):
+    """`runs` false: synthetic events are left lying, as where systemd-udevd does not run."""
+
+    def __init__(self, root):
+        super().__init__(daemon=True)
+        self.root = root
+        self.runs = True
+        self.seqnum = 0
+        self.synthetic = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.synthetic.bind(str(root / "synthetic"))
+
+    def event(self, subsystem, path, action, **more):
+        """The kernel's, and then udev's."""
+        self.kernel_event(path, action)
+        self._tell(subsystem, path, action, more)
+
+    def kernel_event(self, path, action):
+        """The kernel's own word, which udev has not passed on yet."""
+        self._send("kernel-events", f"{action}@{path}\0".encode())
+
+    def _tell(self, subsystem, path, action, more):
+        self.seqnum += 1
+        properties = nulstr({"ACTION": action, "DEVPATH": path, "SUBSYSTEM": subsystem,
+                             "SEQNUM": self.seqnum} | more)
+        head = struct.pack("=8s8I", b"libudev", MAGIC, 40, 40, len(properties), 0, 0, 0, 0)
+        self._send("uevents", head + properties)
+
+    def _send(self, name, data):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            # Nobody listens, or there is no room: netlink would lose it just so.
+            with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, BlockingIOError):
+                sender.sendto(data, socket.MSG_DONTWAIT if name == "kernel-events" else 0,
+                              str(self.root / name))
+
+    # --- Synthetic events, of iscsi_session alone
+
+    def _entry(self, session):
+        return self.root / f"run/udev/data/+iscsi_session:{session}"
+
+    def tag(self, session):
+        """The tag of "session1", as the database has it; None: it has none."""
+        with contextlib.suppress(FileNotFoundError):
+            for line in self._entry(session).read_text().splitlines():
+                if line.startswith(f"E:{TAG}="):
+                    return line.partition("=")[2]
+        return None
+
+    def run(self):
+        while text := self.synthetic.recv(65536).decode():
+            if self.runs:
+                self._on_synthetic(*text.split())
+
+    def stop(self):
+        self.synthetic.shutdown(socket.SHUT_RD)
+        if self.is_alive():
+            self.join()
+        self.synthetic.close()
+
+    def _on_synthetic(self, path, action, uuid, *arguments):
+        """As data/90-iscsi-wmi.rules has it."""
+        properties = {"SYNTH_UUID": uuid}
+        properties |= {f"SYNTH_ARG_{name}": value
+                       for name, _, value in (each.partition("=") for each in arguments)}
+        device = pathlib.Path(f"{self.root}{path}").resolve()
+        entry = self._entry(device.name)
+        if properties.get("SYNTH_ARG_ISCSIWMITAG") == "1":
+            entry.parent.mkdir(exist_ok=True)
+            entry.write_text(f"I:1\nE:{TAG}={uuid}\nV:1\n")
+        if (tag := self.tag(device.name)) is not None:
+            properties[TAG] = tag
+        self._tell("iscsi_session", "/" + str(device.relative_to(self.root / "sys")), action,
+                   properties)
