@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A policy holds: a map that somebody gives other groups gets its own again, until it is contested."""
+
+import errno
+
+import case
+from multipathd import OWN_SELECTOR
+from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS
+
+ALL = {1, 2, 3, 4}
+HOSTS_OWN = [(OWN_SELECTOR, ALL)]
+WANTED = [("queue-length 0", ALL)]
+
+
+class RepairTest(case.HostTest):
+    """Begins with a policy that multipathd has read."""
+
+    def setUp(self):
+        super().setUp()
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for_agreement()
+
+    def reload(self, minor, *groups):
+        """Somebody gives a map these groups, or the host's own."""
+        self.host.load_map(minor, [(selector, [self.host.tree.disk(sid, minor) for sid in sorted(sids)])
+                                   for selector, sids in groups or HOSTS_OWN])
+
+    def wait_for_shapes(self, *wanted):
+        self.wait_for(lambda: list(self.host.shapes().values()) == list(wanted), "the groups")
+
+    def reapplications(self):
+        return self.agent.session("Reapplications")
+
+
+class Repairs(RepairTest):
+    def test_one_map(self):
+        """It alone is given its table."""
+        before = self.host.dm.read(0).event_nr
+        self.reload(1)
+        self.wait_for_shapes(WANTED, WANTED)
+        self.wait_for(lambda: self.reapplications() == 1, "one repair")
+        self.wait_for(lambda: self.agent.session("Agreement") == "Applied", "its agreement")
+        self.assertEqual(self.host.dm.read(0).event_nr, before)
+
+    def test_clients_are_told(self):
+        self.agent.listen("member='PropertiesChanged'")
+        self.reload(1)
+
+        def told():
+            self.agent.process()
+            return [signal for signal in self.agent.signals if "Reapplications" in str(signal.body)]
+
+        self.wait_for(told, "a signal")
+
+    def test_what_means_the_same_is_left_alone(self):
+        """Another order in a group, groups without a usable path at another place."""
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        for sid in 2, 3:
+            self.host.fail_path(sid, 0)
+        before = self.reapplications()
+        disks = {sid: self.host.tree.disk(sid, 0) for sid in ALL}
+        self.host.write_map(0, [("round-robin 0", [disks[sid]]) for sid in (2, 3, 1, 4)])
+        for sid in 2, 3:
+            self.host.fail_path(sid, 0)
+        self.host.map_event(0, "change")
+        self.host.load_map(1, self.host.groups(1))
+        self.reload(1, *(("round-robin 0", {sid}) for sid in (1, 2, 4, 3)))
+        self.wait_for(lambda: self.reapplications() > before, "the repair of the other map")
+        self.assertEqual(self.reapplications(), before + 1)
+        self.assertEqual(self.host.shape(0), [("round-robin 0", {sid}) for sid in (2, 3, 1, 4)])
+
+    def test_a_repair_that_fails_is_tried_again(self):
+        fault = self.host.dm.fault("load", 0, error=errno.EIO)
+        self.reload(0)
+        self.wait_for(lambda: fault.seen, "the first attempt")
+        self.wait_for_shapes(WANTED, WANTED)
+
+    def test_a_change_waits_for_it(self):
+        slow = self.host.dm.fault("resume", 0, milliseconds=20000)
+        self.reload(0)
+        self.wait_for(lambda: slow.seen, "the repair")
+        change = self.agent.begin_policy(ROUND_ROBIN, primaries=[1])
+        self.agent.query()
+        self.assertFalse(change.done())
+        slow.clear()
+        self.assertEqual(change.status(), SUCCESS)
+        self.assert_everywhere(("round-robin 0", [1]), ("round-robin 0", [2, 3, 4]))
+
+    def test_a_map_goes_and_comes_back(self):
+        """multipathd builds it by the entry that waits for it."""
+        def maps():
+            return len(self.agent.session("Maps"))
+
+        self.host.remove_map(0)
+        self.wait_for(lambda: maps() == 1, "its absence")
+        self.host.multipathd.load(0)
+        self.wait_for(lambda: maps() == 2, "its return")
+        self.assert_everywhere(*WANTED)
+        self.assertEqual(self.reapplications(), 0)
+
+    def test_a_map_comes_back_another_way(self):
+        self.host.remove_map(0)
+        self.reload(0)
+        self.wait_for_shapes(WANTED, WANTED)
+
+
+class Contests(RepairTest):
+    def contest(self, minor=0, limit=12):
+        """Again and again until the service leaves it; how often."""
+        for round in range(limit):
+            self.reload(minor)
+            self.wait_for(lambda: self.host.shape(minor) == WANTED
+                          or self.agent.session("Agreement") == "Contested", "an answer to that")
+            if self.host.shape(minor) != WANTED:
+                return round
+        self.fail("the service never gives up")
+
+    def test_again_and_again(self):
+        self.assertGreaterEqual(self.contest(), 3)
+        self.assertIn("again and again", self.agent.session("Reason"))
+        self.assertEqual(self.agent.session("LoadBalancePolicy"), QUEUE_DEPTH)
+        # The other map still holds.
+        self.reload(1)
+        self.wait_for(lambda: self.host.shape(1) == WANTED, "the other map's repair")
+        self.assertEqual(self.host.shape(0), HOSTS_OWN)
+
+    def test_until_the_policy_changes(self):
+        self.contest()
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for(lambda: self.agent.session("Agreement") == "Applied", "the new policy")
+        self.reload(0)
+        self.wait_for(lambda: self.host.shape(0) == self.host.shape(1), "a repair")
+
+    def test_until_the_configuration_changes(self):
+        self.contest()
+        (self.host.drop_in.parent / "99-other.conf").write_text("defaults {\n}\n")
+        self.wait_for(lambda: self.host.shape(0) == WANTED, "another attempt")
+        self.wait_for(lambda: self.agent.session("Agreement") == "Applied", "its agreement")
+
+    def test_what_wins_is_named(self):
+        """An administrator's file is read after ours."""
+        rival = self.host.drop_in.parent / "99-admin.conf"
+        rival.write_text("multipaths {\n    multipath {\n        wwid \"%s\"\n"
+                         "        path_selector \"service-time 0\"\n    }\n}\n" % self.host.wwid(0))
+        self.host.multipathd.reconfigure()
+        self.wait_for(lambda: self.agent.session("MultipathdAgreement") == "Alone", "its name")
+        self.contest()
+        self.assertIn("99-admin.conf line 4: path_selector", self.agent.session("Reason"))
+        rival.unlink()
+        self.host.multipathd.reconfigure()
+        self.wait_for_agreement()
+        self.assertEqual(self.host.shape(0), WANTED)
+
+
+if __name__ == "__main__":
+    case.main()
