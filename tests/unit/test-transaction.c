@@ -82,8 +82,8 @@ static struct {
 static struct {
     unsigned n_calls;
     enum transaction_result result;
-    enum map_progress states[MAPS_MAX];
-    int errors[MAPS_MAX];
+    enum map_progress progress[MAPS_MAX];
+    int errors[MAPS_MAX], errors_back[MAPS_MAX];
 } answer;
 
 int __real_worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done,
@@ -233,8 +233,9 @@ static void on_done(enum transaction_result result, const struct map_change *map
     answer.result = result;
     for (size_t i = 0; i < n_maps; i++) {
         assert_int_equal(minor(maps[i].before->dev), i);
-        answer.states[i] = maps[i].state;
+        answer.progress[i] = maps[i].progress;
         answer.errors[i] = maps[i].result.error;
+        answer.errors_back[i] = maps[i].put_back.error;
     }
 }
 
@@ -310,7 +311,7 @@ static void assert_undone(enum transaction_result result)
     assert_int_equal(answer.result, result);
     assert_all_live(OLD);
     for (size_t i = 0; i < scene.n; i++)
-        assert_int_equal(answer.states[i], MAP_KEPT);
+        assert_int_equal(answer.progress[i], MAP_AS_BEFORE);
 }
 
 static void test_all_work(void **state)
@@ -321,7 +322,7 @@ static void test_all_work(void **state)
         assert_int_equal(answer.result, TRANSACTION_DONE);
         assert_all_live(NEW);
         for (size_t i = 0; i < scene.n; i++) {
-            assert_int_equal(answer.states[i], MAP_CHANGED);
+            assert_int_equal(answer.progress[i], MAP_CHANGED);
             assert_int_equal(scene.maps[i].n_forward, 1);
             assert_int_equal(scene.maps[i].n_backward, 0);
         }
@@ -455,8 +456,9 @@ static void assert_torn(sd_event *event, size_t n, size_t refuses, size_t stays,
     scene.backward[stays] = kind;
     run(event);
     assert_int_equal(answer.result, TRANSACTION_TORN);
-    assert_int_equal(answer.states[stays], MAP_LOST);
-    assert_true(answer.errors[stays] < 0);
+    assert_int_equal(answer.progress[stays], MAP_LOST);
+    assert_true(answer.errors_back[stays] < 0);
+    assert_int_equal(answer.errors[stays], 0);
 }
 
 static void test_torn(void **state)
@@ -531,8 +533,8 @@ static void test_fork_refused_when_putting_back(void **state)
     assert_int_equal(answer.result, TRANSACTION_TORN);
     assert_live(0, NEW);
     assert_live(1, OLD);
-    assert_int_equal(answer.states[0], MAP_LOST);
-    assert_int_equal(answer.states[1], MAP_KEPT);
+    assert_int_equal(answer.progress[0], MAP_LOST);
+    assert_int_equal(answer.progress[1], MAP_AS_BEFORE);
 
     set_scene(9);
     scene.forward[8] = REFUSED_AT_LOAD;
@@ -555,7 +557,7 @@ static void test_gone(void **state)
             for (size_t i = 0; i < scene.n; i++)
                 if (i != at)
                     assert_live(i, NEW);
-            assert_int_equal(answer.states[at], MAP_KEPT);
+            assert_int_equal(answer.progress[at], MAP_GONE);
         }
 
     set_scene(9);

@@ -85,7 +85,7 @@ static uint32_t status_of_result(enum transaction_result result, const struct ma
 {
     switch (result) {
     case TRANSACTION_DONE:
-        return status_of_errno(n_maps > 0 && maps->state == MAP_KEPT ? maps->result.error : 0);
+        return status_of_errno(n_maps > 0 && maps->progress == MAP_GONE ? -ENXIO : 0);
     case TRANSACTION_NO_RESOURCES:
         return STATUS_INSUFFICIENT_RESOURCES;
     default:

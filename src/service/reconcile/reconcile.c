@@ -270,7 +270,7 @@ static void on_repaired(enum transaction_result result, const struct map_change 
     host->reconciler->n_running--;
     if (result == TRANSACTION_DONE) {
         map->watch.failures = 0;
-        if (change->state == MAP_CHANGED) /* else it is gone */
+        if (change->progress == MAP_CHANGED) /* else it is gone */
             tell_repaired(host, map, change->after);
         unfinished_forget(map);
         look_or_drop(host, map);

@@ -36,10 +36,12 @@ int map_change_plan_again(struct host *host, struct map_change *change)
 
 void map_changes_log(const struct map_change *changes, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (changes[i].result.error < 0)
+    for (size_t i = 0; i < n; i++) {
+        bool lost = changes[i].progress == MAP_LOST;
+        struct swap_result result = lost ? changes[i].put_back : changes[i].result;
+        if (result.error < 0)
             log_warning("Map %s: %s failed: %s%s", changes[i].before->name,
-                        swap_stage_text(changes[i].result.stage),
-                        strerror(-changes[i].result.error),
-                        changes[i].state == MAP_LOST ? "; it could not be put back" : "");
+                        swap_stage_text(result.stage), strerror(-result.error),
+                        lost ? "; it could not be put back" : "");
+    }
 }

@@ -81,19 +81,23 @@ static int swap_share(int fd, void *arg)
     return 0;
 }
 
-static enum map_progress state_after(const struct transaction *t, struct swap_result result)
+static void take_result(const struct transaction *t, struct map_change *map,
+                        struct swap_result result)
 {
-    if (result.error >= 0)
-        return t->rolling_back ? MAP_KEPT : MAP_CHANGED;
-    if (result.error == -ENXIO)
-        return MAP_KEPT; /* the map is gone, and has no table to carry */
-    /* Whoever gave it other paths gave it a whole table, and it is looked at again after this. */
-    if (t->rolling_back)
-        return result.error == -ESTALE ? MAP_KEPT : MAP_LOST;
-    /* In the early stages the live table was not touched; later it is somebody else's. */
-    return result.stage == SWAP_READ || result.stage == SWAP_LOAD || result.stage == SWAP_RESUME
-               ? MAP_KEPT
-               : MAP_UNKNOWN;
+    if (t->rolling_back) {
+        map->put_back = result;
+        map->progress = map_progress_after_putting_back(result);
+    } else {
+        map->result = result;
+        map->progress = map_progress_after_swap(result);
+    }
+}
+
+/* The child died, maybe in the middle of this map. */
+static void take_death(const struct transaction *t, struct map_change *map, int error)
+{
+    take_result(t, map, (struct swap_result){error < 0 ? error : -EIO, SWAP_RESUME});
+    map->progress = map_progress_after_death(t->rolling_back);
 }
 
 static void end_round(struct transaction *t);
@@ -106,19 +110,12 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
 
     for (size_t at = 0; at + sizeof(report) <= size; at += sizeof(report)) {
         memcpy(&report, (const char *)data + at, sizeof(report));
-        struct map_change *map = &t->maps[report.map];
-        map->state = state_after(t, report.result);
-        if (report.result.error < 0)
-            map->result = report.result;
+        take_result(t, &t->maps[report.map], report.result);
     }
-
-    /* No report: the child died, maybe in the middle of this map. */
     for (size_t i = share->first; i < t->n_to_do; i += share->step) {
         struct map_change *map = &t->maps[t->to_do[i]];
-        if (map->state != MAP_SENT)
-            continue;
-        map->state = t->rolling_back ? MAP_LOST : MAP_UNKNOWN;
-        map->result = (struct swap_result){error < 0 ? error : -EIO, SWAP_RESUME};
+        if (map->progress == MAP_SENT)
+            take_death(t, map, error);
     }
 
     if (--t->n_workers == 0)
@@ -138,7 +135,7 @@ static int start_child(struct transaction *t, size_t first, size_t step)
     (void)TAKE_PTR(share);
     t->n_workers++;
     for (size_t i = first; i < t->n_to_do; i += step)
-        t->maps[t->to_do[i]].state = MAP_SENT;
+        t->maps[t->to_do[i]].progress = MAP_SENT;
     return 0;
 }
 
@@ -147,7 +144,7 @@ static void start_round(struct transaction *t)
 {
     t->n_to_do = 0;
     for (size_t i = 0; i < t->n_maps; i++)
-        if (t->maps[i].state == MAP_TO_DO)
+        if (t->maps[i].progress == MAP_TO_DO)
             t->to_do[t->n_to_do++] = i;
 
     size_t n = t->n_to_do < WORKERS_MAX ? t->n_to_do : WORKERS_MAX;
@@ -163,38 +160,27 @@ static void start_round(struct transaction *t)
         end_round(t);
 }
 
-static bool is_stale(const struct map_change *map)
-{
-    return (map->state == MAP_KEPT || map->state == MAP_UNKNOWN) && map->result.error == -ESTALE;
-}
-
-static bool has_failed(const struct map_change *map)
-{
-    return map->state == MAP_TO_DO || map->state == MAP_UNKNOWN ||
-           (map->state == MAP_KEPT && map->result.error < 0 && map->result.error != -ENXIO);
-}
-
 /* Plans the stale maps again, should nothing else be wrong. False: there is nothing to plan. */
 static bool replan(struct transaction *t)
 {
     bool any = false;
 
     for (size_t i = 0; i < t->n_maps; i++) {
-        if (has_failed(&t->maps[i]) && !is_stale(&t->maps[i]))
+        bool stale = map_progress_is_stale(t->maps[i].progress);
+        if (!stale && map_progress_is_failure(t->maps[i].progress))
             return false;
-        any = any || is_stale(&t->maps[i]);
+        any = any || stale;
     }
     if (!any || ++t->rounds >= ROUNDS_MAX)
         return false;
 
     for (size_t i = 0; i < t->n_maps; i++) {
-        if (!is_stale(&t->maps[i]))
+        if (!map_progress_is_stale(t->maps[i].progress))
             continue;
         int r = t->calls.replan(&t->maps[i], t->userdata);
         if (r < 0 && r != -ENXIO)
             return false;
-        t->maps[i].state = r < 0 ? MAP_KEPT : MAP_TO_DO;
-        t->maps[i].result = (struct swap_result){.error = r < 0 ? r : 0};
+        t->maps[i].progress = r < 0 ? MAP_GONE : MAP_TO_DO;
     }
     return true;
 }
@@ -218,7 +204,7 @@ static void end_forward(struct transaction *t)
 
     bool failed = false;
     for (size_t i = 0; i < t->n_maps; i++)
-        failed = failed || has_failed(&t->maps[i]);
+        failed = failed || map_progress_is_failure(t->maps[i].progress);
     if (!failed) {
         t->result = TRANSACTION_DONE;
         transaction_finish(t);
@@ -231,22 +217,17 @@ static void end_forward(struct transaction *t)
         return;
     }
     t->rolling_back = true;
-    for (size_t i = 0; i < t->n_maps; i++) {
-        struct map_change *map = &t->maps[i];
-        if (map->state == MAP_CHANGED || map->state == MAP_UNKNOWN)
-            map->state = MAP_TO_DO;
-        else
-            map->state = MAP_KEPT;
-    }
+    for (size_t i = 0; i < t->n_maps; i++)
+        t->maps[i].progress = map_progress_to_undo(t->maps[i].progress);
     start_round(t);
 }
 
 static void end_backward(struct transaction *t)
 {
     for (size_t i = 0; i < t->n_maps; i++) {
-        if (t->maps[i].state == MAP_TO_DO)
-            t->maps[i].state = MAP_LOST;
-        if (t->maps[i].state == MAP_LOST)
+        if (t->maps[i].progress == MAP_TO_DO)
+            t->maps[i].progress = MAP_LOST;
+        if (t->maps[i].progress == MAP_LOST)
             t->result = TRANSACTION_TORN;
     }
     transaction_finish(t);

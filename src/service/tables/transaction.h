@@ -12,17 +12,9 @@
 
 #include "multipath/dm.h"
 #include "multipath/swap.h"
+#include "service/tables/map-progress.h"
 
 struct transaction;
-
-enum map_progress {
-    MAP_TO_DO,   /* to be swapped in this round */
-    MAP_SENT,    /* with a child */
-    MAP_UNKNOWN, /* not as before, or the child died: needs putting back */
-    MAP_CHANGED, /* carries the new table */
-    MAP_KEPT,    /* carries what it had; or it is gone */
-    MAP_LOST,    /* could not be put back */
-};
 
 /* One map of the set. The caller fills in the first four. */
 struct map_change {
@@ -30,8 +22,9 @@ struct map_change {
     struct mp_table *after; /* likewise; NULL: multipathd rebuilds the map its own way */
     enum kpartx kpartx;
     bool noted; /* as one that gets its first policy (service/tables/unfinished.h) */
-    enum map_progress state;
-    struct swap_result result; /* of the last attempt that failed */
+    enum map_progress progress;
+    struct swap_result result;   /* of the last attempt at the new table */
+    struct swap_result put_back; /* of putting the old one back */
 };
 
 enum transaction_result {

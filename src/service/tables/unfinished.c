@@ -62,7 +62,7 @@ void unfinished_end(struct host *host, enum transaction_result result,
         struct host_map *map = maps_find_wwid(host, wwid);
         if (!maps[i].noted && !(result == TRANSACTION_DONE && map && map->state.half_way))
             continue;
-        if (maps[i].state == MAP_LOST) {
+        if (maps[i].progress == MAP_LOST) {
             r = maps_mark_unfinished(host, wwid);
             continue;
         }
