@@ -58,13 +58,14 @@ static void adapters_on_added(struct adapter *adapter, void *userdata)
 
 static void adapters_on_changed(const struct adapter *adapter, unsigned changes, void *userdata)
 {
+    static const struct object_property properties[] = {
+        {BUS_INTERFACE("MSiSCSI_HBAInformation"), "GenerationalGuid", ADAPTER_GUID},
+        {BUS_INTERFACE("MSiSCSI_HBAInformation"), "CacheValid", ADAPTER_CACHE_VALID},
+    };
     char path[OBJECT_PATH_MAX];
-    const char *guid = changes & ADAPTER_GUID ? "GenerationalGuid" : NULL;
-    const char *valid = changes & ADAPTER_CACHE_VALID ? "CacheValid" : NULL;
 
     adapter_path(adapter->id, path);
-    (void)sd_bus_emit_properties_changed(userdata, path, BUS_INTERFACE("MSiSCSI_HBAInformation"),
-                                         guid ?: valid, guid ? valid : NULL, NULL);
+    object_emit_changed(userdata, path, properties, ELEMENTSOF(properties), changes);
 }
 
 static void adapters_on_removed(uint64_t id, void *userdata)

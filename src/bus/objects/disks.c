@@ -8,8 +8,6 @@
 #include "service/model/find.h"
 #include "service/model/maps.h"
 
-#define PROPERTIES_MAX 9U /* of disks_on_changed(), with the NULL */
-
 static int disks_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
                       void **ret_found, sd_bus_error *error)
 {
@@ -72,55 +70,27 @@ static void disks_on_removed(const char *wwid, void *userdata)
         object_kind_emit_removed(&disks, userdata, path);
 }
 
-/* The names that go with the changes, NULL-terminated, into `ret`, which has room for all. */
-static void disk_properties(unsigned changes, char **ret)
-{
-    static const struct {
-        unsigned change;
-        const char *name;
-    } properties[] = {
-        {DISK_NAME, "Name"},
-        {DISK_SIZE, "SizeBytes"},
-        {DISK_POLICY, "LoadBalancePolicy"},
-        {DISK_PROVENANCE, "Provenance"},
-        {DISK_AGREEMENT, "Agreement"},
-        {DISK_MPATHD, "MultipathdAgreement"},
-        {DISK_REASON, "Reason"},
-        {DISK_REAPPLIED, "Reapplications"},
-    };
-
-    for (size_t i = 0; i < ELEMENTSOF(properties); i++)
-        if (changes & properties[i].change)
-            *ret++ = (char *)properties[i].name;
-    *ret = NULL;
-}
-
-static void disks_emit_wmi(sd_bus *bus, const char *path, unsigned changes)
-{
-    const char *active = changes & DISK_PRESENT ? "Active" : NULL;
-
-    if (active) {
-        (void)sd_bus_emit_properties_changed(bus, path, BUS_INTERFACE("DSM_LB_Operations"), active,
-                                             NULL);
-        (void)sd_bus_emit_properties_changed(
-            bus, path, BUS_INTERFACE("DSM_QuerySupportedLBPolicies_V2"), active, NULL);
-    }
-    if (changes & (DISK_PRESENT | DISK_POLICY | DISK_PROVENANCE | DISK_TABLE))
-        (void)sd_bus_emit_properties_changed(bus, path, BUS_INTERFACE("DSM_QueryLBPolicy_V2"),
-                                             "LoadBalancePolicy", active, NULL);
-}
-
 static void disks_on_changed(const struct host_map *map, unsigned changes, void *userdata)
 {
+    static const struct object_property properties[] = {
+        {BUS_INTERFACE("Disk"), "Name", DISK_NAME},
+        {BUS_INTERFACE("Disk"), "SizeBytes", DISK_SIZE},
+        {BUS_INTERFACE("Disk"), "LoadBalancePolicy", DISK_POLICY},
+        {BUS_INTERFACE("Disk"), "Provenance", DISK_PROVENANCE},
+        {BUS_INTERFACE("Disk"), "Agreement", DISK_AGREEMENT},
+        {BUS_INTERFACE("Disk"), "MultipathdAgreement", DISK_MPATHD},
+        {BUS_INTERFACE("Disk"), "Reason", DISK_REASON},
+        {BUS_INTERFACE("Disk"), "Reapplications", DISK_REAPPLIED},
+        {BUS_INTERFACE("DSM_LB_Operations"), "Active", DISK_PRESENT},
+        {BUS_INTERFACE("DSM_QuerySupportedLBPolicies_V2"), "Active", DISK_PRESENT},
+        {BUS_INTERFACE("DSM_QueryLBPolicy_V2"), "LoadBalancePolicy",
+         DISK_PRESENT | DISK_POLICY | DISK_PROVENANCE | DISK_TABLE},
+        {BUS_INTERFACE("DSM_QueryLBPolicy_V2"), "Active", DISK_PRESENT},
+    };
     _cleanup_free_ char *path = disk_path(map->wwid);
-    char *names[PROPERTIES_MAX];
 
-    if (!path)
-        return;
-    disk_properties(changes, names);
-    if (names[0])
-        (void)sd_bus_emit_properties_changed_strv(userdata, path, BUS_INTERFACE("Disk"), names);
-    disks_emit_wmi(userdata, path, changes);
+    if (path)
+        object_emit_changed(userdata, path, properties, ELEMENTSOF(properties), changes);
 }
 
 int disks_register(sd_bus *bus, struct host *host, struct host_observer *observer)

@@ -27,6 +27,24 @@ void object_kind_emit_removed(const struct object_kind *kind, sd_bus *bus, const
     (void)sd_bus_emit_interfaces_removed_strv(bus, path, names);
 }
 
+void object_emit_changed(sd_bus *bus, const char *path, const struct object_property *properties,
+                         size_t n, unsigned changes)
+{
+    _cleanup_free_ char **names = calloc(n + 1, sizeof(*names));
+
+    for (size_t i = 0; i < n && names;) {
+        const char *interface = properties[i].interface;
+        size_t n_names = 0;
+
+        for (; i < n && strcmp(properties[i].interface, interface) == 0; i++)
+            if (changes & properties[i].changes)
+                names[n_names++] = (char *)properties[i].name;
+        names[n_names] = NULL;
+        if (n_names > 0)
+            (void)sd_bus_emit_properties_changed_strv(bus, path, interface, names);
+    }
+}
+
 static void object_paths_free(struct object_paths *paths)
 {
     for (size_t i = 0; i < paths->n; i++)

@@ -26,6 +26,17 @@ int object_kind_register(const struct object_kind *kind, sd_bus *bus, struct hos
 /* Tells clients of one that has gone and cannot be asked for its interfaces any more. */
 void object_kind_emit_removed(const struct object_kind *kind, sd_bus *bus, const char *path);
 
+/* A property, and the changes that show in it, as bits. Those of an interface stand together. */
+struct object_property {
+    const char *interface;
+    const char *name;
+    unsigned changes;
+};
+
+/* Tells clients of the properties in which the changes show, those of an interface at once. */
+void object_emit_changed(sd_bus *bus, const char *path, const struct object_property *properties,
+                         size_t n, unsigned changes);
+
 /* The paths that an enumerator gives. */
 struct object_paths {
     char **list;

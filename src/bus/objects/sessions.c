@@ -7,8 +7,6 @@
 #include "bus/paths.h"
 #include "service/model/host.h"
 
-#define SESSION_PROPERTIES_MAX 10U /* of sessions_on_changed(), with the NULL */
-
 static int sessions_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
                          void **ret_found, sd_bus_error *error)
 {
@@ -45,19 +43,22 @@ static const struct object_kind sessions = {
 /* What WMI shows of a session is on its adapter, whose lists have those that are logged in. */
 static void sessions_emit_wmi(sd_bus *bus, uint64_t adapter, unsigned changes)
 {
+    static const struct object_property properties[] = {
+        {BUS_INTERFACE("MSiSCSI_QueryLBPolicy"), "LoadBalancePolicies",
+         CHANGED_POLICY | CHANGED_CONNECTIONS | CHANGED_MAPS | CHANGED_LOGGED_IN},
+        {BUS_INTERFACE("MSiSCSI_QueryLBPolicy"), "SessionCount", CHANGED_LOGGED_IN},
+        {BUS_INTERFACE("MSiSCSI_InitiatorSessionInfo"), "SessionsList",
+         CHANGED_CONNECTIONS | CHANGED_LOGGED_IN},
+        {BUS_INTERFACE("MSiSCSI_InitiatorSessionInfo"), "SessionCount", CHANGED_LOGGED_IN},
+        {BUS_INTERFACE("MSiSCSI_PortalInfoClass"), "PortalInfoCount",
+         CHANGED_CONNECTIONS | CHANGED_LOGGED_IN},
+        {BUS_INTERFACE("MSiSCSI_PortalInfoClass"), "PortalInformation",
+         CHANGED_CONNECTIONS | CHANGED_LOGGED_IN},
+    };
     char path[OBJECT_PATH_MAX];
-    const char *count = changes & CHANGED_LOGGED_IN ? "SessionCount" : NULL;
 
     adapter_path(adapter, path);
-    if (changes & (CHANGED_POLICY | CHANGED_CONNECTIONS | CHANGED_MAPS | CHANGED_LOGGED_IN))
-        (void)sd_bus_emit_properties_changed(bus, path, BUS_INTERFACE("MSiSCSI_QueryLBPolicy"),
-                                             "LoadBalancePolicies", count, NULL);
-    if (changes & (CHANGED_CONNECTIONS | CHANGED_LOGGED_IN)) {
-        (void)sd_bus_emit_properties_changed(
-            bus, path, BUS_INTERFACE("MSiSCSI_InitiatorSessionInfo"), "SessionsList", count, NULL);
-        (void)sd_bus_emit_properties_changed(bus, path, BUS_INTERFACE("MSiSCSI_PortalInfoClass"),
-                                             "PortalInfoCount", "PortalInformation", NULL);
-    }
+    object_emit_changed(bus, path, properties, ELEMENTSOF(properties), changes);
 }
 
 static void sessions_on_added(struct session *session, void *userdata)
@@ -69,37 +70,23 @@ static void sessions_on_added(struct session *session, void *userdata)
     sessions_emit_wmi(userdata, session->adapter_id, CHANGED_LOGGED_IN);
 }
 
-/* The names that go with the changes, NULL-terminated, into `ret`, which has room for all. */
-static void session_properties(unsigned changes, char **ret)
-{
-    static const struct {
-        unsigned change;
-        const char *name;
-    } properties[] = {
-        {CHANGED_CONNECTIONS, "Connections"},
-        {CHANGED_MAPS, "Maps"},
-        {CHANGED_POLICY, "LoadBalancePolicy"},
-        {CHANGED_POLICY, "Provenance"},
-        {CHANGED_AGREEMENT, "Agreement"},
-        {CHANGED_MPATHD, "MultipathdAgreement"},
-        {CHANGED_REASON, "Reason"},
-        {CHANGED_REAPPLIED, "Reapplications"},
-        {CHANGED_RECORDS, "ChangedRecords"},
-    };
-
-    for (size_t i = 0; i < ELEMENTSOF(properties); i++)
-        if (changes & properties[i].change)
-            *ret++ = (char *)properties[i].name;
-    *ret = NULL;
-}
-
 static void sessions_on_changed(const struct session *session, unsigned changes, void *userdata)
 {
-    char path[OBJECT_PATH_MAX], *names[SESSION_PROPERTIES_MAX];
+    static const struct object_property properties[] = {
+        {BUS_INTERFACE("Session"), "Connections", CHANGED_CONNECTIONS},
+        {BUS_INTERFACE("Session"), "Maps", CHANGED_MAPS},
+        {BUS_INTERFACE("Session"), "LoadBalancePolicy", CHANGED_POLICY},
+        {BUS_INTERFACE("Session"), "Provenance", CHANGED_POLICY},
+        {BUS_INTERFACE("Session"), "Agreement", CHANGED_AGREEMENT},
+        {BUS_INTERFACE("Session"), "MultipathdAgreement", CHANGED_MPATHD},
+        {BUS_INTERFACE("Session"), "Reason", CHANGED_REASON},
+        {BUS_INTERFACE("Session"), "Reapplications", CHANGED_REAPPLIED},
+        {BUS_INTERFACE("Session"), "ChangedRecords", CHANGED_RECORDS},
+    };
+    char path[OBJECT_PATH_MAX];
 
     session_path(session->id, path);
-    session_properties(changes, names);
-    (void)sd_bus_emit_properties_changed_strv(userdata, path, BUS_INTERFACE("Session"), names);
+    object_emit_changed(userdata, path, properties, ELEMENTSOF(properties), changes);
     sessions_emit_wmi(userdata, session->adapter_id, changes);
 }
 
