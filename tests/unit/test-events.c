@@ -23,6 +23,7 @@
 
 #include "basic/macros.h"
 #include "basic/netlink.h"
+#include "service/base/timer.h"
 #include "service/reconcile/events.h"
 #include "service/reconcile/reconcile.h"
 
@@ -54,18 +55,12 @@ static struct {
 
 /* --- What events.c calls, by the linker's doing --------------------------------------------- */
 
-int __real_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock,
-                                      uint64_t usec, uint64_t accuracy,
-                                      sd_event_time_handler_t func, void *userdata);
-int __real_sd_event_source_set_time_relative(sd_event_source *source, uint64_t usec);
+int __real_timer_set_in(struct timer *timer, uint64_t usec);
 
 int __wrap_sd_device_monitor_start(sd_device_monitor *monitor, sd_device_monitor_handler_t func,
                                    void *userdata);
 sd_event_source *__wrap_sd_device_monitor_get_event_source(sd_device_monitor *monitor);
-int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock,
-                                      uint64_t usec, uint64_t accuracy,
-                                      sd_event_time_handler_t func, void *userdata);
-int __wrap_sd_event_source_set_time_relative(sd_event_source *source, uint64_t usec);
+int __wrap_timer_set_in(struct timer *timer, uint64_t usec);
 int __wrap_kernel_session_list(uint32_t **ret, size_t *ret_n);
 int __wrap_host_refresh_sid(struct host *host, uint32_t sid);
 struct connection *__wrap_host_find_sid(struct host *host, uint32_t sid);
@@ -92,16 +87,10 @@ static uint64_t delay(uint64_t usec)
     return 0;
 }
 
-int __wrap_sd_event_add_time_relative(sd_event *event, sd_event_source **ret, clockid_t clock,
-                                      uint64_t usec, uint64_t accuracy,
-                                      sd_event_time_handler_t func, void *userdata)
+int __wrap_timer_set_in(struct timer *timer, uint64_t usec)
 {
-    return __real_sd_event_add_time_relative(event, ret, clock, delay(usec), 1, func, userdata);
-}
-
-int __wrap_sd_event_source_set_time_relative(sd_event_source *source, uint64_t usec)
-{
-    return __real_sd_event_source_set_time_relative(source, delay(usec));
+    timer->accuracy_usec = 1;
+    return __real_timer_set_in(timer, delay(usec));
 }
 
 int __wrap_kernel_session_list(uint32_t **ret, size_t *ret_n)

@@ -11,6 +11,7 @@
 #include "iscsi/digest-read.h"
 #include "iscsi/identity.h"
 #include "iscsi/record-name.h"
+#include "service/base/timer.h"
 #include "service/base/worker.h"
 #include "service/guid/drift.h"
 #include "service/model/announce.h"
@@ -29,7 +30,8 @@ struct drift {
     int watch_fd; /* inotify, -1: cannot be had; children add what it watches */
     bool has_key;
     uint8_t key[DIGEST_KEY_SIZE];
-    sd_event_source *events, *timer;
+    sd_event_source *events;
+    struct timer timer; /* for the next look */
     sd_event_source *parents[RECORD_ROOTS];
     uint64_t first_event; /* that was not compared yet, 0: none */
     bool running;
@@ -354,33 +356,6 @@ static bool has_guid(const struct host *host)
     return false;
 }
 
-static void start(struct drift *drift);
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
-{
-    struct drift *drift = userdata;
-
-    if (!drift->running)
-        start(drift);
-    return 0;
-}
-
-static uint64_t now(const struct drift *drift)
-{
-    uint64_t usec = 0;
-    (void)sd_event_now(drift->host->event, CLOCK_MONOTONIC, &usec);
-    return usec;
-}
-
-static void set_timer(struct drift *drift, uint64_t usec)
-{
-    if (!drift->timer)
-        (void)sd_event_add_time(drift->host->event, &drift->timer, CLOCK_MONOTONIC, usec, 1,
-                                on_timer, drift);
-    else if (sd_event_source_set_time(drift->timer, usec) >= 0)
-        (void)sd_event_source_set_enabled(drift->timer, SD_EVENT_ONESHOT);
-}
-
 /* Something may have changed. Without a GUID nothing is kept that it could part from. */
 static void notice(struct drift *drift)
 {
@@ -390,11 +365,11 @@ static void notice(struct drift *drift)
         drift->again = true;
         return;
     }
-    uint64_t time = now(drift);
+    uint64_t now = loop_usec(drift->host->event);
     if (drift->first_event == 0)
-        drift->first_event = time;
+        drift->first_event = now;
     uint64_t latest = drift->first_event + GATHER_MAX_USEC;
-    set_timer(drift, time + QUIET_USEC < latest ? time + QUIET_USEC : latest);
+    (void)timer_set_at(&drift->timer, now + QUIET_USEC < latest ? now + QUIET_USEC : latest);
 }
 
 /* What the journal is told once, until it is over. */
@@ -420,7 +395,7 @@ static void fail(struct drift *drift, int error)
                     error == -ETIMEDOUT ? "its lock is held" : strerror(-error));
     drift->failing = true;
     drift->again = false;
-    set_timer(drift, now(drift) + RETRY_USEC);
+    (void)timer_set_in(&drift->timer, RETRY_USEC);
 }
 
 static void on_read(int error, const struct digest_set *set, void *userdata)
@@ -442,7 +417,7 @@ static void on_read(int error, const struct digest_set *set, void *userdata)
     if (again)
         notice(drift);
     else if (drift->unwatched)
-        set_timer(drift, now(drift) + UNWATCHED_USEC);
+        (void)timer_set_in(&drift->timer, UNWATCHED_USEC);
 }
 
 static void start(struct drift *drift)
@@ -453,6 +428,15 @@ static void start(struct drift *drift)
     drift->running = r >= 0;
     if (r < 0)
         fail(drift, r);
+}
+
+static int drift_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct drift *drift = userdata;
+
+    if (!drift->running)
+        start(drift);
+    return 0;
 }
 
 /* What its records were comes from the store. */
@@ -541,6 +525,7 @@ int drift_new(struct host *host)
     if (!drift)
         return -ENOMEM;
     drift->host = host;
+    timer_init(&drift->timer, host->event, 1, drift_on_timer, drift);
     drift->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     host->drift = drift;
     if (drift->watch_fd >= 0) {
@@ -562,7 +547,7 @@ void drift_free(struct host *host)
     if (!drift)
         return;
     sd_event_source_disable_unref(drift->events);
-    sd_event_source_disable_unref(drift->timer);
+    timer_done(&drift->timer);
     for (size_t i = 0; i < RECORD_ROOTS; i++)
         sd_event_source_disable_unref(drift->parents[i]);
     closep(&drift->watch_fd);

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-device.h>
-#include <time.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "iscsi/kernel-session.h"
 #include "iscsi/record-name.h"
+#include "service/base/timer.h"
 #include "service/guid/drift.h"
 #include "service/guid/guid-change.h"
 #include "service/model/find.h"
@@ -27,7 +27,7 @@ struct guid_change {
     uint32_t *waiting; /* sids whose tag udev has not taken yet */
     size_t n_waiting;
     size_t n_records, n_sessions; /* that were tagged, for the journal */
-    sd_event_source *deadline;
+    struct timer deadline; /* of udev */
     guid_change_done_t done;
     void *userdata;
     struct guid_change *next; /* in host->guid_changes */
@@ -58,7 +58,7 @@ static void finish(struct guid_change *change, uint32_t status)
     forget(change);
     drift_announce(adapter, status == STATUS_SUCCESS ? ADAPTER_GUID : 0);
     change->done(status, change->userdata);
-    sd_event_source_disable_unref(change->deadline);
+    timer_done(&change->deadline);
     free(change->waiting);
     free(change);
 }
@@ -177,9 +177,8 @@ static void tag_sessions(struct guid_change *change)
         }
     }
 
-    if (change->n_waiting == 0 ||
-        sd_event_add_time_relative(host->event, &change->deadline, CLOCK_MONOTONIC, UDEV_WAIT_USEC,
-                                   0, on_deadline, change) < 0)
+    timer_init(&change->deadline, host->event, 0, on_deadline, change);
+    if (change->n_waiting == 0 || timer_set_in(&change->deadline, UDEV_WAIT_USEC) < 0)
         finish(change, STATUS_SUCCESS);
 }
 

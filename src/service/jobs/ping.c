@@ -7,6 +7,7 @@
 #include "basic/clock.h"
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "service/base/timer.h"
 #include "service/jobs/ping-socket.h"
 #include "service/jobs/ping.h"
 #include "wmi/status.h"
@@ -23,7 +24,8 @@ struct ping {
     struct ping_format format;
     struct ping_progress progress;
     int fd;
-    sd_event_source *io_source, *timer_source;
+    sd_event_source *io_source;
+    struct timer timer;
     ping_done_t done;
     void *userdata;
     struct ping *next; /* in host->pings */
@@ -35,7 +37,7 @@ static void ping_free(struct ping *ping)
     if (!ping)
         return;
     sd_event_source_disable_unref(ping->io_source);
-    sd_event_source_disable_unref(ping->timer_source);
+    timer_done(&ping->timer);
     closep(&ping->fd);
     free(ping);
 }
@@ -74,8 +76,7 @@ static void proceed(struct ping *ping)
                                                                      : STATUS_SUCCESS);
         return;
     }
-    if (sd_event_source_set_time(ping->timer_source, until) < 0 ||
-        sd_event_source_set_enabled(ping->timer_source, SD_EVENT_ONESHOT) < 0)
+    if (timer_set_at(&ping->timer, until) < 0)
         finish(ping, ISDSC_OUT_OF_RESOURCES);
 }
 
@@ -142,10 +143,8 @@ static uint32_t prepare(struct ping *ping, const struct ping_request *request)
     ping->format.id = (uint16_t)ping->format.token;
     ping_begin(&ping->progress, request);
 
+    timer_init(&ping->timer, ping->host->event, 1000, on_time, ping);
     r = sd_event_add_io(ping->host->event, &ping->io_source, ping->fd, EPOLLIN, on_packet, ping);
-    if (r >= 0)
-        r = sd_event_add_time(ping->host->event, &ping->timer_source, CLOCK_MONOTONIC, 0, 1000,
-                              on_time, ping);
     return r < 0 ? ISDSC_OUT_OF_RESOURCES : STATUS_SUCCESS;
 }
 

@@ -13,7 +13,7 @@
 static void announcer_tell(struct announcer *announcer)
 {
     (void)sd_event_source_set_enabled(announcer->idle, SD_EVENT_OFF);
-    (void)sd_event_source_set_enabled(announcer->timer, SD_EVENT_OFF);
+    timer_stop(&announcer->timer);
     announcer->tell(announcer->host);
 }
 
@@ -33,21 +33,16 @@ static int announcer_make(struct announcer *announcer)
 {
     sd_event *event = announcer->host->event;
 
+    timer_init(&announcer->timer, event, 1000, announcer_on_timer, announcer);
     int r = sd_event_add_defer(event, &announcer->idle, announcer_on_idle, announcer);
-    if (r >= 0)
-        r = sd_event_source_set_priority(announcer->idle, SD_EVENT_PRIORITY_IDLE);
-    if (r >= 0)
-        r = sd_event_add_time_relative(event, &announcer->timer, CLOCK_MONOTONIC, ANNOUNCE_USEC,
-                                       1000, announcer_on_timer, announcer);
-    return r;
+    return r < 0 ? r : sd_event_source_set_priority(announcer->idle, SD_EVENT_PRIORITY_IDLE);
 }
 
 static int announcer_arm(struct announcer *announcer)
 {
-    int r = sd_event_source_set_enabled(announcer->idle, SD_EVENT_ONESHOT);
-    if (r >= 0)
-        r = sd_event_source_set_time_relative(announcer->timer, ANNOUNCE_USEC);
-    return r < 0 ? r : sd_event_source_set_enabled(announcer->timer, SD_EVENT_ONESHOT);
+    int r = announcer->idle ? sd_event_source_set_enabled(announcer->idle, SD_EVENT_ONESHOT)
+                            : announcer_make(announcer);
+    return r < 0 ? r : timer_set_in(&announcer->timer, ANNOUNCE_USEC);
 }
 
 bool announcer_defer(struct host *host, struct announcer *announcer, void (*func)(struct host *host))
@@ -56,7 +51,7 @@ bool announcer_defer(struct host *host, struct announcer *announcer, void (*func
         return true; /* not put off */
     announcer->host = host;
     announcer->tell = func;
-    if ((announcer->idle ? announcer_arm(announcer) : announcer_make(announcer)) >= 0)
+    if (announcer_arm(announcer) >= 0)
         return true;
     announcer_done(announcer);
     return false;
@@ -65,7 +60,7 @@ bool announcer_defer(struct host *host, struct announcer *announcer, void (*func
 void announcer_done(struct announcer *announcer)
 {
     announcer->idle = sd_event_source_disable_unref(announcer->idle);
-    announcer->timer = sd_event_source_disable_unref(announcer->timer);
+    timer_done(&announcer->timer);
 }
 
 static void tell(struct session *session)

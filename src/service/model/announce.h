@@ -9,12 +9,15 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
+#include "service/base/timer.h"
+
 struct host;
 struct session;
 
 /* What is told later. */
 struct announcer {
-    sd_event_source *idle, *timer;
+    sd_event_source *idle;
+    struct timer timer;
     struct host *host;
     void (*tell)(struct host *host);
 };

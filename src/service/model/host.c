@@ -476,7 +476,7 @@ struct host *host_free(struct host *host)
     free(host->to_announce);
     announcer_done(&host->announcer);
     announcer_done(&host->disk_announcer);
-    sd_event_source_disable_unref(host->states_closer);
+    timer_done(&host->states_closer);
     tdestroy(host->connections_by_sid, keep);
     news_end(host);
     free(host->initiator);

@@ -14,6 +14,7 @@
 #include "iscsi/digest.h"
 #include "iscsi/kernel-session.h"
 #include "iscsi/records.h"
+#include "service/base/timer.h"
 #include "service/model/announce.h"
 #include "service/model/news.h"
 #include "service/model/observer.h"
@@ -183,7 +184,7 @@ struct host {
     size_t n_to_announce;
     struct announcer disk_announcer; /* likewise, of disks */
     bool all_disks_to_tell;
-    sd_event_source *states_closer;
+    struct timer states_closer;
     size_t n_state_fds;
     int news_fd;     /* what the kernel announces (service/model/news.h), -1: not to be had */
     uint64_t serial; /* grows with each change of the model and each announcement */

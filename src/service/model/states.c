@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
-#include <time.h>
 
 #include "basic/macros.h"
 #include "service/model/announce.h"
@@ -18,7 +17,7 @@ void states_close(struct connection *connection)
     connection->session->host->n_state_fds--;
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static int states_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct host *host = userdata;
 
@@ -29,15 +28,15 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 /* Whether what is opened now will be closed. */
-static bool arm(struct host *host)
+static bool states_will_close(struct host *host)
 {
+    struct timer *closer = &host->states_closer;
+
     if (host->n_state_fds > 0)
         return true;
-    if (!host->states_closer)
-        return sd_event_add_time_relative(host->event, &host->states_closer, CLOCK_MONOTONIC,
-                                          KEPT_USEC, KEPT_USEC, on_timer, host) >= 0;
-    return sd_event_source_set_time_relative(host->states_closer, KEPT_USEC) >= 0 &&
-           sd_event_source_set_enabled(host->states_closer, SD_EVENT_ONESHOT) >= 0;
+    if (!closer->source)
+        timer_init(closer, host->event, KEPT_USEC, states_on_timer, host);
+    return timer_set_in(closer, KEPT_USEC) >= 0;
 }
 
 void states_read(struct connection *connection, struct kernel_session_state *ret)
@@ -45,7 +44,7 @@ void states_read(struct connection *connection, struct kernel_session_state *ret
     struct host *host = connection->session->host;
     bool was_open = connection->state_fd >= 0;
 
-    if (!was_open && (host->n_state_fds >= FDS_MAX || !arm(host))) {
+    if (!was_open && (host->n_state_fds >= FDS_MAX || !states_will_close(host))) {
         kernel_session_state(connection->kernel->sid, ret);
         return;
     }

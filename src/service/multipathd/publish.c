@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "service/base/timer.h"
 #include "service/base/worker.h"
 #include "service/model/announce-disk.h"
 #include "service/model/announce.h"
@@ -27,7 +27,7 @@ struct waiter {
 
 struct publisher {
     struct host *host;
-    sd_event_source *timer;
+    struct timer timer;
     struct telling telling;
     bool has_told;            /* a file was made of maps that were seen */
     bool owed;                /* see the publication */
@@ -119,13 +119,6 @@ static void take_verdict(struct host *host, const struct publication *publicatio
     map_state_judge(&map->state, verdict->in_force, map->rival, host->publisher->telling.check_wished);
 }
 
-static uint64_t now(const struct publisher *p)
-{
-    uint64_t usec = 0;
-    (void)sd_event_now(p->host->event, CLOCK_MONOTONIC, &usec);
-    return usec;
-}
-
 static void answer_waiters(struct publisher *p, int r)
 {
     size_t n = p->n_current;
@@ -146,8 +139,8 @@ static void conclude(struct publisher *p, const struct publication_outcome *outc
 {
     struct host *host = p->host;
     bool failed = outcome->error < 0;
-    enum telling_attempt ended =
-        telling_end(&p->telling, failed, outcome->reread, outcome->reconfigured, now(p));
+    enum telling_attempt ended = telling_end(&p->telling, failed, outcome->reread,
+                                             outcome->reconfigured, loop_usec(host->event));
     if (ended == ATTEMPT_TELL) {
         host->told.left_alone = outcome->alone;
         p->owed = failed && (p->owed || outcome->changed);
@@ -243,7 +236,7 @@ static void find_leaving(struct host_map *map, void *userdata)
 /* A map whose paths have left is forgotten by a multipathd that reconfigures, and never removed. */
 static bool must_wait(const struct publisher *p)
 {
-    struct leaving leaving = {.now = now(p)};
+    struct leaving leaving = {.now = loop_usec(p->host->event)};
 
     maps_each(p->host, find_leaving, &leaving);
     return leaving.found;
@@ -255,29 +248,20 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
     if (telling_next(&p->telling) != ATTEMPT_TELL)
         return 0;
-    if (!must_wait(p)) {
-        start(p);
-        return 0;
-    }
-    int r = sd_event_source_set_time(source, now(p) + LEAVING_USEC);
-    return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+    if (must_wait(p))
+        return timer_set_in(&p->timer, LEAVING_USEC);
+    start(p);
+    return 0;
 }
 
 static void arm(struct publisher *p)
 {
-    uint64_t time = telling_due(&p->telling, now(p));
-    bool soon = p->telling.wish == WISH_TELL_SOON;
-    int enabled = SD_EVENT_OFF;
-
     if (telling_next(&p->telling) != ATTEMPT_TELL)
         return;
     /* A timer that runs already stays: requests that never end must not put it off for ever. */
-    if (p->timer && !soon && sd_event_source_get_enabled(p->timer, &enabled) > 0)
+    if (p->telling.wish != WISH_TELL_SOON && timer_is_set(&p->timer))
         return;
-    if (!p->timer)
-        (void)sd_event_add_time(p->host->event, &p->timer, CLOCK_MONOTONIC, time, 0, on_timer, p);
-    else if (sd_event_source_set_time(p->timer, time) >= 0)
-        (void)sd_event_source_set_enabled(p->timer, SD_EVENT_ONESHOT);
+    (void)timer_set_at(&p->timer, telling_due(&p->telling, loop_usec(p->host->event)));
 }
 
 void publish(struct host *host)
@@ -318,6 +302,7 @@ int publisher_new(struct host *host)
     if (!p)
         return -ENOMEM;
     p->host = host;
+    timer_init(&p->timer, host->event, 0, on_timer, p);
     host->publisher = p;
     publish(host); /* a file that was left behind, or never told of */
     return 0;
@@ -328,7 +313,7 @@ void publisher_free(struct host *host)
     struct publisher *p = TAKE_PTR(host->publisher);
     if (!p)
         return;
-    sd_event_source_disable_unref(p->timer);
+    timer_done(&p->timer);
     if (p->read)
         publication_free(p->read);
     free(p->waiters);

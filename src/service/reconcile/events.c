@@ -6,13 +6,13 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <systemd/sd-device.h>
-#include <time.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "basic/netlink.h"
 #include "iscsi/kernel-session.h"
 #include "multipath/drop-in.h"
+#include "service/base/timer.h"
 #include "service/guid/guid-change.h"
 #include "service/model/find.h"
 #include "service/model/maps.h"
@@ -40,31 +40,23 @@ struct events {
     sd_device_monitor *monitor;
     int fd;          /* the monitor's */
     uint32_t n_lost; /* events, when everything was looked at last */
-    sd_event_source *look;
-    sd_event_source *retry;
+    struct timer look, retry;
     unsigned retries_left; /* rounds */
     sd_event_source *watches[2]; /* conf.d; the directory of multipath.conf */
     char main_name[64];
 };
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
-
-/* One that is armed stays as it is. */
-static void arm(struct events *events, sd_event_source **timer, uint64_t usec,
-                sd_event_time_handler_t func)
+static void arm_look(struct events *events)
 {
-    if (!*timer)
-        (void)sd_event_add_time_relative(events->host->event, timer, CLOCK_MONOTONIC, usec, 0, func,
-                                         events);
-    else if (sd_event_source_get_enabled(*timer, NULL) == 0 &&
-             sd_event_source_set_time_relative(*timer, usec) >= 0)
-        (void)sd_event_source_set_enabled(*timer, SD_EVENT_ONESHOT);
+    if (!timer_is_set(&events->look))
+        (void)timer_set_in(&events->look, LOOK_USEC);
 }
 
 static void arm_retry(struct events *events)
 {
-    if (events->host->n_unidentified > 0 && events->retries_left > 0)
-        arm(events, &events->retry, RETRY_USEC, on_retry);
+    if (events->host->n_unidentified > 0 && events->retries_left > 0 &&
+        !timer_is_set(&events->retry))
+        (void)timer_set_in(&events->retry, RETRY_USEC);
 }
 
 static void refresh(struct events *events, uint32_t sid)
@@ -158,7 +150,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
     int r = look_at_sessions(events, true);
     if (r < 0) {
         log_warning("iSCSI sessions cannot be listed: %s. It is tried again.", strerror(-r));
-        arm(events, &events->look, LOOK_USEC, on_look);
+        arm_look(events);
         return 0;
     }
     arm_retry(events);
@@ -178,7 +170,7 @@ static void notice_losses(struct events *events)
     uint32_t dropped;
 
     if (netlink_dropped(events->fd, &dropped) >= 0 && lost_since(events->n_lost, dropped) > 0)
-        arm(events, &events->look, LOOK_USEC, on_look);
+        arm_look(events);
 }
 
 /* --- Events --------------------------------------------------------------------------------- */
@@ -294,8 +286,8 @@ struct events *events_free(struct events *events)
     if (!events)
         return NULL;
     sd_device_monitor_unref(events->monitor);
-    sd_event_source_disable_unref(events->look);
-    sd_event_source_disable_unref(events->retry);
+    timer_done(&events->look);
+    timer_done(&events->retry);
     for (size_t i = 0; i < ELEMENTSOF(events->watches); i++)
         sd_event_source_disable_unref(events->watches[i]);
     free(events);
@@ -339,6 +331,8 @@ int events_new(struct host *host, struct events **ret)
         return -ENOMEM;
     events->host = host;
     events->retries_left = RETRIES_MAX;
+    timer_init(&events->look, host->event, 0, on_look, events);
+    timer_init(&events->retry, host->event, 0, on_retry, events);
     watch_configuration(events);
 
     int r = open_monitor(events);

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "service/base/timer.h"
 #include "service/model/announce-disk.h"
 #include "service/model/announce.h"
 #include "service/model/find.h"
@@ -47,7 +47,7 @@ struct waiter {
 
 struct reconciler {
     struct host *host;
-    sd_event_source *timer, *states_timer;
+    struct timer timer, states_timer;
     uint64_t states_usec;
     struct due *queue;
     size_t n_queue;
@@ -68,16 +68,7 @@ struct repair {
 static void look(struct host *host, dev_t dev);
 static void forget_old(struct reconciler *r, dev_t dev);
 
-static uint64_t now(const struct host *host)
-{
-    uint64_t usec = 0;
-    (void)sd_event_now(host->event, CLOCK_MONOTONIC, &usec);
-    return usec;
-}
-
 /* --- The queue ------------------------------------------------------------------------------ */
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
 static void arm(struct reconciler *r)
 {
@@ -86,20 +77,15 @@ static void arm(struct reconciler *r)
     for (size_t i = 0; i < r->n_queue; i++)
         if (r->queue[i].usec < first)
             first = r->queue[i].usec;
-    if (first == UINT64_MAX || !r->begun)
-        return;
-    if (!r->timer)
-        (void)sd_event_add_time(r->host->event, &r->timer, CLOCK_MONOTONIC, first, 1000, on_timer,
-                                r);
-    else if (sd_event_source_set_time(r->timer, first) >= 0)
-        (void)sd_event_source_set_enabled(r->timer, SD_EVENT_ONESHOT);
+    if (first < UINT64_MAX && r->begun)
+        (void)timer_set_at(&r->timer, first);
 }
 
 /* Asks for a look after `delay`, should an earlier one not be due. */
 static void enqueue(struct host *host, dev_t dev, uint64_t delay)
 {
     struct reconciler *r = host->reconciler;
-    uint64_t usec = now(host) + delay;
+    uint64_t usec = loop_usec(host->event) + delay;
 
     if (!r)
         return;
@@ -138,17 +124,11 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* --- States of connections ------------------------------------------------------------------ */
 
-static int on_states_timer(sd_event_source *source, uint64_t usec, void *userdata);
-
 /* The kernel says when a path fails, but not when its session is back. */
 static void watch_states(struct reconciler *r, uint64_t usec)
 {
     r->states_usec = usec < STATES_MAX_USEC ? usec : STATES_MAX_USEC;
-    if (!r->states_timer)
-        (void)sd_event_add_time_relative(r->host->event, &r->states_timer, CLOCK_MONOTONIC,
-                                         r->states_usec, 0, on_states_timer, r);
-    else if (sd_event_source_set_time_relative(r->states_timer, r->states_usec) >= 0)
-        (void)sd_event_source_set_enabled(r->states_timer, SD_EVENT_ONESHOT);
+    (void)timer_set_in(&r->states_timer, r->states_usec);
 }
 
 static bool has_connection_down(const struct session *session)
@@ -336,7 +316,7 @@ static bool is_worth_a_round(struct host *host, struct host_map *map)
     if (map->state.table == TABLE_CONTESTED)
         return false;
     ask_what_wins(host, map);
-    switch (map_state_lose(&map->state, host_mpathd_alone(host), now(host))) {
+    switch (map_state_lose(&map->state, host_mpathd_alone(host), loop_usec(host->event))) {
     case ANSWER_REPAIR:
         return true;
     case ANSWER_LATER:
@@ -399,7 +379,7 @@ static int take(struct host *host, struct host_map *map, const struct map_look *
 static void look_again_for_access(struct host *host, struct host_map *map,
                                   const struct map_look *look)
 {
-    uint64_t time = now(host);
+    uint64_t time = loop_usec(host->event);
 
     if (!map_has_any_policy(map) || look->n_paths == 0 || !look->paths[0].disk.has_access)
         return;
@@ -529,7 +509,7 @@ static void look(struct host *host, dev_t dev)
     }
     if (r >= 0 && !map_look_has_iscsi_path(&look) && (map_look_is_leaving(&look) || !map)) {
         if (map && !map->watch.leaving_usec)
-            map->watch.leaving_usec = now(host);
+            map->watch.leaving_usec = loop_usec(host->event);
         return;
     }
     if (r >= 0 && map && map_look_is_in_transit(&look) && map->watch.transit_looks++ < TRANSIT_LOOKS_MAX) {
@@ -723,6 +703,8 @@ int reconciler_new(struct host *host)
     if (!r)
         return -ENOMEM;
     r->host = host;
+    timer_init(&r->timer, host->event, 1000, on_timer, r);
+    timer_init(&r->states_timer, host->event, 0, on_states_timer, r);
     host->reconciler = r;
     return 0;
 }
@@ -743,8 +725,8 @@ void reconciler_free(struct host *host)
     struct reconciler *r = TAKE_PTR(host->reconciler);
     if (!r)
         return;
-    sd_event_source_disable_unref(r->timer);
-    sd_event_source_disable_unref(r->states_timer);
+    timer_done(&r->timer);
+    timer_done(&r->states_timer);
     free(r->queue);
     free(r->waiters);
     free(r->old);

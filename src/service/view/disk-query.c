@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "basic/macros.h"
 #include "iscsi/target-port.h"
 #include "plan/classify.h"
 #include "plan/failover.h"
 #include "plan/plan.h"
+#include "service/base/timer.h"
 #include "service/model/news.h"
 #include "service/tables/lb-plan.h"
 #include "service/view/disk-query.h"
@@ -202,9 +202,8 @@ int disk_query(const struct host_map *map, struct disk_answer *ret)
 /* The index of modules is big: who asks for all disks at once has it read once. */
 static uint32_t selectors(struct host *host)
 {
-    uint64_t now = 0;
+    uint64_t now = loop_usec(host->event);
 
-    (void)sd_event_now(host->event, CLOCK_MONOTONIC, &now);
     if (host->selectors_usec && now < host->selectors_usec + SELECTORS_USEC)
         return host->selectors;
     host->selectors = 0;

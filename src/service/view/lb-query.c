@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "basic/macros.h"
 #include "iscsi/session-info.h"
 #include "plan/classify.h"
+#include "service/base/timer.h"
 #include "service/model/connection-look.h"
 #include "service/model/news.h"
 #include "service/model/session-maps.h"
@@ -142,9 +142,8 @@ static bool is_good(const struct lb_answer *answer, uint64_t serial, uint64_t us
 
 int lb_query(struct session *session, uint64_t serial, const struct lb_answer **ret)
 {
-    uint64_t usec = 0;
+    uint64_t usec = loop_usec(session->host->event);
 
-    (void)sd_event_now(session->host->event, CLOCK_MONOTONIC, &usec);
     if (!is_good(session->answer, serial, usec)) {
         struct lb_answer *answer;
         int r = read_answer(session, &answer);
