@@ -171,7 +171,7 @@ int drop_in_each_other(int (*func)(const char *path, bool later, const char *tex
         return -ENOMEM;
     if (snprintf(pattern, sizeof(pattern), "%s/*.conf", drop_in_directory()) >= PATH_MAX)
         return -ENAMETOOLONG;
-    if (glob(pattern, GLOB_APPEND, NULL, &found) == GLOB_NOSPACE)
+    if (glob(pattern, GLOB_APPEND | GLOB_PERIOD, NULL, &found) == GLOB_NOSPACE)
         return -ENOMEM;
 
     r = 0;
