@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -37,39 +36,6 @@ const char *required_env(const char *name)
     return value;
 }
 
-static void write_bus_config(const char *path, const char *socket)
-{
-    _cleanup_fclose_ FILE *file = fopen(path, "we");
-    assert_non_null(file);
-    fprintf(file,
-            "<!DOCTYPE busconfig PUBLIC \"-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN\"\n"
-            " \"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd\">\n"
-            "<busconfig>\n"
-            "  <listen>unix:path=%s</listen>\n"
-            /* a tenth of what they are by default, so that a test fills them sooner */
-            "  <limit name=\"max_incoming_bytes\">12582912</limit>\n"
-            "  <limit name=\"max_outgoing_bytes\">12582912</limit>\n"
-            "  <policy context=\"default\">\n"
-            "    <allow user=\"*\"/>\n"
-            "    <allow own=\"*\"/>\n"
-            "    <allow send_destination=\"*\" eavesdrop=\"true\"/>\n"
-            "    <allow eavesdrop=\"true\"/>\n"
-            "  </policy>\n"
-            "</busconfig>\n",
-            socket);
-    assert_int_equal(fflush(file), 0);
-}
-
-/* A child must not outlive a test that crashes. */
-static pid_t fork_bound(void)
-{
-    pid_t parent = getpid(), pid = fork();
-    if (pid == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent))
-        _exit(127);
-    assert_true(pid >= 0);
-    return pid;
-}
-
 /* Waits for the end of a child; kills it, and fails, where that takes too long. */
 static int wait_for_end(pid_t pid)
 {
@@ -85,37 +51,6 @@ static int wait_for_end(pid_t pid)
     if (n <= 0)
         fail_msg("process %d did not end", (int)pid);
     return status;
-}
-
-static void start_bus(struct harness *harness)
-{
-    char config[64], text[256];
-    int fds[2];
-
-    snprintf(config, sizeof(config), "%s/bus.conf", harness->directory);
-    write_bus_config(config, strchr(harness->address, '=') + 1);
-    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-    _cleanup_close_ int read_fd = fds[0], write_fd = fds[1];
-
-    harness->bus_pid = fork_bound();
-    if (harness->bus_pid == 0) {
-        char option[80];
-        dup2(write_fd, 3);
-        fcntl(3, F_SETFD, 0); /* where it was 3 already */
-        snprintf(option, sizeof(option), "--config-file=%s", config);
-        execlp("dbus-daemon", "dbus-daemon", option, "--nofork", "--nosyslog",
-               "--print-address=3", NULL);
-        perror("dbus-daemon");
-        _exit(127);
-    }
-
-    /* Its address comes when it listens; the end of the pipe, when it has failed. */
-    closep(&write_fd);
-    write_fd = -1;
-    struct pollfd p = {.fd = read_fd, .events = POLLIN};
-    assert_int_equal(poll(&p, 1, PATIENCE_MS), 1);
-    if (read(read_fd, text, sizeof(text)) <= 0)
-        fail_msg("dbus-daemon does not start");
 }
 
 static void open_notify_socket(struct harness *harness)
@@ -142,9 +77,14 @@ sd_bus *harness_connect(const struct harness *harness)
 
 struct harness *harness_new(void)
 {
+    return harness_new_on(BUS_OPEN);
+}
+
+struct harness *harness_new_on(enum bus_kind kind)
+{
     struct harness *harness = calloc(1, sizeof(*harness));
     assert_non_null(harness);
-    harness->log_fd = -1;
+    harness->log_fd = harness->notify_fd = -1;
 
     strcpy(harness->directory, "/tmp/iscsi-wmi-test-XXXXXX");
     assert_non_null(mkdtemp(harness->directory));
@@ -157,8 +97,12 @@ struct harness *harness_new(void)
     snprintf(harness->address, sizeof(harness->address), "unix:path=%s/bus", harness->directory);
     assert_int_equal(mkdir(harness->state_directory, 0700), 0);
 
+    harness->bus_pid = bus_start(kind, harness->directory, strchr(harness->address, '=') + 1);
+    if (harness->bus_pid == 0) {
+        harness_free(harness);
+        return NULL;
+    }
     open_notify_socket(harness);
-    start_bus(harness);
     harness->bus = harness_connect(harness);
     return harness;
 }

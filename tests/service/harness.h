@@ -21,6 +21,8 @@
 #include <sys/types.h>
 #include <systemd/sd-bus.h>
 
+#include "bus.h"
+
 #define NAME "com.open_iscsi.WMI1"
 #define ROOT_PATH "/com/open_iscsi/WMI1"
 #define ADAPTERS_PATH ROOT_PATH "/adapter"
@@ -50,6 +52,8 @@ struct harness {
 
 /* Directory and bus, no service yet. Fails the test where that cannot be had. */
 struct harness *harness_new(void);
+/* The same on another bus. NULL: that bus cannot be had here. */
+struct harness *harness_new_on(enum bus_kind kind);
 void harness_free(struct harness *harness);
 
 /* Starts the service and waits until it says that it is ready. */
