@@ -19,6 +19,7 @@ void iscsiwmi_client_free(struct iscsiwmi_client *client)
 {
     if (!client)
         return;
+    sd_bus_slot_unref(client->filter);
     for (size_t i = 0; i < ELEMENTSOF(client->slots); i++)
         sd_bus_slot_unref(client->slots[i]);
     sd_bus_flush_close_unref(client->bus);

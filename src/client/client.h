@@ -30,7 +30,8 @@ struct iscsiwmi_client {
     char *error; /* NULL where it has failed: out of memory */
     iscsiwmi_event_fn *on_event;
     void *userdata;
-    sd_bus_slot *slots[4]; /* of what is watched */
+    sd_bus_slot *filter;   /* NULL: nothing is watched */
+    sd_bus_slot *slots[4]; /* of what is */
 };
 
 #define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)

@@ -239,6 +239,17 @@ static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_erro
     return 0;
 }
 
+/*
+ * What the bus broadcasts is the sender's that a match asks for. But anybody may send a signal to
+ * this connection alone, and that the bus does not compare with matches: sd-bus does, and cannot
+ * know whose the sender is.
+ */
+static int pass_over_sent(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    return sd_bus_message_is_signal(message, NULL, NULL) > 0 &&
+           sd_bus_message_get_destination(message);
+}
+
 static const struct {
     const char *match;
     sd_bus_message_handler_t handler;
@@ -260,26 +271,36 @@ static const struct {
 static void end_watch(struct iscsiwmi_client *client)
 {
     client->on_event = NULL;
+    client->filter = sd_bus_slot_unref(client->filter);
     for (size_t i = 0; i < ELEMENTSOF(client->slots); i++)
         client->slots[i] = sd_bus_slot_unref(client->slots[i]);
+}
+
+static int begin_watch(struct iscsiwmi_client *client)
+{
+    int r = sd_bus_add_filter(client->bus, &client->filter, pass_over_sent, NULL);
+
+    for (size_t i = 0; r >= 0 && i < ELEMENTSOF(matches); i++)
+        r = sd_bus_add_match(client->bus, &client->slots[i], matches[i].match, matches[i].handler,
+                             client);
+    return r;
 }
 
 int iscsiwmi_client_watch(struct iscsiwmi_client *client, iscsiwmi_event_fn *on_event,
                           void *userdata)
 {
     _Static_assert(ELEMENTSOF(matches) == ELEMENTSOF(client->slots), "a slot for each match");
+    int r;
 
     if (!client->bus)
         return fail_with(client, -ENOTCONN, "this client is not connected");
     end_watch(client);
-    for (size_t i = 0; on_event && i < ELEMENTSOF(matches); i++) {
-        int r = sd_bus_add_match(client->bus, &client->slots[i], matches[i].match,
-                                 matches[i].handler, client);
-
-        if (r < 0) {
-            end_watch(client);
-            return fail_call(client, r, &SD_BUS_ERROR_NULL);
-        }
+    if (!on_event)
+        return 0;
+    r = begin_watch(client);
+    if (r < 0) {
+        end_watch(client);
+        return fail_call(client, r, &SD_BUS_ERROR_NULL);
     }
     client->on_event = on_event;
     client->userdata = userdata;

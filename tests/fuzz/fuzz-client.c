@@ -147,6 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     client.bus = wire.bus;
     calls[call].run(&client);
     error = client.error;
+    sd_bus_slot_unref(client.filter);
     for (size_t i = 0; i < ELEMENTSOF(client.slots); i++)
         sd_bus_slot_unref(client.slots[i]);
     wire_close(&wire);

@@ -469,7 +469,7 @@ static void write_ssh(const struct harness *harness, char *directory, size_t siz
     char path[80], text[128];
 
     snprintf(directory, size, "%s/bin", harness->directory);
-    assert_int_equal(mkdir(directory, 0700), 0);
+    (void)mkdir(directory, 0700);
     snprintf(path, sizeof(path), "%s/ssh", directory);
     snprintf(text, sizeof(text),
              "#!/bin/sh\n[ \"$*\" ] && exec systemd-stdio-bridge -p "
@@ -478,16 +478,16 @@ static void write_ssh(const struct harness *harness, char *directory, size_t siz
     assert_int_equal(chmod(path, 0700), 0);
 }
 
-static void test_remote_host(void **state)
+/* NULL: there is no bridge on this machine. */
+static struct iscsiwmi_client *connect_remote(const struct harness *harness)
 {
-    _cleanup_result_ struct iscsiwmi_manager *manager = NULL;
     _cleanup_free_ char *path = strdup(getenv("PATH"));
     struct iscsiwmi_client *remote = NULL;
     char directory[64], all[4096];
 
     if (system("command -v systemd-stdio-bridge >/dev/null") != 0)
-        skip();
-    write_ssh(*state, directory, sizeof(directory));
+        return NULL;
+    write_ssh(harness, directory, sizeof(directory));
     snprintf(all, sizeof(all), "%s:%s", directory, path);
     setenv("PATH", all, 1);
     assert_int_equal(iscsiwmi_client_new(&remote), 0);
@@ -495,6 +495,16 @@ static void test_remote_host(void **state)
     setenv("PATH", path, 1);
     if (r < 0)
         fail_msg("%s", iscsiwmi_client_error(remote));
+    return remote;
+}
+
+static void test_remote_host(void **state)
+{
+    _cleanup_result_ struct iscsiwmi_manager *manager = NULL;
+    struct iscsiwmi_client *remote = connect_remote(*state);
+
+    if (!remote)
+        skip();
     assert_int_equal(iscsiwmi_get_manager(remote, &manager), 0);
     assert_string_equal(manager->Version, PROJECT_VERSION);
     struct iscsiwmi_session *session;
@@ -543,22 +553,27 @@ static void on_event(const struct iscsiwmi_event *event, void *userdata)
 }
 
 /* The whole of a main loop. */
-static void run_until(struct harness *harness, const char *words)
+static void run_until_of(struct harness *harness, struct iscsiwmi_client *of, const char *words)
 {
     while (!strstr(seen, words)) {
         struct pollfd p = {0};
         int timeout;
 
-        assert_int_equal(iscsiwmi_client_get_fd(client, &p.fd), 0);
-        assert_int_equal(iscsiwmi_client_get_events(client, &p.events), 0);
-        assert_int_equal(iscsiwmi_client_get_timeout(client, &timeout), 0);
+        assert_int_equal(iscsiwmi_client_get_fd(of, &p.fd), 0);
+        assert_int_equal(iscsiwmi_client_get_events(of, &p.events), 0);
+        assert_int_equal(iscsiwmi_client_get_timeout(of, &timeout), 0);
         int n = poll(&p, 1, timeout >= 0 && timeout < PATIENCE_MS ? timeout : PATIENCE_MS);
         assert_true(n >= 0);
         if (n == 0 && timeout < 0)
             fail_msg("no '%s' among:\n%s", words, seen);
-        assert_int_equal(iscsiwmi_client_dispatch(client), 0);
+        assert_int_equal(iscsiwmi_client_dispatch(of), 0);
         (void)harness_log(harness);
     }
+}
+
+static void run_until(struct harness *harness, const char *words)
+{
+    run_until_of(harness, client, words);
 }
 
 static void test_changes(void **state)
@@ -577,6 +592,21 @@ static void test_changes(void **state)
              " MSiSCSI_HBAInformation GenerationalGuid=33221100-5544-7766-8899-aabbccddeeff",
              own_adapter());
     run_until(*state, line);
+}
+
+/* They come through ssh as they are. */
+static void test_remote_changes(void **state)
+{
+    struct iscsiwmi_client *remote = connect_remote(*state);
+
+    if (!remote)
+        skip();
+    seen[0] = '\0';
+    assert_int_equal(iscsiwmi_client_watch(remote, on_event, seen), 0);
+    assert_int_equal(iscsiwmi_set_path_weight_order(remote, "lowest-first"), 0);
+    run_until_of(*state, remote, "3 1 0000000000000000 Manager PathWeightOrder=lowest-first\n");
+    assert_int_equal(iscsiwmi_set_path_weight_order(remote, "highest-first"), 0);
+    iscsiwmi_client_free(remote);
 }
 
 static void on_event_ask(const struct iscsiwmi_event *event, void *userdata)
@@ -676,6 +706,7 @@ int main(void)
         cmocka_unit_test(test_remote_host),
         cmocka_unit_test(test_remote_host_fails),
         cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_remote_changes),
         cmocka_unit_test(test_call_within_an_event),
         cmocka_unit_test(test_removed_disk),
         cmocka_unit_test(test_removed),
