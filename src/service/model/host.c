@@ -94,19 +94,6 @@ const char *host_initiator(const struct host *host, const char *name)
     return name && name[0] ? name : host->initiator;
 }
 
-const char *host_mpathd_error(const struct host *host)
-{
-    return host->told.error[0] ? host->told.error : NULL;
-}
-
-const char *host_mpathd_alone(const struct host *host)
-{
-    return host->told.left_alone
-               ? "this release reloads every map when it reconfigures, and will read the policy "
-                 "when it starts."
-               : NULL;
-}
-
 /* The tag of its record, an adapter's GUID; none where it has none, or the store cannot tell. */
 static void read_tag(struct host *host, struct connection *connection)
 {

@@ -208,10 +208,19 @@ int host_load_policies(struct host *host);
 int host_load_sessions(struct host *host);
 
 /* Why multipathd could not be told last, one sentence; NULL: it could. */
-const char *host_mpathd_error(const struct host *host);
+static inline const char *host_mpathd_error(const struct host *host)
+{
+    return host->told.error[0] ? host->told.error : NULL;
+}
 
 /* Why this multipathd is not asked to read its configuration, one clause; NULL: it is. */
-const char *host_mpathd_alone(const struct host *host);
+static inline const char *host_mpathd_alone(const struct host *host)
+{
+    return host->told.left_alone
+               ? "this release reloads every map when it reconfigures, and will read the policy "
+                 "when it starts."
+               : NULL;
+}
 
 /* A kernel session may have come, changed or gone: looks at that one. */
 int host_refresh_sid(struct host *host, uint32_t sid);
