@@ -94,8 +94,9 @@ static size_t read_character(const char *text, uint32_t *ret_code)
 
 static bool is_unseen(uint32_t code)
 {
-    for (size_t i = 0; i < ELEMENTSOF(unseen); i++)
-        if (code >= unseen[i].first && code <= unseen[i].last)
+    /* In ascending order: most characters are behind the first range and before the second. */
+    for (size_t i = 0; i < ELEMENTSOF(unseen) && code >= unseen[i].first; i++)
+        if (code <= unseen[i].last)
             return true;
     return false;
 }

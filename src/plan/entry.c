@@ -85,7 +85,7 @@ static const char *find_obstacle(const char *wwid, const struct mp_table *table,
 
         if (group->n_paths == 0)
             return "multipathd builds no path group without a path";
-        if (!*group->selector || !sink_takes(SINK_MULTIPATH_CONF, group->selector))
+        if (i == 0 && (!*group->selector || !sink_takes(SINK_MULTIPATH_CONF, group->selector)))
             return "multipathd's configuration cannot hold the path selector";
         if (strcmp(group->selector, table->groups[0].selector) != 0)
             return "the path groups have different selectors, and multipathd has one for a map";
