@@ -160,7 +160,7 @@ class Call:
 
 
 class Bus:
-    """A client's connection. `signals` has those that have come of what was listened to."""
+    """A client's connection."""
 
     def __init__(self, address):
         self.pointer = ctypes.c_void_p()
@@ -183,18 +183,24 @@ class Bus:
         message = Message(pointer)
         message.append(signature, arguments)
         check(sd.sd_bus_send(self.pointer, pointer, ctypes.byref(cookie)))
+        check(sd.sd_bus_flush(self.pointer))
         return Call(self, cookie.value)
 
     def call(self, *words):
         return self.begin(*words).result()
 
     def listen(self, rule):
-        """From now on, signals that a match rule describes are kept."""
+        """From now on, signals that a match rule describes are kept for news()."""
         self.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
                   "AddMatch", "s", f"type='signal',{rule}")
 
+    def news(self):
+        """The signals that have come."""
+        self.process()
+        return self.signals
+
     def process(self):
-        """Takes what has come."""
+        """Takes what has come, without waiting."""
         pointer = ctypes.c_void_p()
         while check(sd.sd_bus_process(self.pointer, ctypes.byref(pointer))):
             if pointer:

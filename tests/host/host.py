@@ -235,6 +235,15 @@ class Host:
                 self.write_map(minor, self.own_groups(minor, "round-robin 0"))
         self._session_event(sid, "add")
 
+    def login_unnamed(self, sid):
+        """As the kernel has it at first: the name of the target, which is to come."""
+        self._add_connection(sid)
+        name = self.root / f"sys/class/iscsi_session/session{sid}/targetname"
+        target = name.read_text().strip()
+        name.write_text("(null)\n")
+        self._session_event(sid, "add")
+        return target
+
     def logout(self, sid):
         """Its maps keep the paths until multipathd loads them."""
         self.tree.remove_connection(sid)
@@ -311,16 +320,14 @@ class Host:
 
     def stop(self):
         """Its exit status, None where it does not run."""
-        return self._end(signal.SIGTERM)
+        return self._end(os.kill, self.pid, signal.SIGTERM) if self.service else None
 
     def kill(self):
-        """As a crash would."""
-        return self._end(signal.SIGKILL)
+        """As a crash does, after which systemd ends the children."""
+        return self._end(os.killpg, self.service.pid, signal.SIGKILL)
 
-    def _end(self, number):
-        if not self.service:
-            return None
-        os.kill(self.pid, number)
+    def _end(self, kill, *arguments):
+        kill(*arguments)
         try:
             return self.service.wait(PATIENCE)
         except subprocess.TimeoutExpired:

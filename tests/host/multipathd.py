@@ -55,7 +55,7 @@ class Multipathd:
         self._talking = threading.Event()
         self._talking.set()
         self._socket = None
-        self._threads = []
+        self._listener, self._threads = None, []
 
     @property
     def silent(self):
@@ -73,7 +73,8 @@ class Multipathd:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(self.path))
         self._socket.listen(8)
-        self._start_thread(self._run, self._socket)
+        self._listener = threading.Thread(target=self._run, daemon=True)
+        self._listener.start()
 
     def stop(self):
         """Nobody listens any more; what was asked is answered."""
@@ -82,15 +83,11 @@ class Multipathd:
         self.path.unlink()
         self._socket.shutdown(socket.SHUT_RDWR)
         self._talking.set()
+        self._listener.join()
         while self._threads:
             self._threads.pop().join()
         self._socket.close()
         self._socket = None
-
-    def _start_thread(self, function, argument):
-        thread = threading.Thread(target=function, args=(argument,), daemon=True)
-        self._threads.append(thread)
-        thread.start()
 
     # --- Configuration
 
@@ -193,11 +190,12 @@ class Multipathd:
                 return "ok\n"
         return "fail\n"
 
-    def _run(self, listener):
+    def _run(self):
         with contextlib.suppress(OSError):  # it was stopped
             while True:
-                peer, _ = listener.accept()
-                self._start_thread(self._serve, peer)
+                peer, _ = self._socket.accept()
+                self._threads.append(threading.Thread(target=self._serve, args=(peer,), daemon=True))
+                self._threads[-1].start()
 
     def _serve(self, peer):
         with peer, contextlib.suppress(ConnectionError):

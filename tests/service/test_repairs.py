@@ -45,12 +45,7 @@ class Repairs(RepairTest):
     def test_clients_are_told(self):
         self.agent.listen("member='PropertiesChanged'")
         self.reload(1)
-
-        def told():
-            self.agent.process()
-            return [signal for signal in self.agent.signals if "Reapplications" in str(signal.body)]
-
-        self.wait_for(told, "a signal")
+        self.wait_for(lambda: "Reapplications" in str(self.agent.news()), "a signal")
 
     def test_what_means_the_same_is_left_alone(self):
         """Another order in a group, groups without a usable path at another place."""

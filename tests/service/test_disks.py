@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""MPIO's policies, of one disk each: they rank above the session's, and go back to it."""
+
+import errno
+
+import case
+import names
+from device_mapper import FOREVER
+from multipathd import OWN_SELECTOR
+from names import (DSM_VENDOR, FAILOVER, LEAST_BLOCKS, NONE, QUEUE_DEPTH, ROUND_ROBIN, SUBSET,
+                   SUCCESS, WEIGHTED)
+
+ALL = {1, 2, 3, 4}
+HOSTS_OWN = [(OWN_SELECTOR, ALL)]
+SESSIONS = [("queue-length 0", ALL)]
+DISKS = [("round-robin 0", {2}), ("round-robin 0", {1, 3, 4})]
+
+
+class DiskTest(case.HostTest):
+    def set(self, policy, **paths):
+        """Of the first disk."""
+        self.assertEqual(self.agent.set_disk_policy(0, policy, **paths), SUCCESS)
+        self.assertEqual(self.agent.query_disk(0)[0], policy)
+
+    def assert_shapes(self, first, second=HOSTS_OWN):
+        self.assertEqual(self.host.shapes(), {0: first, 1: second})
+
+    def provenance(self, minor=0):
+        return self.agent.disk(minor, "Provenance")
+
+    def wait_for_disk_agreement(self, minor=0):
+        self.wait_for(lambda: (self.agent.disk(minor, "Agreement"),
+                               self.agent.disk(minor, "MultipathdAgreement"))
+                      == ("Applied", "Agrees"), "agreement")
+
+
+class Policies(DiskTest):
+    def check(self, wanted):
+        self.assert_shapes(wanted)
+        self.assertEqual(self.provenance(), "disk")
+        self.wait_for_disk_agreement()
+        self.assert_shapes(wanted)
+        self.assertEqual(self.host.multipathd.loads, 0)
+
+    def test_failover(self):
+        self.set(FAILOVER, primaries=[3])
+        self.check([("round-robin 0", {sid}) for sid in (3, 1, 2, 4)])
+        self.assertIn("failback manual", self.host.drop_in.read_text())
+
+    def test_failover_with_a_preferred_path(self):
+        self.set(FAILOVER, primaries=[3], preferred=4)
+        self.check([("round-robin 0", {sid}) for sid in (4, 3, 1, 2)])
+        self.assertIn("failback immediate", self.host.drop_in.read_text())
+
+    def test_round_robin(self):
+        self.set(ROUND_ROBIN)
+        self.check([("round-robin 0", ALL)])
+
+    def test_round_robin_with_subset(self):
+        self.set(SUBSET, primaries=[2])
+        self.check(DISKS)
+
+    def test_least_queue_depth(self):
+        self.set(QUEUE_DEPTH)
+        self.check([("queue-length 0", ALL)])
+
+    def test_weighted_paths(self):
+        """The lowest is the best, always."""
+        self.agent.set_manager("PathWeightOrder", "s", "highest-first")
+        self.set(WEIGHTED, weights={1: 20, 2: 5, 3: 0xFFFFFFFF, 4: 5})
+        self.check([("round-robin 0", {2, 4}), ("round-robin 0", {1}), ("round-robin 0", {3})])
+
+    def test_least_blocks(self):
+        self.set(LEAST_BLOCKS)
+        self.check([("service-time 0", ALL)])
+
+
+class Rank(DiskTest):
+    """Both disks have a session with a policy."""
+
+    def setUp(self):
+        super().setUp()
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+
+    def test_above_the_session(self):
+        self.set(SUBSET, primaries=[2])
+        self.assert_shapes(DISKS, SESSIONS)
+        self.assertEqual((self.provenance(0), self.provenance(1)), ("disk", "session"))
+        # A change of the session's leaves it as it is.
+        self.assertEqual(self.agent.set_policy(ROUND_ROBIN, primaries=ALL), SUCCESS)
+        self.assert_shapes(DISKS, [("round-robin 0", ALL)])
+
+    def test_cleared(self):
+        """The session's comes in its place."""
+        self.set(SUBSET, primaries=[2])
+        self.assertEqual(self.agent.clear_disk_policy(0), SUCCESS)
+        self.assert_shapes(SESSIONS, SESSIONS)
+        self.assertEqual(self.provenance(), "session")
+        self.wait_for_agreement()
+        self.assert_shapes(SESSIONS, SESSIONS)
+
+    def test_it_is_repaired(self):
+        self.set(SUBSET, primaries=[2])
+        self.wait_for_disk_agreement()
+        for minor in 0, 1:
+            self.host.load_map(minor, self.host.own_groups(minor))
+        self.wait_for(lambda: self.host.shapes() == {0: DISKS, 1: SESSIONS}, "both repairs")
+
+    def test_a_change_of_the_session_makes_it_busy(self):
+        slow = self.host.dm.fault("load", 1, milliseconds=20000)
+        change = self.agent.begin_policy(FAILOVER, primaries=[1])
+        self.wait_for(lambda: slow.seen, "the swap")
+        self.assertEqual(self.agent.set_disk_policy(0, ROUND_ROBIN), "STATUS_DEVICE_BUSY")
+        slow.clear()
+        self.assertEqual(change.status(), SUCCESS)
+
+    def test_a_change_of_the_disk_makes_the_session_busy(self):
+        slow = self.host.dm.fault("load", 0, milliseconds=20000)
+        change = self.agent.begin_disk_policy(0, ROUND_ROBIN)
+        self.wait_for(lambda: slow.seen, "the swap")
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), "ISDSC_SESSION_BUSY")
+        self.assertEqual(self.agent.set_disk_policy(0, FAILOVER, primaries=[1]),
+                         "STATUS_DEVICE_BUSY")
+        slow.clear()
+        self.assertEqual(change.status(), SUCCESS)
+
+
+class Alone(DiskTest):
+    """The session has none."""
+
+    def test_cleared(self):
+        """multipathd builds its own groups."""
+        self.set(SUBSET, primaries=[2])
+        self.wait_for_disk_agreement()
+        self.assertEqual(self.agent.clear_disk_policy(0), SUCCESS)
+        self.assert_shapes(HOSTS_OWN)
+        self.assertEqual(self.provenance(), "host")
+        self.assertFalse(self.host.drop_in.exists())
+
+    def test_after_a_restart(self):
+        self.set(SUBSET, primaries=[2])
+        self.assertEqual(self.host.stop(), 0)
+        self.host.load_map(0, self.host.own_groups(0))
+        self.host.start()
+        self.wait_for(lambda: self.host.shapes() == {0: DISKS, 1: HOSTS_OWN}, "its groups")
+        self.assertEqual(self.agent.query_disk(0)[0], SUBSET)
+
+    def test_a_failover_stays(self):
+        """Without a preferred path, the one that has taken over leads when the first is back."""
+        self.set(FAILOVER, primaries=[1])
+        self.wait_for_disk_agreement()
+        self.agent.listen(f"path='{names.disk_path(0)}'")
+        self.host.logout(1)
+        self.host.multipathd.load(0)
+        self.wait_for(lambda: "LoadBalancePolicy" in str(self.agent.news()), "its end")
+        self.assertEqual(self.host.shape(0)[0], ("round-robin 0", {2}))
+        self.host.login(1)
+        self.host.multipathd.load(0)
+        self.assertEqual(self.host.shape(0)[0], ("round-robin 0", {1}))
+        self.wait_for(lambda: self.host.shape(0)[0] == ("round-robin 0", {2}), "a repair")
+        self.assertEqual({sid for _, sids in self.host.shape(0) for sid in sids}, ALL)
+
+
+class Default(DiskTest):
+    def set_default(self, policy):
+        self.agent.set_manager("DefaultLoadBalancePolicy", "u", policy)
+
+    def rebuild(self, minor):
+        """The map goes, and another comes in its place."""
+        self.host.remove_map(minor)
+        self.wait_for(lambda: names.disk_path(minor) not in self.agent.objects(), "its end")
+        self.host.load_map(minor, self.host.own_groups(minor))
+
+    def test_a_map_that_appears(self):
+        """It gets the default; one that was there does not."""
+        self.set_default(QUEUE_DEPTH)
+        self.rebuild(1)
+        self.wait_for(lambda: self.host.shape(1) == SESSIONS, "the default")
+        self.assert_shapes(HOSTS_OWN, SESSIONS)
+        self.assertEqual((self.provenance(0), self.provenance(1)), ("host", "default"))
+
+    def test_it_ranks_below_the_session(self):
+        self.set_default(LEAST_BLOCKS)
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.host.remove_map(1)
+        self.host.load_map(1, self.host.own_groups(1))
+        self.wait_for(lambda: self.host.shape(1) == SESSIONS, "the session's")
+        self.assertEqual(self.provenance(1), "session")
+
+    def test_none(self):
+        self.set_default(QUEUE_DEPTH)
+        self.set_default(NONE)
+        self.rebuild(1)
+        self.wait_for(lambda: names.disk_path(1) in self.agent.objects(), "its return")
+        self.assert_shapes(HOSTS_OWN, HOSTS_OWN)
+
+
+class Statuses(DiskTest):
+    def setUp(self):
+        super().setUp()
+        self.set(QUEUE_DEPTH)
+        self.wait_for_disk_agreement()
+        self.before = self.state()
+
+    def state(self):
+        return self.host.shapes(), self.agent.query_disk(0), self.provenance()
+
+    def assert_refused(self, status, expected):
+        self.assertEqual(status, expected)
+        self.assertEqual(self.state(), self.before)
+
+    def test_no_map(self):
+        self.host.remove_map(0)
+        self.wait_for(lambda: self.agent.disk(0, "Agreement") == "Pending", "its end")
+        self.assertEqual(self.agent.set_disk_policy(0, ROUND_ROBIN), "STATUS_NO_SUCH_DEVICE")
+
+    def test_what_is_wrong_with_a_request(self):
+        _, paths = self.agent.query_disk(0)
+        first, *rest = paths
+        for expected, policy, asked, more in (
+                ("STATUS_BUFFER_TOO_SMALL", 9, paths, {"count": 5, "version": 3}),
+                ("STATUS_NOT_SUPPORTED", 9, paths, {"version": 3}),
+                ("STATUS_INVALID_PARAMETER", DSM_VENDOR, paths, {}),
+                ("STATUS_INVALID_PARAMETER", ROUND_ROBIN, rest, {}),
+                ("STATUS_INVALID_PARAMETER", ROUND_ROBIN, [first, first, *paths[:2]], {}),
+                ("STATUS_INVALID_PARAMETER", ROUND_ROBIN, [first._replace(id=1), *rest], {}),
+                ("STATUS_INVALID_PARAMETER", FAILOVER, paths, {})):
+            with self.subTest(expected=expected, policy=policy):
+                self.assert_refused(self.agent.begin_disk_policy_raw(0, policy, asked, **more)
+                                    .status(), expected)
+
+    def test_the_kernel_refuses_a_table(self):
+        for call in "load", "resume":
+            fault = self.host.dm.fault(call, 0, error=errno.EIO)
+            self.assert_refused(self.agent.set_disk_policy(0, FAILOVER, primaries=[1]),
+                                "STATUS_IO_DEVICE_ERROR")
+            self.assertEqual(fault.seen, 1)
+            fault.clear()
+
+    def test_no_process_to_be_had(self):
+        self.host.dm.fault("fork", error=errno.EAGAIN)
+        self.assert_refused(self.agent.set_disk_policy(0, FAILOVER, primaries=[1]),
+                            "STATUS_INSUFFICIENT_RESOURCES")
+
+    def test_it_cannot_be_saved(self):
+        """There is no status for that: it is live, and the next service knows the one before."""
+        fault = self.host.dm.fault("sync", count=FOREVER, error=errno.EIO)
+        self.assertEqual(self.agent.set_disk_policy(0, FAILOVER, primaries=[1]), SUCCESS)
+        self.assertIn("is live but cannot be saved", self.host.said())
+        fault.clear()
+        self.restart()
+        self.wait_for(lambda: self.state() == self.before, "the policy before")
+
+
+if __name__ == "__main__":
+    case.main()

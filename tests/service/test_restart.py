@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What outlives the service: policies, and what a crash in the midst of a change has left."""
+
+import time
+
+import bus
+import case
+from device_mapper import FOREVER
+from multipathd import OWN_SELECTOR
+from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUBSET, SUCCESS, VENDOR
+
+ALL = {1, 2, 3, 4}
+HOSTS_OWN = [(OWN_SELECTOR, ALL)]
+WANTED = [("round-robin 0", {2}), ("round-robin 0", {1, 3, 4})]
+
+
+class RestartTest(case.HostTest):
+    def set(self):
+        self.assertEqual(self.agent.set_policy(SUBSET, primaries=[2]), SUCCESS)
+
+    def event_numbers(self):
+        """How often each map has got a table."""
+        return [self.host.dm.read(minor).event_nr for minor in self.host.minors()]
+
+    def wait_for_shapes(self, wanted):
+        self.wait_for(lambda: self.host.shapes() == {minor: wanted for minor in (0, 1)}, "the groups")
+
+
+class Restart(RestartTest):
+    def test_policies_hold(self):
+        """Nothing is done to maps that are as they should be."""
+        self.set()
+        self.wait_for_agreement()
+        before = self.event_numbers(), self.host.multipathd.loads
+        self.restart()
+        self.wait_for_agreement()
+        self.assertEqual(self.agent.query()[0], SUBSET)
+        self.assertEqual(self.agent.session("Provenance"), "session")
+        self.assert_everywhere(*WANTED)
+        self.assertEqual((self.event_numbers(), self.host.multipathd.loads), before)
+
+    def test_after_a_crash(self):
+        self.set()
+        self.host.kill()
+        self.host.start()
+        self.assertEqual(self.agent.query()[0], SUBSET)
+        self.assert_everywhere(*WANTED)
+
+    def test_what_others_did_meanwhile(self):
+        self.set()
+        self.assertEqual(self.host.stop(), 0)
+        for minor in 0, 1:
+            self.host.load_map(minor, self.host.own_groups(minor))
+        self.host.start()
+        self.wait_for_shapes(WANTED)
+
+    def test_maps_that_appear_later(self):
+        """As at a boot, where the service comes before the logins."""
+        self.set()
+        self.assertEqual(self.host.stop(), 0)
+        for minor in 0, 1:
+            self.host.remove_map(minor)
+        for sid in ALL:
+            self.host.logout(sid)
+        self.host.start()
+        self.assertEqual(self.agent.session("LoadBalancePolicy"), SUBSET)
+        for sid in ALL:
+            self.host.login(sid)
+        for minor in 0, 1:
+            self.host.load_map(minor, self.host.own_groups(minor))
+        self.wait_for_shapes(WANTED)
+
+    def test_a_policy_that_was_given_back(self):
+        self.set()
+        self.wait_for_agreement()
+        self.assertEqual(self.agent.set_policy(VENDOR), SUCCESS)
+        self.restart()
+        self.assert_everywhere(*HOSTS_OWN)
+        self.assertEqual(self.agent.session("Provenance"), "host")
+
+    def test_a_change_is_carried_to_its_end(self):
+        """The service does not end in the midst of one."""
+        self.set()
+        slow = self.host.dm.fault("load", 1, milliseconds=300)
+        change = self.agent.begin_policy(QUEUE_DEPTH)
+        self.wait_for(lambda: slow.seen, "the swap")
+        self.assertEqual(self.host.stop(), 0)
+        self.assertEqual(change.status(), SUCCESS)
+        self.assert_everywhere(("queue-length 0", ALL))
+        self.host.start()
+        self.assertEqual(self.agent.session("LoadBalancePolicy"), QUEUE_DEPTH)
+
+
+class Killed(RestartTest):
+    def kill_between_two_maps(self, policy, **paths):
+        """The first map has its new table, the second is about to be swapped."""
+        before = self.host.shape(0)
+        slow = self.host.dm.fault("load", 1, milliseconds=20000)
+        change = self.agent.begin_policy(policy, **paths)
+        self.wait_for(lambda: slow.seen and self.host.shape(0) != before, "the first map's table")
+        self.host.kill()
+        slow.clear()
+        with self.assertRaises(bus.Error) as raised:
+            change.status()
+        self.assertEqual(raised.exception.name, "org.freedesktop.DBus.Error.NoReply")
+
+    def test_between_two_maps(self):
+        """The next service puts the policy back that it was left with."""
+        self.set()
+        self.kill_between_two_maps(QUEUE_DEPTH)
+        self.assertEqual((self.host.shape(0), self.host.shape(1)), ([("queue-length 0", ALL)], WANTED))
+        self.host.start()
+        self.wait_for_shapes(WANTED)
+        self.assertEqual(self.agent.query()[0], SUBSET)
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+
+    def test_between_load_and_resume(self):
+        """No map is left suspended, and what was loaded is never taken into use."""
+        self.set()
+        slow = self.host.dm.fault("resume", count=FOREVER, milliseconds=20000)
+        self.agent.begin_policy(QUEUE_DEPTH)
+        self.wait_for(lambda: slow.seen == 2, "both swaps")
+        self.host.kill()
+        slow.clear()
+        self.assert_everywhere(*WANTED)
+        self.assertEqual([self.host.dm.read(minor).suspended for minor in (0, 1)], [0, 0])
+        self.host.start()
+        self.assertEqual(self.agent.set_policy(ROUND_ROBIN, primaries=ALL), SUCCESS)
+        self.assert_everywhere(("round-robin 0", ALL))
+
+    def test_in_the_midst_of_a_first_policy(self):
+        """There is no other to put back: multipathd builds the maps again."""
+        self.kill_between_two_maps(FAILOVER, primaries=[1])
+        self.host.start()
+        self.wait_for_shapes(HOSTS_OWN)
+        self.wait_for(lambda: self.host.said().count("half way to its first policy") == 2, "a word")
+        self.assertEqual(self.agent.session("Provenance"), "host")
+
+    def test_when_it_is_saved(self):
+        """Live on every map, and not answered: the old policy comes back."""
+        self.set()
+        self.wait_for_agreement()  # else the next file might be the one for multipathd
+        slow = self.host.dm.fault("sync", milliseconds=20000)
+        self.agent.begin_policy(QUEUE_DEPTH)
+        self.wait_for(lambda: slow.seen, "the store")
+        self.assert_everywhere(("queue-length 0", ALL))
+        self.host.kill()
+        slow.clear()
+        self.host.start()
+        self.wait_for_shapes(WANTED)
+        self.assertEqual(self.agent.session("LoadBalancePolicy"), SUBSET)
+
+    def test_again_and_again(self):
+        """At many moments of a change: the next service has one of the two on every map."""
+        for milliseconds in range(0, 30, 3):
+            with self.subTest(milliseconds=milliseconds):
+                self.set()
+                self.agent.begin_policy(QUEUE_DEPTH)
+                time.sleep(milliseconds / 1000)
+                self.host.kill()
+                self.host.start()
+                policy = self.agent.session("LoadBalancePolicy")
+                self.assertIn(policy, (SUBSET, QUEUE_DEPTH))
+                self.wait_for_shapes(WANTED if policy == SUBSET else [("queue-length 0", ALL)])
+
+
+if __name__ == "__main__":
+    case.main()

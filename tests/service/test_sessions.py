@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Logins and logouts, of which udev tells: objects, and a policy over paths that come and go."""
+
+import case
+import names
+from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUBSET, SUCCESS, WEIGHTED
+
+
+class SessionTest(case.HostTest):
+    def addresses(self, target=0):
+        return {connection[3] for connection in self.agent.session("Connections", target)}
+
+    def wait_for_shape(self, minor, *groups):
+        wanted = [(selector, set(sids)) for selector, sids in groups]
+        self.wait_for(lambda: self.host.shape(minor) == wanted, f"these groups of map {minor}")
+
+    def load(self, *minors):
+        """multipathd has seen which paths there are."""
+        for minor in minors:
+            self.host.multipathd.load(minor)
+
+
+class Logins(SessionTest):
+    """A fourth path joins: the policy has not named it."""
+
+    def prepare(self):
+        self.host.logout(4)
+        self.load(0, 1)
+
+    def set_then_login(self, policy, **paths):
+        self.assertEqual(self.agent.set_policy(policy, **paths), SUCCESS)
+        self.wait_for_agreement()
+        self.host.login(4)
+        self.wait_for(lambda: len(self.addresses()) == 4, "the connection")
+        self.load(0, 1)
+
+    def test_joins_the_first_group_of_round_robin(self):
+        self.set_then_login(ROUND_ROBIN, primaries=[1])
+        self.wait_for_shape(0, ("round-robin 0", [1, 4]), ("round-robin 0", [2, 3]))
+        self.wait_for_agreement()
+
+    def test_joins_least_queue_depth(self):
+        """multipathd has no other place for it: nothing is to be done."""
+        self.set_then_login(QUEUE_DEPTH)
+        self.assert_everywhere(("queue-length 0", [1, 2, 3, 4]))
+        self.wait_for_agreement()
+        self.assertEqual(self.agent.session("Reapplications"), 0)
+
+    def test_joins_the_last_group_of_failover(self):
+        self.set_then_login(FAILOVER, primaries=[2])
+        self.wait_for_shape(0, *(("round-robin 0", [sid]) for sid in (2, 1)),
+                            ("round-robin 0", [3, 4]))
+        self.wait_for_agreement()
+
+    def test_joins_the_last_group_of_a_subset(self):
+        self.set_then_login(SUBSET, primaries=[1, 2])
+        self.wait_for_shape(1, ("round-robin 0", [1, 2]), ("round-robin 0", [3, 4]))
+
+    def test_joins_the_last_group_of_weights(self):
+        self.set_then_login(WEIGHTED, weights={1: 5, 2: 5, 3: 50})
+        self.wait_for_shape(1, ("round-robin 0", [1, 2]), ("round-robin 0", [3, 4]))
+
+    def test_the_next_call_names_it(self):
+        self.set_then_login(SUBSET, primaries=[1])
+        self.assertEqual(self.agent.set_policy(SUBSET, primaries=[4]), SUCCESS)
+        self.assert_everywhere(("round-robin 0", [4]), ("round-robin 0", [1, 2, 3]))
+
+    def test_a_login_that_names_itself_later(self):
+        """A session's uevent comes before its login has named it, and there is none when it has."""
+        target = self.host.login_unnamed(4)
+        self.assertEqual(len(self.addresses()), 3)
+        self.agent.listen("member='PropertiesChanged'")
+        self.host.set_value("iscsi_session/session4", "targetname", target)
+        self.wait_for(lambda: "Connections" in str(self.agent.news()), "a signal")
+        self.assertEqual(len(self.addresses()), 4)
+
+
+class Logouts(SessionTest):
+    sessions = 2
+
+    def test_a_path_goes_and_comes_back(self):
+        """To the place that the policy has for it."""
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[3]), SUCCESS)
+        self.wait_for_agreement()
+        self.host.logout(3)
+        self.wait_for(lambda: len(self.addresses()) == 3, "its end")
+        self.load(0, 1)
+        self.wait_for_shape(0, *(("round-robin 0", [sid]) for sid in (1, 2, 4)))
+        self.assertEqual(self.agent.session("LoadBalancePolicy"), FAILOVER)
+        self.host.login(3)
+        self.load(0, 1)
+        self.wait_for_shape(0, *(("round-robin 0", [sid]) for sid in (3, 1, 2, 4)))
+        self.wait_for_agreement()
+
+    def logout_all(self):
+        for minor in 0, 1:
+            self.host.remove_map(minor)
+        for sid in 1, 2, 3, 4:
+            self.host.logout(sid)
+
+    def login_all(self):
+        for sid in 1, 2, 3, 4:
+            self.host.login(sid)
+
+    def has_session(self):
+        return names.session_path() in self.agent.objects()
+
+    def test_a_whole_session(self):
+        """Its object goes with the last connection, and the other session stays as it is."""
+        self.logout_all()
+        self.wait_for(lambda: not self.has_session(), "its end")
+        self.assertEqual(self.addresses(target=1), {f"127.0.0.{n}" for n in (1, 2, 3, 4)})
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH, sids=[1]), "ISDSC_INVALID_SESSION_ID")
+        self.agent.listen("member='InterfacesAdded'")
+        self.login_all()
+        self.wait_for(lambda: self.has_session() and len(self.addresses()) == 4, "its return")
+        self.assertIn(names.session_path(), [signal.body[0] for signal in self.agent.news()])
+
+    def test_a_whole_session_with_a_policy(self):
+        """It keeps its object, and finds its policy again."""
+        self.assertEqual(self.agent.set_policy(SUBSET, primaries=[2]), SUCCESS)
+        self.logout_all()
+        self.wait_for(lambda: self.addresses() == set(), "its end")
+        self.assertEqual(self.agent.session("LoadBalancePolicy"), SUBSET)
+        self.assertEqual(self.agent.set_policy(SUBSET, primaries=[1], sids=[1]),
+                         "ISDSC_PATH_COUNT_MISMATCH")
+        self.login_all()
+        for minor in 0, 1:
+            self.host.load_map(minor, self.host.own_groups(minor))
+            self.wait_for_shape(minor, ("round-robin 0", [2]), ("round-robin 0", [1, 3, 4]))
+        self.wait_for_agreement()
+
+
+if __name__ == "__main__":
+    case.main()
