@@ -90,8 +90,9 @@ def run_alone(test):
     """The test, and its own result."""
     result = unittest.TestResult()
     test.run(result)
+    said = getattr(test, "said", "") # some have no service of their own
     for bad in result.failures, result.errors:
-        bad[:] = [(what, f"{text}\nThe service wrote:\n{test.said}") for what, text in bad]
+        bad[:] = [(what, f"{text}\nThe service wrote:\n{said}") for what, text in bad]
     return test, result
 
 
