@@ -189,9 +189,10 @@ def flush_maps():
 
 
 def shapes():
-    """{map: [(selector, portals of the group)]}: what a policy decides, from the kernel."""
+    """{map: [(selector, portals of the group)]}: what a policy decides, from the kernel. A path that is
+    leaving has no portal any more, and stands for itself."""
     portal = {disk: session.address for session in iscsi.sessions() for disk in session.paths}
-    return {each.name: [(group.selector, frozenset(portal[disk] for disk in group.paths))
+    return {each.name: [(group.selector, frozenset(portal.get(disk, disk) for disk in group.paths))
                         for group in each.groups]
             for each in maps().values()}
 
