@@ -58,6 +58,7 @@ static const struct {
     [MPATH_VENDOR] = {"vendor", IN(MPATH_DEVICE), KIND_TEXT},
     [MPATH_PRODUCT] = {"product", IN(MPATH_DEVICE), KIND_TEXT},
     [MPATH_REVISION] = {"revision", IN(MPATH_DEVICE), KIND_TEXT},
+    [MPATH_ALIAS] = {"alias", IN(MPATH_MULTIPATH), KIND_TEXT},
     [MPATH_PATH_SELECTOR] = {"path_selector", IN_ALL, KIND_SELECTOR},
     [MPATH_PRIO] = {"prio", IN_ALL, KIND_TEXT},
     [MPATH_PRIO_ARGS] = {"prio_args", IN_ALL, KIND_TEXT},

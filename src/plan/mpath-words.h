@@ -34,6 +34,7 @@ enum mpath_keyword {
     MPATH_VENDOR,
     MPATH_PRODUCT,
     MPATH_REVISION,
+    MPATH_ALIAS,
     MPATH_PATH_SELECTOR,
     MPATH_PRIO,
     MPATH_PRIO_ARGS,
