@@ -351,14 +351,75 @@ static void test_confined(void **state)
 
 static void test_fork_refused(void **state)
 {
+    const struct worker_deadline deadline = {0, NULL};
     struct outcome outcome = {0};
-    size_t before = count_fds();
 
     fork_refused = true;
+    assert_int_equal(worker_start_until(*state, stay_silent, NULL, &deadline, on_done, &outcome),
+                     -EAGAIN);
+    size_t before = count_fds(); /* with what sd-event keeps for timers */
+    assert_int_equal(worker_start_until(*state, stay_silent, NULL, &deadline, on_done, &outcome),
+                     -EAGAIN);
     assert_int_equal(worker_start(*state, stay_silent, NULL, on_done, &outcome), -EAGAIN);
     assert_int_equal(count_fds(), before);
     assert_int_equal(sd_event_run(*state, 0), 0);
     assert_int_equal(outcome.n_calls, 0);
+}
+
+/* A child that waits for a word, and who is told when it takes too long. */
+struct late {
+    struct outcome outcome; /* what is told at its end */
+    unsigned n_late;
+};
+
+static void on_late(void *userdata)
+{
+    struct late *late = userdata;
+
+    assert_int_equal(late->outcome.n_calls, 0);
+    late->n_late++;
+}
+
+static int wait_for_a_word(int fd, void *arg)
+{
+    char byte;
+    return read(*(int *)arg, &byte, 1) == 1 && put(fd, "x", 1) ? 0 : EIO;
+}
+
+static void test_late(void **state)
+{
+    const struct worker_deadline deadline = {1000, on_late};
+    struct late late = {0};
+    int fds[2];
+
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(worker_start_until(*state, wait_for_a_word, &fds[0], &deadline, on_done, &late),
+                     0);
+    while (late.n_late == 0)
+        assert_true(sd_event_run(*state, PATIENCE_USEC) > 0);
+    /* It is told once, and its end is heard of nevertheless. */
+    assert_int_equal(sd_event_run(*state, 300000), 0);
+    assert_int_equal(write(fds[1], "g", 1), 1);
+    wait_for(*state, &late.outcome, 1);
+    assert_int_equal(late.n_late, 1);
+    assert_int_equal(late.outcome.error, 0);
+    assert_string_equal(late.outcome.data, "x");
+    free(late.outcome.data);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void test_in_time(void **state)
+{
+    const struct worker_deadline deadline = {200000, on_late};
+    char text[] = "x";
+    struct late late = {0};
+
+    assert_int_equal(worker_start_until(*state, say, text, &deadline, on_done, &late), 0);
+    wait_for(*state, &late.outcome, 1);
+    assert_int_equal(sd_event_run(*state, 600000), 0);
+    assert_int_equal(late.n_late, 0);
+    free(late.outcome.data);
 }
 
 int main(void)
@@ -376,6 +437,8 @@ int main(void)
         TEST(test_nothing_is_left),
         TEST(test_confined),
         TEST(test_fork_refused),
+        TEST(test_late),
+        TEST(test_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,10 +17,13 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "service/base/timer.h"
 #include "service/base/worker.h"
 
 struct worker {
     sd_event_source *output_source, *child_source;
+    struct timer deadline;
+    void (*late)(void *userdata);
     int output_fd;
     char *data;
     size_t size, allocated;
@@ -33,6 +36,7 @@ static void worker_free(struct worker *worker)
 {
     sd_event_source_disable_unref(worker->output_source);
     sd_event_source_disable_unref(worker->child_source);
+    timer_done(&worker->deadline);
     closep(&worker->output_fd);
     free(worker->data);
     free(worker);
@@ -91,6 +95,24 @@ static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *
     return 0;
 }
 
+static int worker_on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct worker *worker = userdata;
+
+    worker->late(worker->userdata);
+    return 0;
+}
+
+static int worker_set_deadline(struct worker *worker, sd_event *event,
+                               const struct worker_deadline *deadline)
+{
+    if (!deadline)
+        return 0;
+    worker->late = deadline->late;
+    timer_init(&worker->deadline, event, 0, worker_on_deadline, worker);
+    return timer_set_in(&worker->deadline, deadline->usec);
+}
+
 _Noreturn static void run_child(int fd, worker_func_t func, void *arg)
 {
     sigset_t none;
@@ -106,6 +128,12 @@ _Noreturn static void run_child(int fd, worker_func_t func, void *arg)
 int worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done,
                  void *userdata)
 {
+    return worker_start_until(event, func, arg, NULL, done, userdata);
+}
+
+int worker_start_until(sd_event *event, worker_func_t func, void *arg,
+                       const struct worker_deadline *deadline, worker_done_t done, void *userdata)
+{
     int fds[2];
     _cleanup_(worker_freep) struct worker *worker = calloc(1, sizeof(*worker));
     if (!worker)
@@ -114,13 +142,16 @@ int worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t d
     worker->done = done;
     worker->userdata = userdata;
 
+    int r = worker_set_deadline(worker, event, deadline);
+    if (r < 0)
+        return r;
     if (pipe2(fds, O_CLOEXEC) < 0)
         return -errno;
     worker->output_fd = fds[0];
     _cleanup_close_ int write_fd = fds[1];
     if (fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0)
         return -errno;
-    int r = sd_event_add_io(event, &worker->output_source, fds[0], EPOLLIN, on_output, worker);
+    r = sd_event_add_io(event, &worker->output_source, fds[0], EPOLLIN, on_output, worker);
     if (r < 0)
         return r;
 

@@ -7,6 +7,7 @@
  */
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <systemd/sd-event.h>
 
@@ -26,6 +27,18 @@ typedef void (*worker_done_t)(int error, const void *data, size_t size, void *us
  */
 int worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done,
                  void *userdata);
+
+/*
+ * The same, for somebody who cannot wait for ever: `late` is called once when the child has not ended
+ * within so long. The child is left to itself, for killed with somebody's lock in hand it would keep
+ * it, and done is called at its end all the same. `deadline` NULL: there is none.
+ */
+struct worker_deadline {
+    uint64_t usec;
+    void (*late)(void *userdata);
+};
+int worker_start_until(sd_event *event, worker_func_t func, void *arg,
+                       const struct worker_deadline *deadline, worker_done_t done, void *userdata);
 
 /*
  * For a child that needs neither: from here on it starts no program and opens no socket but local

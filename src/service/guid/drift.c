@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <time.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
@@ -47,7 +46,6 @@ DEFINE_CLEANUP(struct digest_set *, digest_set_free);
 struct reading {
     uint8_t key[DIGEST_KEY_SIZE];
     int watch_fd;
-    sd_event_source *deadline;
     drift_read_done_t done; /* NULL: has been called, the child is only waited for */
     void *userdata;
 };
@@ -74,11 +72,9 @@ static void answer(struct reading *reading, int error, const struct digest_set *
         done(error, set, reading->userdata);
 }
 
-/* The child is left to itself: killed with open-iscsi's lock in hand, it would keep it for ever. */
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_deadline(void *userdata)
 {
     answer(userdata, -ETIMEDOUT, NULL);
-    return 0;
 }
 
 static void on_child_done(int error, const void *data, size_t size, void *userdata)
@@ -90,7 +86,6 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
     if (r >= 0)
         r = digest_set_parse(data, size, &set);
     answer(reading, r, r < 0 ? NULL : &set);
-    sd_event_source_disable_unref(reading->deadline);
     free(reading);
 }
 
@@ -102,9 +97,8 @@ static int get_key(struct drift *drift)
     return r;
 }
 
-/* Without a deadline for 0. */
-static int read_until(struct host *host, uint64_t deadline_usec, drift_read_done_t done,
-                      void *userdata)
+static int read_until(struct host *host, const struct worker_deadline *deadline,
+                      drift_read_done_t done, void *userdata)
 {
     struct drift *drift = host->drift;
     _cleanup_free_ struct reading *reading = calloc(1, sizeof(*reading));
@@ -115,25 +109,21 @@ static int read_until(struct host *host, uint64_t deadline_usec, drift_read_done
     reading->userdata = userdata;
 
     int r = get_key(drift);
-    if (r >= 0)
-        memcpy(reading->key, drift->key, sizeof(reading->key));
-    if (r >= 0 && deadline_usec > 0)
-        r = sd_event_add_time_relative(host->event, &reading->deadline, CLOCK_MONOTONIC,
-                                       deadline_usec, 0, on_deadline, reading);
     if (r < 0)
         return r;
-    r = worker_start(host->event, in_child, reading, on_child_done, reading);
-    if (r < 0) {
-        sd_event_source_disable_unref(reading->deadline);
+    memcpy(reading->key, drift->key, sizeof(reading->key));
+    r = worker_start_until(host->event, in_child, reading, deadline, on_child_done, reading);
+    if (r < 0)
         return r;
-    }
     (void)TAKE_PTR(reading);
     return 0;
 }
 
 int drift_read(struct host *host, drift_read_done_t done, void *userdata)
 {
-    return read_until(host, DEADLINE_USEC, done, userdata);
+    static const struct worker_deadline deadline = {DEADLINE_USEC, on_deadline};
+
+    return read_until(host, &deadline, done, userdata);
 }
 
 /* --- What an adapter's records were ----------------------------------------------------------- */
@@ -424,7 +414,7 @@ static void start(struct drift *drift)
 {
     drift->first_event = 0;
     drift->again = drift->outdated = false;
-    int r = read_until(drift->host, 0, on_read, drift);
+    int r = read_until(drift->host, NULL, on_read, drift);
     drift->running = r >= 0;
     if (r < 0)
         fail(drift, r);

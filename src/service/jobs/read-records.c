@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
@@ -13,7 +12,6 @@
 
 struct reading {
     struct host *host;
-    sd_event_source *deadline;
     read_records_done_t done; /* NULL: has been called, the child is only waited for */
     void *userdata;
 };
@@ -32,12 +30,10 @@ static void answer(struct reading *reading, int error, const struct iscsi_record
         done(error, records, reading->userdata);
 }
 
-/* The child is left to itself: killed with open-iscsi's lock in hand, it would keep it for ever. */
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_deadline(void *userdata)
 {
     log_warning("open-iscsi's lock was not free for 15 s: its records were not read.");
     answer(userdata, -ETIMEDOUT, NULL);
-    return 0;
 }
 
 static void on_child_done(int error, const void *data, size_t size, void *userdata)
@@ -53,8 +49,6 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
     if (r < 0)
         log_warning("open-iscsi's records cannot be read: %s.", strerror(-r));
     answer(reading, r, r < 0 ? NULL : records);
-
-    sd_event_source_disable_unref(reading->deadline);
     free(reading);
 }
 
@@ -67,15 +61,11 @@ int read_records(struct host *host, read_records_done_t done, void *userdata)
     reading->done = done;
     reading->userdata = userdata;
 
-    int r = sd_event_add_time_relative(host->event, &reading->deadline, CLOCK_MONOTONIC,
-                                       DEADLINE_USEC, 0, on_deadline, reading);
+    int r = worker_start_until(host->event, in_child, NULL,
+                               &(struct worker_deadline){DEADLINE_USEC, on_deadline},
+                               on_child_done, reading);
     if (r < 0)
         return r;
-    r = worker_start(host->event, in_child, NULL, on_child_done, reading);
-    if (r < 0) {
-        sd_event_source_disable_unref(reading->deadline);
-        return r;
-    }
     (void)TAKE_PTR(reading);
     return 0;
 }

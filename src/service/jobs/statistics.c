@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
@@ -23,7 +22,6 @@ struct statistics_reader {
     struct waiter *current, *queued; /* those of the child that runs, and of the next */
     bool is_running;
     bool is_late; /* nobody waits for the child any more */
-    sd_event_source *deadline;
 };
 
 static int start(struct statistics_reader *reader);
@@ -63,7 +61,6 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
         log_warning("iscsiadm does not tell the sessions' statistics: status %d.", -error);
     reader->is_running = false;
     reader->is_late = false;
-    reader->deadline = sd_event_source_disable_unref(reader->deadline);
     answer(&reader->current, r, list, n);
 
     if (reader->queued) {
@@ -73,29 +70,23 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
     }
 }
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_deadline(void *userdata)
 {
     struct statistics_reader *reader = userdata;
 
     log_warning("iscsid has not told the sessions' statistics within 10 s.");
     reader->is_late = true;
     answer_all(reader, -ETIMEDOUT);
-    return 0;
 }
 
 /* Starts a child for those that are queued. */
 static int start(struct statistics_reader *reader)
 {
-    sd_event *event = reader->host->event;
-
-    int r = sd_event_add_time_relative(event, &reader->deadline, CLOCK_MONOTONIC, DEADLINE_USEC, 0,
-                                       on_deadline, reader);
-    if (r >= 0)
-        r = worker_start(event, in_child, NULL, on_child_done, reader);
-    if (r < 0) {
-        reader->deadline = sd_event_source_disable_unref(reader->deadline);
+    int r = worker_start_until(reader->host->event, in_child, NULL,
+                               &(struct worker_deadline){DEADLINE_USEC, on_deadline},
+                               on_child_done, reader);
+    if (r < 0)
         return r;
-    }
     reader->is_running = true;
     reader->current = TAKE_PTR(reader->queued);
     return 0;
@@ -158,8 +149,5 @@ void statistics_cancel_all(struct host *host)
 
 void statistics_free(struct host *host)
 {
-    if (!host->statistics)
-        return;
-    sd_event_source_disable_unref(host->statistics->deadline);
     free(TAKE_PTR(host->statistics));
 }
