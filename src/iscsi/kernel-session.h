@@ -78,7 +78,7 @@ int kernel_disk_holders(const char *disk, char ***names);
 
 void strings_free(char **strings);
 
-/* What data/90-iscsi-wmi.rules makes of the tag, and the argument (SYNTH_ARG_...) that it goes by. */
+/* What data/90-iscsi-wmi.rules makes of the tag, and the argument that it knows it by. */
 #define SESSION_TAG_PROPERTY "ISCSI_GENERATIONAL_GUID"
 #define SESSION_TAG_MARK "ISCSIWMITAG"
 

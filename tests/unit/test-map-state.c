@@ -77,7 +77,7 @@ static void lose_all(struct map_state *map)
         ;
 }
 
-/* Until it is reset, whatever is found out meanwhile; a table that means the policy is no contest. */
+/* Until it is reset, whatever is found out; a table that means the policy is no contest. */
 static void test_contested(void **state)
 {
     struct map_state map;

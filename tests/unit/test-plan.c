@@ -142,7 +142,7 @@ static void test_late_paths(void **state)
                 HEAD "2 1 round-robin 0 4 1 8:6 1 8:4 1 8:1 1 8:3 1 round-robin 0 2 1 8:2 1 8:5 1");
 }
 
-/* The six paths' table is the same with 2 and 5, which are late, named as what they are said to be. */
+/* The table is the same with paths 2 and 5, which are late, named as what they are said to be. */
 static void assert_late_member(const struct plan_policy *policy, uint32_t weight, bool primary)
 {
     _cleanup_(mp_table_freep) struct mp_table *live = NULL;

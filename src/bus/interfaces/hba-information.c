@@ -14,7 +14,7 @@
 #define STATUS_WORKING 0U
 #define STATUS_DEGRADED 1U
 #define FUNCTIONALITY_ISNS 0x10U
-#define MAX_CDB_LENGTH 260U /* SCSI_MAX_VARLEN_CDB_SIZE, what iscsi_tcp and iser give their hosts */
+#define MAX_CDB_LENGTH 260U /* SCSI_MAX_VARLEN_CDB_SIZE, what iscsi_tcp and iser have */
 
 #define GETTER(name)                                                                               \
     static int name(sd_bus *bus, const char *path, const char *interface, const char *property,    \

@@ -205,7 +205,7 @@ static const struct transaction_calls calls = {
     .done = on_transaction_done,
 };
 
-/* Nobody else changes the maps now, and multipathd knows what it has to: from here on to the end. */
+/* Nobody else changes the maps now, and multipathd knows what it has to: on to the end. */
 static void change_maps(struct change *change)
 {
     struct session *session = host_session(change->host, change->session_id);

@@ -34,7 +34,7 @@ bool lb_is_asymmetric(const struct map_look *look);
  */
 uint64_t lb_leader(const struct map_look *look, uint64_t last, bool told);
 
-/* Whether the disk's own policy is failover that stays where it is, there being no preferred path. */
+/* Whether the disk's own policy is failover that stays where it is: it has no preferred path. */
 bool lb_stays(const struct host_map *map);
 
 /*
