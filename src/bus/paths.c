@@ -57,24 +57,18 @@ bool connection_id_of_path(const char *path, uint64_t *ret_id)
 struct adapter *adapter_of_path(struct host *host, const char *path)
 {
     uint64_t id;
-
-    host_refresh_unidentified(host);
     return id_of_path(path, ADAPTER_PREFIX, &id) ? host_adapter(host, id) : NULL;
 }
 
 struct session *session_of_path(struct host *host, const char *path)
 {
     uint64_t id;
-
-    host_refresh_unidentified(host);
     return id_of_path(path, SESSION_PREFIX, &id) ? host_session(host, id) : NULL;
 }
 
 struct connection *connection_of_path(struct host *host, const char *path)
 {
     uint64_t id;
-
-    host_refresh_unidentified(host);
     return id_of_path(path, CONNECTION_PREFIX, &id) ? host_connection(host, id) : NULL;
 }
 

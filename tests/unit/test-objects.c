@@ -44,6 +44,16 @@ int __wrap_sd_bus_get_unique_name(sd_bus *bus, const char **ret)
     return 0;
 }
 
+/* The session has come far enough by now. */
+void __wrap_host_refresh_unidentified(struct host *host);
+static unsigned n_refreshed;
+
+void __wrap_host_refresh_unidentified(struct host *host)
+{
+    n_refreshed++;
+    host->n_sessions = 1;
+}
+
 /* A PropertiesChanged that the client got. */
 struct signal {
     char path[OBJECT_PATH_MAX], interface[64];
@@ -263,6 +273,59 @@ static void test_one_change(void **state)
     assert_string_equal(signal->names[0], "Agreement");
 }
 
+/* --- Sessions that could not say who they are --------------------------------------------------
+ */
+
+static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *error)
+{
+    sd_bus_message **ret = userdata;
+
+    *ret = sd_bus_message_ref(answer);
+    return 0;
+}
+
+static void assert_has(const struct fixture *f, const char *path, const char *interface)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = NULL;
+    const char *xml;
+
+    assert_true(sd_bus_call_method_async(f->client, NULL, NULL, path,
+                                         "org.freedesktop.DBus.Introspectable", "Introspect",
+                                         on_answer, &answer, "") >= 0);
+    settle(f);
+    assert_non_null(answer);
+    assert_true(sd_bus_message_read(answer, "s", &xml) > 0);
+    assert_non_null(strstr(xml, interface));
+}
+
+/* They are looked at before a call, and once, however many interfaces its object has. */
+static void test_call_looks_first(void **state)
+{
+    struct fixture *f = *state;
+    char path[OBJECT_PATH_MAX];
+
+    n_refreshed = 0;
+    f->host.n_sessions = 0;
+    session_path(SESSION_ID, path);
+    assert_has(f, path, BUS_INTERFACE("Session"));
+    assert_int_equal(n_refreshed, 1);
+    adapter_path(ADAPTER_ID, path);
+    assert_has(f, path, BUS_INTERFACE("MSiSCSI_LB_Operations"));
+    assert_int_equal(n_refreshed, 2);
+}
+
+/* Getters that are called for a signal change nothing. */
+static void test_signal_does_not_look(void **state)
+{
+    struct fixture *f = *state;
+
+    n_refreshed = 0;
+    observe_session_changed(&f->session, ~0U);
+    settle(f);
+    assert_int_equal(f->n_signals, 4);
+    assert_int_equal(n_refreshed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -270,6 +333,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_session, setup, teardown),
         cmocka_unit_test_setup_teardown(test_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_change, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_call_looks_first, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_signal_does_not_look, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,6 +35,17 @@ static int register_objects(sd_bus *bus, struct host *host)
     return r;
 }
 
+/*
+ * Whoever calls may have seen a session before its login had named it to the service: it is looked
+ * for before the call is, so that no look at an object changes which there are.
+ */
+static int start_on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    if (sd_bus_message_is_method_call(message, NULL, NULL) > 0)
+        host_refresh_unidentified(userdata);
+    return 0;
+}
+
 int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct authorizer **ret,
               struct unread **ret_unread)
 {
@@ -45,6 +56,8 @@ int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct authorizer *
     int r = authorizer_new(bus, host, &authorizer);
     if (r >= 0)
         r = register_objects(bus, host);
+    if (r >= 0)
+        r = sd_bus_add_filter(bus, NULL, start_on_message, host);
     if (r >= 0)
         r = unread_new(bus, host->requests, &unread); /* sees each call first */
     if (r >= 0)

@@ -227,7 +227,7 @@ int host_refresh_sid(struct host *host, uint32_t sid);
 
 /*
  * Looks once more at those that could not say who they are, but for the ones that are known under
- * that number: sessions can come here, none goes, for whoever looks one up may have another in hand.
+ * that number: sessions can come here, none goes.
  */
 void host_refresh_unidentified(struct host *host);
 
