@@ -9,15 +9,13 @@
 
 #include <stdint.h>
 
-#include "service/base/requester.h"
+#include "service/change/change.h"
 #include "service/model/maps.h"
 #include "wmi/dsm.h"
-
-typedef void (*disk_change_done_t)(uint32_t status, void *userdata);
 
 /*
  * Carries out a request on a disk. `done` is called once, with the NTSTATUS, maybe before this
  * returns; neither the request nor the map is to be used afterwards.
  */
 void disk_change(struct host_map *map, const struct dsm_request *request,
-                 const struct requester *who, disk_change_done_t done, void *userdata);
+                 const struct requester *who, change_done_t done, void *userdata);

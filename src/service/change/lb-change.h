@@ -5,15 +5,13 @@
 
 #include <stdint.h>
 
-#include "service/base/requester.h"
+#include "service/change/change.h"
 #include "service/model/host.h"
 #include "wmi/policy.h"
-
-typedef void (*lb_change_done_t)(uint32_t status, void *userdata);
 
 /*
  * Carries out a request on a session of `adapter`. `done` is called once, with the Status, maybe
  * before this returns; the request itself is not needed afterwards.
  */
 void lb_change(struct host *host, const struct adapter *adapter, const struct lb_request *request,
-               const struct requester *who, lb_change_done_t done, void *userdata);
+               const struct requester *who, change_done_t done, void *userdata);

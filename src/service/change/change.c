@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "service/change/change.h"
+#include "service/model/news.h"
+#include "service/multipathd/publish.h"
+#include "service/reconcile/reconcile.h"
+#include "service/tables/map-change.h"
+#include "service/tables/unfinished.h"
+#include "wmi/status.h"
+
+/* "mpatha, mpathb and 30 more" */
+static void change_describe_maps(const struct map_change *maps, size_t n, char *text, size_t size)
+{
+    size_t length = 0;
+
+    snprintf(text, size, "none");
+    for (size_t i = 0; i < n; i++) {
+        const char *name = maps[i].before->name;
+        if (length + strlen(name) + 32 > size) {
+            snprintf(text + length, size - length, " and %zu more", n - i);
+            return;
+        }
+        length += (size_t)snprintf(text + length, size - length, "%s%s", i ? ", " : "", name);
+    }
+}
+
+void change_log(const struct change_request *request, const struct map_change *maps, size_t n_maps,
+                uint32_t status)
+{
+    char names[512];
+
+    change_describe_maps(maps, n_maps, names, sizeof(names));
+    log_line(status == STATUS_SUCCESS ? LOG_NOTICE : LOG_WARNING,
+             "Policy %" PRIu32 " (%s) for %s, asked by %s (uid %u, pid %d); maps: %s; result: %s",
+             request->policy, request->policy_name ?: "unknown", request->subject,
+             request->who.name, (unsigned)request->who.uid, (int)request->who.pid, names,
+             status_symbol(status));
+}
+
+uint32_t change_status(const struct change_statuses *statuses, int r)
+{
+    if (r >= 0)
+        return STATUS_SUCCESS;
+    return r == -EOPNOTSUPP ? statuses->unsupported
+           : r == -ENOMEM   ? statuses->no_resources
+                            : statuses->failed;
+}
+
+static uint32_t change_status_of_result(const struct change_statuses *statuses,
+                                        enum transaction_result result)
+{
+    switch (result) {
+    case TRANSACTION_DONE:
+        return STATUS_SUCCESS;
+    case TRANSACTION_NO_RESOURCES:
+        return statuses->no_resources;
+    case TRANSACTION_TORN:
+        return statuses->torn;
+    default:
+        return statuses->failed;
+    }
+}
+
+/* --- Who changes what, in the model --------------------------------------------------------- */
+
+static void change_begin(const struct change *change)
+{
+    if (change->session)
+        change->session->busy = true;
+    else
+        map_state_begin_change(&change->map->state);
+    change->host->n_changes++;
+}
+
+static void change_give_up_policy(const struct change *change)
+{
+    if (change->session)
+        change->session->given_up = true;
+    else
+        map_state_clear_policy(&change->map->state);
+    news_of_model(change->host);
+}
+
+static void change_end(const struct change *change)
+{
+    if (change->session)
+        change->session->busy = change->session->given_up = false;
+    else
+        map_state_end_change(&change->map->state);
+    change->host->n_changes--;
+    news_of_model(change->host);
+}
+
+static int change_when_idle(struct change *change, void (*func)(void *userdata))
+{
+    if (change->session)
+        return reconcile_when_idle(change->host, change->session->id, func, change);
+    return reconcile_when_map_idle(change->map, func, change);
+}
+
+/* --- From the end of repairs to the answer --------------------------------------------------- */
+
+static void change_free(struct change *change)
+{
+    if (!change)
+        return;
+    if (change->choice)
+        change->calls->free_choice(change->choice);
+    free(change);
+}
+
+/* The answer, and then what follows from it. */
+static void change_finish(struct change *change, const struct map_change *maps, size_t n_maps,
+                          uint32_t status)
+{
+    change_log(&change->request, maps, n_maps, status);
+    change_end(change);
+    change->done(status, change->userdata);
+    change->calls->reconcile(change);
+    change_free(change);
+}
+
+/* The end of one that has not come to a transaction. */
+static void change_fail(struct change *change, int r)
+{
+    change_finish(change, NULL, 0, change_status(&change->calls->statuses, r));
+}
+
+static void change_on_transaction_done(enum transaction_result result,
+                                       const struct map_change *maps, size_t n_maps, void *userdata)
+{
+    struct change *change = userdata;
+    uint32_t status = change_status_of_result(&change->calls->statuses, result);
+
+    if (result == TRANSACTION_DONE)
+        status = change->calls->save(change, maps, n_maps);
+    else
+        map_changes_log(maps, n_maps);
+    unfinished_end(change->host, result, maps, n_maps);
+    change_finish(change, maps, n_maps, status);
+}
+
+/* Takes the look's map over. */
+static int change_plan(const struct change *change, struct map_look *look, struct map_change *ret)
+{
+    struct mp_table *after = NULL;
+
+    int r = change->calls->plan(change, look, &after);
+    if (r < 0 && r != -ENODATA)
+        return r;
+    map_change_init(change->host, ret, TAKE_PTR(look->map), after);
+    return 0;
+}
+
+static int change_on_stale_map(struct map_change *map, void *userdata)
+{
+    const struct change *change = userdata;
+    _cleanup_(map_look_done) struct map_look look = {0};
+
+    int r = change->calls->look_again(change, map->before->dev, &look);
+    if (r < 0)
+        return is_no_map(r) ? -ENXIO : r;
+    return change_plan(change, &look, map);
+}
+
+static int change_plan_all(const struct change *change, struct map_change **ret, size_t *ret_n)
+{
+    _cleanup_(session_maps_done) struct session_maps looks = {0};
+
+    int r = change->calls->look(change, &looks);
+    if (r < 0)
+        return r;
+    struct map_change *maps = calloc(looks.n + 1, sizeof(*maps));
+    if (!maps)
+        return -ENOMEM;
+    for (size_t i = 0; i < looks.n; i++) {
+        r = change_plan(change, &looks.looks[i], &maps[i]);
+        if (r < 0) {
+            map_changes_free(maps, i);
+            return r;
+        }
+    }
+    *ret = maps;
+    *ret_n = looks.n;
+    return 0;
+}
+
+static const struct transaction_calls change_transaction_calls = {
+    .replan = change_on_stale_map,
+    .done = change_on_transaction_done,
+};
+
+/* Nobody else changes the maps now, and multipathd knows what it has to: from here on to the end.
+ */
+static void change_maps(struct change *change)
+{
+    struct map_change *maps = NULL;
+    size_t n_maps = 0;
+
+    int r = change_plan_all(change, &maps, &n_maps);
+    if (r >= 0) {
+        if (change->choice)
+            unfinished_note(change->host, maps, n_maps);
+        r = transaction_start(change->host->event, maps, n_maps, &change_transaction_calls, change);
+        if (r >= 0)
+            return;
+        unfinished_end(change->host, TRANSACTION_NO_RESOURCES, maps, n_maps);
+        map_changes_free(maps, n_maps);
+    }
+    change_fail(change, r);
+}
+
+static void change_on_published(int r, void *userdata)
+{
+    struct change *change = userdata;
+
+    if (r >= 0) {
+        change_maps(change);
+        return;
+    }
+    log_warning("The maps of %s cannot be given back: %s", change->request.subject,
+                host_mpathd_error(change->host) ?: strerror(-r));
+    change_fail(change, -EIO);
+}
+
+/*
+ * Maps that go back to multipathd's own configuration do so by its hand, which must not hold our
+ * entries for them any more.
+ */
+static void change_on_idle(void *userdata)
+{
+    struct change *change = userdata;
+
+    if (!change->choice) {
+        change_give_up_policy(change);
+        if (change->calls->withdraw(change)) {
+            int r = publish_and_wait(change->host, change_on_published, change);
+            if (r < 0)
+                change_on_published(r, change);
+            return;
+        }
+    }
+    change_maps(change);
+}
+
+int change_start(const struct change *change)
+{
+    struct change *copy = malloc(sizeof(*copy));
+    if (!copy)
+        return -ENOMEM;
+    *copy = *change;
+
+    change_begin(copy);
+    int r = change_when_idle(copy, change_on_idle);
+    if (r < 0) {
+        change_end(copy);
+        free(copy);
+    }
+    return r;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * The one order of a change of policy, be it a session's or a disk's: busy, wait for repairs, take
+ * entries away where a policy goes, plan, note, swap, save, forget the note, answer, reconcile.
+ * What differs is passed in.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "service/base/requester.h"
+#include "service/model/maps.h"
+#include "service/model/session-maps.h"
+#include "service/tables/transaction.h"
+
+typedef void (*change_done_t)(uint32_t status, void *userdata);
+
+/* A request, as the journal has it. */
+struct change_request {
+    struct requester who;
+    uint32_t policy;         /* as it was asked for */
+    const char *policy_name; /* NULL: it has none */
+    char subject[160];       /* "session 0123456789abcdef", "disk WWID" */
+};
+
+/* What failures are answered with. */
+struct change_statuses {
+    uint32_t unsupported; /* by kernel or array */
+    uint32_t no_resources;
+    uint32_t failed; /* and all maps are as before */
+    uint32_t torn;   /* and a map could not be put back */
+};
+
+struct change;
+
+struct change_calls {
+    struct change_statuses statuses;
+
+    /* Looks at all maps that it is about; what is gone is left out. */
+    int (*look)(const struct change *change, struct session_maps *ret);
+    /* Looks again at the one that was `dev`. is_no_map(): it is gone, or not of them any more. */
+    int (*look_again)(const struct change *change, dev_t dev, struct map_look *ret);
+    /* What a map is to carry. -ENODATA: what multipathd makes of it. */
+    int (*plan)(const struct change *change, const struct map_look *look, struct mp_table **ret);
+    /*
+     * The policy that was there counts no more, and none comes in its place: takes entries for it
+     * away. True: multipathd has to have read that before a map can go back to it.
+     */
+    bool (*withdraw)(const struct change *change);
+    /* All maps that are still there carry it: it becomes the model's and the store's. The status.
+     */
+    uint32_t (*save)(struct change *change, const struct map_change *maps, size_t n_maps);
+    /* What follows from the change, whatever came of it; its session or map may be gone then. */
+    void (*reconcile)(const struct change *change);
+    void (*free_choice)(void *choice);
+};
+
+/* A request that has passed its checks, until it is answered. What it is about stays, being busy.
+ */
+struct change {
+    const struct change_calls *calls;
+    struct host *host;
+    struct session *session; /* one of the two */
+    struct host_map *map;
+    void *choice; /* the policy to be had; NULL: what was there is given up, and none replaces it */
+    struct change_request request;
+    change_done_t done;
+    void *userdata;
+};
+
+/*
+ * Carries it out; a copy, which has the choice then. `done` is called once, maybe before this
+ * returns. -ENOMEM: nothing was done or taken.
+ */
+int change_start(const struct change *change);
+
+/* The status of an errno. */
+uint32_t change_status(const struct change_statuses *statuses, int r);
+
+/* The one line of a request. */
+void change_log(const struct change_request *request, const struct map_change *maps, size_t n_maps,
+                uint32_t status);
