@@ -241,18 +241,24 @@ struct swap_result swap_table(const struct dm_map *planned, const struct mp_tabl
 
 struct swap_result swap_give_back(const struct dm_map *planned)
 {
-    char command[256];
-    _cleanup_(dm_map_freep) struct dm_map *map = NULL;
+    char command[64];
+    _cleanup_(dm_map_freep) struct dm_map *before = NULL, *after = NULL;
     _cleanup_free_ char *reply = NULL;
 
-    int r = read_planned(planned, &map);
+    int r = read_planned(planned, &before);
     if (r < 0)
         return failed(SWAP_READ, r);
 
-    /* By WWID, for a name can be anything, blanks included. */
-    snprintf(command, sizeof(command), "reload map %s", dm_map_wwid(map));
-    r = mpathd_command(command, GIVE_BACK_TIMEOUT_MS, &reply);
+    /* Not by WWID, which multipathd finds no map by before 0.10, nor by a name, which can be
+     * anything. */
+    snprintf(command, sizeof(command), "reload map dm-%u", minor(planned->dev));
+    int told = mpathd_command(command, GIVE_BACK_TIMEOUT_MS, &reply);
+
+    /* The number can be another map's by now. */
+    r = read_planned(planned, &after);
     if (r < 0)
-        return failed(SWAP_GIVE_BACK, r);
+        return failed(SWAP_READ_BACK, r);
+    if (told < 0)
+        return failed(SWAP_GIVE_BACK, told);
     return strncmp(reply, "ok", 2) == 0 ? (struct swap_result){0} : failed(SWAP_GIVE_BACK, -EIO);
 }

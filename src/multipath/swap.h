@@ -51,5 +51,8 @@ const char *swap_stage_text(enum swap_stage stage);
 struct swap_result swap_table(const struct dm_map *planned, const struct mp_table *table,
                               enum kpartx kpartx);
 
-/* Has multipathd rebuild the map after its own configuration. -ENXIO as above. */
+/*
+ * Has multipathd rebuild the map after its own configuration. -ENXIO as above: multipathd knows it by
+ * its number, so the UUID is looked at before and after.
+ */
 struct swap_result swap_give_back(const struct dm_map *planned);

@@ -91,6 +91,25 @@ class Policies(case.HostTest):
         self.assertFalse(self.host.dm.read(1).suspended)
 
 
+class Release09(case.HostTest):
+    """Debian 12's multipathd, which finds no map by its WWID where it has a name of its own."""
+
+    def prepare(self):
+        self.host.multipathd.release = "0.9.4"
+
+    def test_6_vendor_specific(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.assertEqual(self.agent.set_policy(VENDOR), SUCCESS)
+        self.assert_everywhere(("service-time 0", [1, 2, 3, 4]))
+
+    def test_a_disk_is_cleared(self):
+        before = self.host.shapes()
+        self.assertEqual(self.agent.set_disk_policy(0, QUEUE_DEPTH), SUCCESS)
+        self.assertNotEqual(self.host.shapes(), before)
+        self.assertEqual(self.agent.clear_disk_policy(0), SUCCESS)
+        self.assertEqual(self.host.shapes(), before)
+
+
 class Access(case.HostTest):
     def test_access_states_rank_first(self):
         for sid in 1, 2:

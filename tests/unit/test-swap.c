@@ -53,6 +53,9 @@ static struct {
     unsigned n_clears;
     unsigned n_failed_again;
     char command[64]; /* that multipathd had */
+    const char *reply;
+    int command_error;
+    void (*at_command)(void); /* what others have done by the time it is answered */
 } kernel;
 
 struct dm_task {
@@ -252,7 +255,11 @@ int __wrap_mpathd_command(const char *command, int timeout_ms, char **ret_reply)
 int __wrap_mpathd_command(const char *command, int timeout_ms, char **ret_reply)
 {
     snprintf(kernel.command, sizeof(kernel.command), "%s", command);
-    *ret_reply = strdup("ok\n");
+    if (kernel.at_command)
+        kernel.at_command();
+    if (kernel.command_error < 0)
+        return kernel.command_error;
+    *ret_reply = strdup(kernel.reply);
     return *ret_reply ? 0 : -ENOMEM;
 }
 
@@ -261,6 +268,7 @@ static int set_up(void **state)
     memset(&kernel, 0, sizeof(kernel));
     kernel.target = "multipath";
     kernel.uuid = OURS;
+    kernel.reply = "ok\n";
     bring_to_life(OLD);
     return 0;
 }
@@ -473,8 +481,42 @@ static void test_refused_load(void **state)
 static void test_give_back(void **state)
 {
     assert_result(give_back(), 0, 0);
-    assert_string_equal(kernel.command, "reload map 3600");
+    assert_string_equal(kernel.command, "reload map dm-7");
     assert_int_equal(kernel.n_changes, 0);
+}
+
+static void test_give_back_refused(void **state)
+{
+    kernel.reply = "fail\n";
+    assert_result(give_back(), -EIO, SWAP_GIVE_BACK);
+
+    kernel.command_error = -ETIMEDOUT;
+    assert_result(give_back(), -ETIMEDOUT, SWAP_GIVE_BACK);
+    assert_int_equal(kernel.n_changes, 0);
+}
+
+/* While multipathd was asked, the map went, or another one got its number: whatever it says of
+ * that. */
+static void test_give_back_of_what_goes(void **state)
+{
+    static void (*const goes[])(void) = {become_another, vanish};
+
+    for (size_t i = 0; i < ELEMENTSOF(goes); i++) {
+        set_up(NULL);
+        kernel.at_command = goes[i];
+        assert_result(give_back(), -ENXIO, SWAP_READ_BACK);
+
+        set_up(NULL);
+        kernel.at_command = goes[i];
+        kernel.reply = "fail\n";
+        assert_result(give_back(), -ENXIO, SWAP_READ_BACK);
+    }
+}
+
+static void test_give_back_cannot_be_read_back(void **state)
+{
+    kernel.at_command = refuse_reading;
+    assert_result(give_back(), -EIO, SWAP_READ_BACK);
 }
 
 int main(void)
@@ -490,6 +532,9 @@ int main(void)
         cmocka_unit_test_setup(test_refused_resume, set_up),
         cmocka_unit_test_setup(test_refused_load, set_up),
         cmocka_unit_test_setup(test_give_back, set_up),
+        cmocka_unit_test_setup(test_give_back_refused, set_up),
+        cmocka_unit_test_setup(test_give_back_of_what_goes, set_up),
+        cmocka_unit_test_setup(test_give_back_cannot_be_read_back, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
