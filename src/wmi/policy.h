@@ -79,8 +79,9 @@ struct lb_session {
  * 11. no multipath map lies over its disks: DEVICE_NOT_FOUND;
  * 12. kernel or array cannot do it, there being no such selector, or no primary in the best access
  *     state: LB_POLICY_NOT_SUPPORTED;
- * 13. memory, or a bound of the service, does not suffice: OUT_OF_RESOURCES. A request that is past
- *     a bound by itself gets this before all else;
+ * 13. memory, or a bound of the service, does not suffice: OUT_OF_RESOURCES. So that a flood costs
+ *     nothing, a request that is past a bound by itself gets this before all else, and one for a
+ *     session that is past one before the host is looked at, which is for rows 10 to 12;
  * 14. the kernel refused a table, and all maps were put back: INITIATOR_ERROR;
  * 15. as 14, and one could not be put back: OPERATION_NOT_ALL_SUCCESS;
  * 16. it is live, and could not be saved: FAILURE_TO_PERSIST_LB_POLICY.

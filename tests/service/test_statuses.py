@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Each row of the table of statuses, and nothing changed where it says so."""
 
+import contextlib
 import errno
+import sqlite3
 
 import case
 import names
+import tree
 from device_mapper import FOREVER
 from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS, VENDOR, WEIGHTED
 
 ALL = [1, 2, 3, 4]
+SESSIONS_MAX = 1024
 OTHER_POLICIES = FAILOVER, ROUND_ROBIN, names.SUBSET, QUEUE_DEPTH, WEIGHTED
 
 
@@ -167,6 +171,33 @@ class Host(StatusTest):
         """The map that got its table has the old one again, which takes a process, too."""
         self.host.dm.fault("fork", skip=1, error=errno.EAGAIN)
         self.assert_refused(self.agent.set_policy(QUEUE_DEPTH), "ISDSC_OUT_OF_RESOURCES")
+
+
+class Bound(case.HostTest):
+    """Row 13, where as many sessions have a policy as may."""
+
+    def prepare(self):
+        self.host.start()
+        self.assertEqual(self.host.stop(), 0)
+        with contextlib.closing(sqlite3.connect(self.host.directory / "state/state.db")) as db, db:
+            for number in range(1, SESSIONS_MAX + 1):
+                target = f"{tree.target_name(0)}:other{number}"
+                db.execute("INSERT INTO policy VALUES (?, ?, ?, ?, 0)",
+                           (number, tree.INITIATOR, target, QUEUE_DEPTH))
+                db.execute("INSERT INTO policy_path VALUES (?, 0, '1', 'default', '127.0.0.1', 3260,"
+                           " 0, 1)", (number,))
+
+    def test_13_before_the_host_is_looked_at(self):
+        for sid in ALL:
+            self.host.set_state(sid, "FAILED")
+        self.host.dm.absent_modules("dm-queue-length")
+        self.agent.session("Maps")  # so that all maps have been looked at once
+        looks = self.host.dm.fault("table")
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), "ISDSC_OUT_OF_RESOURCES")
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1, 2]),
+                         "ISDSC_MULTIPLE_PRIMARY_PATHS_SPECIFIED")
+        self.assertEqual(looks.seen, 0)
+        self.assertEqual(self.agent.set_policy(VENDOR), "ISDSC_NO_CONNECTION_AVAILABLE")
 
 
 class Kernel(StatusTest):

@@ -143,7 +143,27 @@ static int lb_change_choose(const struct host *host, const struct session *sessi
     return 0;
 }
 
-/* Rows 1 to 11. What costs a look at the host is looked at only when the rest has passed. */
+static size_t lb_change_count_others(const struct host *host, const struct session *session)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < host->n_sessions; i++)
+        n += host->sessions[i] != session && host->sessions[i]->policy;
+    return n;
+}
+
+static bool lb_change_is_within_bounds(const struct lb_request *request,
+                                       const struct session *session)
+{
+    return request->policy == LB_VENDOR_SPECIFIC ||
+           bounds_allow_session(session->n_connections,
+                                lb_change_count_others(session->host, session));
+}
+
+/*
+ * Rows 1 to 11. What costs a look at the host is looked at only when the rest has passed, bounds
+ * included.
+ */
 static uint32_t lb_change_check(const struct lb_request *request, struct session *session)
 {
     struct lb_session facts = {.known = session, .any_up = true, .has_map = true};
@@ -163,6 +183,8 @@ static uint32_t lb_change_check(const struct lb_request *request, struct session
     uint32_t status = lb_check(request, &facts);
     if (status != STATUS_SUCCESS)
         return status;
+    if (!lb_change_is_within_bounds(request, session))
+        return ISDSC_OUT_OF_RESOURCES;
 
     facts.any_up = false;
     for (size_t i = 0; i < session->n_connections && !facts.any_up; i++) {
@@ -176,16 +198,7 @@ static uint32_t lb_change_check(const struct lb_request *request, struct session
     return lb_check(request, &facts);
 }
 
-static size_t lb_change_count_others(const struct host *host, const struct session *session)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < host->n_sessions; i++)
-        n += host->sessions[i] != session && host->sessions[i]->policy;
-    return n;
-}
-
-/* lb_check()'s rows 1 to 13, but for the array's part of 12. What is no success ends all. */
+/* lb_check()'s rows 1 to 13, but for the array's part of 12. */
 static uint32_t lb_change_prepare(struct host *host, const struct lb_request *request,
                                   struct session *session, struct store_policy **ret_chosen)
 {
@@ -194,8 +207,6 @@ static uint32_t lb_change_prepare(struct host *host, const struct lb_request *re
         return status;
     if (!dm_selector_available(plan_selector((enum lb_policy)request->policy)))
         return ISDSC_LB_POLICY_NOT_SUPPORTED;
-    if (!bounds_allow_session(session->n_connections, lb_change_count_others(host, session)))
-        return ISDSC_OUT_OF_RESOURCES;
     return lb_change_status(lb_change_choose(host, session, request, ret_chosen));
 }
 
