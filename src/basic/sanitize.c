@@ -113,13 +113,23 @@ static bool takes_character(const struct rule *rule, uint32_t code)
     return rule->takes_unseen || !is_unseen(code) || is_one_of(code, rule->taken);
 }
 
+/* How much at the front of a text is ASCII that can be seen and means nothing: mostly all of it. */
+static size_t plain_length(const struct rule *rule, const char *text)
+{
+    size_t n = 0;
+
+    while (text[n] >= 0x20 && text[n] < 0x7f && !is_one_of((uint32_t)text[n], rule->reserved))
+        n++;
+    return n;
+}
+
 bool sink_takes(enum sink sink, const char *text)
 {
     const struct rule *rule = &rules[sink];
 
     if (rule->bytes_max && strlen(text) > rule->bytes_max)
         return false;
-    while (*text) {
+    for (text += plain_length(rule, text); *text;) {
         uint32_t code;
         size_t length = read_character(text, &code);
 
@@ -146,11 +156,11 @@ static void shorten(char *text, size_t bytes_max)
 char *sanitize(char *text, enum sink sink)
 {
     const struct rule *rule = &rules[sink];
-    char *to = text;
 
     if (!text)
         return NULL;
-    for (const char *from = text; *from;) {
+    char *to = text + plain_length(rule, text);
+    for (const char *from = to; *from;) {
         uint32_t code;
         size_t length = read_character(from, &code);
 

@@ -2,6 +2,7 @@
 #include "bus/objects/kind.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,11 @@ void object_kind_emit_removed(const struct object_kind *kind, sd_bus *bus, const
     (void)sd_bus_emit_interfaces_removed_strv(bus, path, names);
 }
 
+static bool is_same(const char *a, const char *b)
+{
+    return a == b || strcmp(a, b) == 0;
+}
+
 void object_emit_changed(sd_bus *bus, const char *path, const struct object_property *properties,
                          size_t n, unsigned changes)
 {
@@ -36,7 +42,7 @@ void object_emit_changed(sd_bus *bus, const char *path, const struct object_prop
         const char *interface = properties[i].interface;
         size_t n_names = 0;
 
-        for (; i < n && strcmp(properties[i].interface, interface) == 0; i++)
+        for (; i < n && is_same(properties[i].interface, interface); i++)
             if (changes & properties[i].changes)
                 names[n_names++] = (char *)properties[i].name;
         names[n_names] = NULL;
