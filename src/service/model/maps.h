@@ -49,7 +49,7 @@ struct host_map {
     struct store_disk_policy *policy; /* NULL: none */
     uint64_t leader; /* failover that stays where it is: the path that has the I/O; 0: not led yet */
 
-    /* multipathd's part (service/drop-in.h) */
+    /* multipathd's part (multipath/drop-in.h) */
     char *entry;       /* its section in the drop-in, NULL: no policy, or it cannot be told */
     const char *alone; /* why it cannot be told */
     char *vendor;      /* of its disk, where the product needs a section too; else NULL */
