@@ -140,8 +140,8 @@ static int loop(sd_event *event, sd_bus *bus, struct host *host)
 }
 
 /*
- * As sd_bus_open_system() does it, but nobody can send descriptors: see docs/design.md. What the bus
- * has to say to that is read when the loop runs.
+ * As sd_bus_open_system() does it, but nobody can send descriptors: see docs/design.md. What the
+ * bus has to say to that is read when the loop runs.
  */
 static int open_bus(sd_event *event, sd_bus **ret)
 {
@@ -245,5 +245,7 @@ int main(int argc, char **argv)
 
     /* A state that must not be touched is no matter of trying again (see the unit). */
     int r = run();
-    return r == 0 ? EXIT_SUCCESS : r == -EUCLEAN || r == -EPROTONOSUPPORT ? EX_CONFIG : EXIT_FAILURE;
+    return r == 0                                   ? EXIT_SUCCESS
+           : r == -EUCLEAN || r == -EPROTONOSUPPORT ? EX_CONFIG
+                                                    : EXIT_FAILURE;
 }

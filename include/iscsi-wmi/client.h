@@ -210,8 +210,8 @@ typedef void iscsiwmi_event_fn(const struct iscsiwmi_event *event, void *userdat
 
 /*
  * Has on_event called, from iscsiwmi_client_dispatch(), for all that happens from now on; NULL ends
- * that. Needs a connection, and no service: that it starts and stops are events as well. Signals that
- * somebody sends to this connection alone, as any user may, are none: see Signals in
+ * that. Needs a connection, and no service: that it starts and stops are events as well. Signals
+ * that somebody sends to this connection alone, as any user may, are none: see Signals in
  * com.open_iscsi.WMI1(5).
  */
 int iscsiwmi_client_watch(struct iscsiwmi_client *client, iscsiwmi_event_fn *on_event,

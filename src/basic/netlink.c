@@ -10,8 +10,7 @@
 int netlink_listen(int protocol, uint32_t groups)
 {
     const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
-    _cleanup_close_ int fd =
-        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+    _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 
     if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         return -1;

@@ -3,8 +3,9 @@
 
 /*
  * The calls that are answered later: how many there are, of all clients and of each, within
- * service/base/bounds.h. One counts from its beginning until it is answered. Of a client that leaves the
- * bus, those that can be cancelled are; a change is carried to its end, and counts as long.
+ * service/base/bounds.h. One counts from its beginning until it is answered. Of a client that
+ * leaves the bus, those that can be cancelled are; a change is carried to its end, and counts as
+ * long.
  */
 
 #include <systemd/sd-bus.h>

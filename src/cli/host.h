@@ -92,7 +92,7 @@ struct statistics {
     struct counters {
         uint64_t connection_id;
         struct iscsiwmi_connection_statistics *counters;
-    } * items;
+    } *items;
     size_t n;
 };
 

@@ -375,7 +375,8 @@ struct json_object *json_changes(const struct adapter *adapter,
 
 static int print(struct json_object *object, int flags)
 {
-    const char *text = json_object_to_json_string_ext(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
+    const char *text =
+        json_object_to_json_string_ext(object, flags | JSON_C_TO_STRING_NOSLASHESCAPE);
     _cleanup_free_ char *copy = text ? strdup(text) : NULL;
 
     json_object_put(object);

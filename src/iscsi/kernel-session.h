@@ -27,9 +27,9 @@ struct kernel_session {
 
 /*
  * Reads one session. -ENOENT: it is gone. -EAGAIN: its login has not come far enough to say who
- * it is, ask again later. -EILSEQ: a name of it is not UTF-8, as iSCSI's have to be. Other errors as
- * errno. Must run with CAP_SYS_ADMIN, for the kernel hides the CHAP attributes from others and the
- * library then drops the session.
+ * it is, ask again later. -EILSEQ: a name of it is not UTF-8, as iSCSI's have to be. Other errors
+ * as errno. Must run with CAP_SYS_ADMIN, for the kernel hides the CHAP attributes from others and
+ * the library then drops the session.
  */
 int kernel_session_read(struct iscsi_context *context, uint32_t sid, struct kernel_session **ret);
 void kernel_session_free(struct kernel_session *session);
@@ -83,8 +83,8 @@ void strings_free(char **strings);
 #define SESSION_TAG_MARK "ISCSIWMITAG"
 
 /*
- * Tags the session's device: a synthetic uevent with the GUID's text as its UUID, and with the mark,
- * which our udev rule turns into the property.
+ * Tags the session's device: a synthetic uevent with the GUID's text as its UUID, and with the
+ * mark, which our udev rule turns into the property.
  */
 int kernel_session_tag(uint32_t sid, const char *guid_text);
 

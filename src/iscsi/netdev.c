@@ -83,8 +83,7 @@ static int refresh(uint64_t moment)
 
     /* Before the list is read, so that no change falls between. Without it nothing is kept. */
     if (!was_listening)
-        news = netlink_listen(NETLINK_ROUTE,
-                              RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+        news = netlink_listen(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
     if (!known || !was_listening || has_news()) {
         freeifaddrsp(&known);
         known = NULL;

@@ -80,8 +80,7 @@ static int parse_iface(struct iscsi_records *records, char **p, const char *end)
     if (!sink_takes(SINK_BUS, initiator))
         return 0; /* no name that a session could have here */
 
-    struct iface_record *more =
-        reallocarray(records->ifaces, records->n_ifaces + 1, sizeof(*more));
+    struct iface_record *more = reallocarray(records->ifaces, records->n_ifaces + 1, sizeof(*more));
     if (!more)
         return -ENOMEM;
     records->ifaces = more;

@@ -21,9 +21,8 @@ DEFINE_CLEANUP(struct kmod_ctx *, kmod_unref);
 DEFINE_CLEANUP(struct kmod_list *, kmod_module_unref_list);
 DEFINE_CLEANUP(struct kmod_module *, kmod_module_unref);
 
-__attribute__((format(printf, 5, 6))) static void log_of_library(int level, const char *file,
-                                                                 int line, int dm_errno,
-                                                                 const char *format, ...)
+__attribute__((format(printf, 5, 6))) static void
+log_of_library(int level, const char *file, int line, int dm_errno, const char *format, ...)
 {
     char text[512];
     va_list ap;

@@ -14,7 +14,7 @@
 #include "basic/macros.h"
 #include "multipath/mpathd.h"
 
-#define COMMAND_MAX 512U                /* multipathd refuses longer ones, NUL included */
+#define COMMAND_MAX 512U /* multipathd refuses longer ones, NUL included */
 #define IDLE_INTERVAL_MS 100
 #define BACKLOG_INTERVAL_MS 20
 #define REPLY_MAX (32U * 1024U * 1024U) /* and sends none longer than this */

@@ -52,7 +52,7 @@ struct swap_result swap_table(const struct dm_map *planned, const struct mp_tabl
                               enum kpartx kpartx);
 
 /*
- * Has multipathd rebuild the map after its own configuration. -ENXIO as above: multipathd knows it by
- * its number, so the UUID is looked at before and after.
+ * Has multipathd rebuild the map after its own configuration. -ENXIO as above: multipathd knows it
+ * by its number, so the UUID is looked at before and after.
  */
 struct swap_result swap_give_back(const struct dm_map *planned);

@@ -30,8 +30,8 @@ static size_t find_path(const struct classify_path *paths, size_t n_paths, dev_t
 }
 
 /*
- * Adds a group to the shape; the weight of its paths becomes its rank in their access state. Of a path
- * in several groups, which the kernel does not forbid, the first counts.
+ * Adds a group to the shape; the weight of its paths becomes its rank in their access state. Of a
+ * path in several groups, which the kernel does not forbid, the first counts.
  */
 static void add_group(struct shape *shape, const struct mp_group *group,
                       const struct classify_path *paths, size_t n_paths,

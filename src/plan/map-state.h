@@ -89,9 +89,9 @@ enum map_answer {
 };
 
 /*
- * The map has lost its groups. `left_alone`: this multipathd is not asked to read its configuration.
- * One that does not know the policy is no rival: its regroupings are answered for ever, though not
- * faster than they are worth.
+ * The map has lost its groups. `left_alone`: this multipathd is not asked to read its
+ * configuration. One that does not know the policy is no rival: its regroupings are answered for
+ * ever, though not faster than they are worth.
  */
 enum map_answer map_state_lose(struct map_state *state, bool left_alone, uint64_t now);
 

@@ -90,13 +90,13 @@ struct scan {
     bool later;
     bool detects;
     const char *wwid;
-    const char *entry; /* NULL: every value is wanted, whether it wins or not */
+    const char *entry;  /* NULL: every value is wanted, whether it wins or not */
     const char *device; /* our own section for the product, which is passed over; NULL: it is not */
     const char *vendor;
     const char *product;
 
     enum section section;
-    unsigned n_unknown; /* open sections: one unknown to multipathd, and what is in it */
+    unsigned n_unknown;            /* open sections: one unknown to multipathd, and what is in it */
     struct value here[N_KEYWORDS]; /* in the sections that are open */
     struct value wins[N_KEYWORDS]; /* in those that were left */
 };
@@ -268,9 +268,9 @@ static bool wins(const struct scan *scan, size_t keyword, const struct value *va
 }
 
 /*
- * Whether a regex would take more time and memory than one can be worth, for glibc's compiler copies
- * what is repeated, and calls itself for each bracket: it is longer than multipathd's lines, or its
- * counts multiply to more than one of them may be.
+ * Whether a regex would take more time and memory than one can be worth, for glibc's compiler
+ * copies what is repeated, and calls itself for each bracket: it is longer than multipathd's lines,
+ * or its counts multiply to more than one of them may be.
  */
 static bool is_excessive(const char *regex)
 {

@@ -50,6 +50,7 @@ int rival_in_force(const char *config, const char *wwid, const char *entry);
 
 /*
  * Whether multipathd would detect a prio for paths of that product, by a configuration as it has
- * merged it; `ours` is our own entry_device() for the product, which does not count. 1, 0 or -ENOMEM.
+ * merged it; `ours` is our own entry_device() for the product, which does not count. 1, 0 or
+ * -ENOMEM.
  */
 int rival_detection(const char *config, const char *vendor, const char *product, const char *ours);

@@ -17,8 +17,8 @@ struct mp_group {
 };
 
 struct mp_table {
-    char *features;  /* with their count, verbatim: "1 queue_if_no_path" */
-    char *hwhandler; /* with its count, verbatim: "1 alua", "0" */
+    char *features;   /* with their count, verbatim: "1 queue_if_no_path" */
+    char *hwhandler;  /* with its count, verbatim: "1 alua", "0" */
     unsigned current; /* group in use or to be tried first, from 1; 0 only where there is none */
     struct mp_group *groups;
     size_t n_groups;

@@ -12,8 +12,7 @@
 
 /* By code, for bsearch(). */
 static const struct status_info statuses[] = {
-    {STATUS_SUCCESS, "STATUS_SUCCESS",
-     "The operation succeeded."},
+    {STATUS_SUCCESS, "STATUS_SUCCESS", "The operation succeeded."},
 
     /* DSM_LB_Operations */
     {STATUS_DEVICE_BUSY, "STATUS_DEVICE_BUSY",
@@ -70,8 +69,7 @@ static const struct status_info statuses[] = {
      "record."},
     {ISDSC_AUTHORIZATION_FAILURE, "ISDSC_AUTHORIZATION_FAILURE",
      "The target does not admit this initiator; check the target's access list for its name."},
-    {ISDSC_NOT_FOUND, "ISDSC_NOT_FOUND",
-     "What the request names does not exist."},
+    {ISDSC_NOT_FOUND, "ISDSC_NOT_FOUND", "What the request names does not exist."},
     {ISDSC_TARGET_REMOVED, "ISDSC_TARGET_REMOVED",
      "The portal no longer offers the target; run discovery again or delete its node record."},
     {ISDSC_UNSUPPORTED_VERSION, "ISDSC_UNSUPPORTED_VERSION",
@@ -168,8 +166,7 @@ static const struct status_info statuses[] = {
      "target."},
     {ISDSC_SERVICE_DID_NOT_RESPOND, "ISDSC_SERVICE_DID_NOT_RESPOND",
      "A service that the operation needs did not answer in time; check iscsid and multipathd."},
-    {ISDSC_ISNS_SERVER_NOT_FOUND, "ISDSC_ISNS_SERVER_NOT_FOUND",
-     "That iSNS server is not known."},
+    {ISDSC_ISNS_SERVER_NOT_FOUND, "ISDSC_ISNS_SERVER_NOT_FOUND", "That iSNS server is not known."},
     {ISDSC_NO_PORTAL_SPECIFIED, "ISDSC_NO_PORTAL_SPECIFIED",
      "The login names no portal and none is on record for the target."},
     {ISDSC_CANT_REMOVE_LAST_CONNECTION, "ISDSC_CANT_REMOVE_LAST_CONNECTION",
@@ -188,8 +185,7 @@ static const struct status_info statuses[] = {
      "the state directory."},
     {ISDSC_PORTAL_NOT_FOUND, "ISDSC_PORTAL_NOT_FOUND",
      "That portal is not known; run discovery on it first."},
-    {ISDSC_INITIATOR_NOT_FOUND, "ISDSC_INITIATOR_NOT_FOUND",
-     "No adapter has that initiator name."},
+    {ISDSC_INITIATOR_NOT_FOUND, "ISDSC_INITIATOR_NOT_FOUND", "No adapter has that initiator name."},
     {ISDSC_DISCOVERY_MECHANISM_NOT_FOUND, "ISDSC_DISCOVERY_MECHANISM_NOT_FOUND",
      "No discovery record of that kind is stored."},
     {ISDSC_IPSEC_NOT_SUPPORTED_ON_OS, "ISDSC_IPSEC_NOT_SUPPORTED_ON_OS",
@@ -212,8 +208,7 @@ static const struct status_info statuses[] = {
      "The login names no known way to authenticate; choose none, CHAP or mutual CHAP."},
     {ISDSC_INVALID_TARGET_MAPPING, "ISDSC_INVALID_TARGET_MAPPING",
      "The mapping of the target to SCSI addresses is not valid."},
-    {ISDSC_INVALID_TARGET_ID, "ISDSC_INVALID_TARGET_ID",
-     "The target ID is not valid."},
+    {ISDSC_INVALID_TARGET_ID, "ISDSC_INVALID_TARGET_ID", "The target ID is not valid."},
     {ISDSC_INVALID_ISCSI_NAME, "ISDSC_INVALID_ISCSI_NAME",
      "That is no iSCSI name; it has to begin with iqn., eui. or naa. and to follow RFC 7143."},
     {ISDSC_INCOMPATIBLE_ISNS_VERSION, "ISDSC_INCOMPATIBLE_ISNS_VERSION",
@@ -265,8 +260,7 @@ static const struct status_info statuses[] = {
     {ISDSC_FAILURE_TO_PERSIST_LB_POLICY, "ISDSC_FAILURE_TO_PERSIST_LB_POLICY",
      "The policy is in force but could not be saved and is gone after a reboot; check the "
      "state directory and ask for the policy again."},
-    {ISDSC_INVALID_HOST, "ISDSC_INVALID_HOST",
-     "The host name or address is not valid."},
+    {ISDSC_INVALID_HOST, "ISDSC_INVALID_HOST", "The host name or address is not valid."},
 };
 
 static int compare_code(const void *key, const void *entry)

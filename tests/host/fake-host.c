@@ -3,11 +3,11 @@
 /*
  * A host that was made up, for the real service and its real libraries: to be preloaded. What they
  * look for in sysfs, in open-iscsi's directories and in /run, they find below $FAKE_HOST, where
- * host.py has put it; so it needs no root, no mount and no kernel module. device-mapper is a file of
- * maps there, udev a socket. Each call costs the same system calls as on a real host.
+ * host.py has put it; so it needs no root, no mount and no kernel module. device-mapper is a file
+ * of maps there, udev a socket. Each call costs the same system calls as on a real host.
  *
- * Behind the maps, that file has what tests ask for: calls that fail or wait, and kernel modules that
- * are not there. device_mapper.py has both as methods.
+ * Behind the maps, that file has what tests ask for: calls that fail or wait, and kernel modules
+ * that are not there. device_mapper.py has both as methods.
  */
 
 /* Both forms of each call are defined here. */
@@ -61,9 +61,9 @@ _Static_assert(sizeof(struct fake_map) == 16384, "device_mapper.py counts on it"
 #define ANY_MAP UINT32_MAX
 
 /*
- * Of the calls of this name for this map, by all processes, the first `skip` pass; the next `count` wait
- * until the time is over or the fault is taken away, and then fail where there is an error. One without
- * a name is free.
+ * Of the calls of this name for this map, by all processes, the first `skip` pass; the next `count`
+ * wait until the time is over or the fault is taken away, and then fail where there is an error.
+ * One without a name is free.
  */
 struct fake_fault {
     char call[16]; /* of call_name(), or "sync" or "fork" */
@@ -183,8 +183,9 @@ pid_t fork(void)
 
 static const char *redirect(const char *path, char buffer[PATH_MAX])
 {
-    static const char *const moved[] = {"/sys/",        "/run/",      "/etc/iscsi", "/var/lib/iscsi",
-                                        "/etc/multipath", "/dev/mapper", "/proc/misc", "/proc/devices"};
+    static const char *const moved[] = {"/sys/",          "/run/",          "/etc/iscsi",
+                                        "/var/lib/iscsi", "/etc/multipath", "/dev/mapper",
+                                        "/proc/misc",     "/proc/devices"};
 
     for (size_t i = 0; path && i < sizeof(moved) / sizeof(moved[0]); i++)
         if (strncmp(path, moved[i], strlen(moved[i])) == 0) {
@@ -509,17 +510,19 @@ static void send_change(const struct fake_map *map)
         uint32_t magic, header_size, properties_off, properties_size;
         uint32_t filters[4];
         char properties[1024];
-    } message = {.prefix = "libudev", .magic = __builtin_bswap32(0xfeedcafe), .header_size = 40,
+    } message = {.prefix = "libudev",
+                 .magic = __builtin_bswap32(0xfeedcafe),
+                 .header_size = 40,
                  .properties_off = 40};
     char text[64];
 
     int n = snprintf(text, sizeof(text), "change@/devices/virtual/block/dm-%u", map->minor);
     send_to(group_names[0], text, (size_t)n + 1);
     n = snprintf(message.properties, sizeof(message.properties),
-                     "ACTION=change%cDEVPATH=/devices/virtual/block/dm-%u%cSUBSYSTEM=block%c"
-                     "DEVNAME=/dev/dm-%u%cDEVTYPE=disk%cMAJOR=%u%cMINOR=%u%cSEQNUM=%u%cDM_UUID=%s",
-                     0, map->minor, 0, 0, map->minor, 0, 0, map->major, 0, map->minor, 0,
-                     map->event_nr + 1, 0, map->uuid);
+                 "ACTION=change%cDEVPATH=/devices/virtual/block/dm-%u%cSUBSYSTEM=block%c"
+                 "DEVNAME=/dev/dm-%u%cDEVTYPE=disk%cMAJOR=%u%cMINOR=%u%cSEQNUM=%u%cDM_UUID=%s",
+                 0, map->minor, 0, 0, map->minor, 0, 0, map->major, 0, map->minor, 0,
+                 map->event_nr + 1, 0, map->uuid);
     message.properties_size = (uint32_t)n + 1;
     send_to(group_names[1], &message, 40 + (size_t)message.properties_size);
 }
@@ -553,7 +556,7 @@ static struct fake_map *find_map(const struct dm_ioctl *io)
         struct fake_map *map = &maps[i];
         if (map->major == 0)
             continue;
-        if (io->uuid[0] ? strcmp(map->uuid, io->uuid) == 0
+        if (io->uuid[0]   ? strcmp(map->uuid, io->uuid) == 0
             : io->name[0] ? strcmp(map->name, io->name) == 0
                           : map->major == ma && map->minor == mi)
             return map;

@@ -238,8 +238,7 @@ void harness_start(struct harness *harness)
     forget_notifications(harness);
     spawn_service(harness, harness->state_directory);
     if (!wait_for_ready(harness))
-        fail_msg("the service has ended, status %#x",
-                 (unsigned)wait_for_end(take_pid(harness)));
+        fail_msg("the service has ended, status %#x", (unsigned)wait_for_end(take_pid(harness)));
 }
 
 void harness_stop(struct harness *harness)
@@ -377,8 +376,8 @@ static sd_bus_message *call_ap(struct harness *harness, const char *path, const 
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
     sd_bus_message *reply = NULL;
 
-    assert_true(sd_bus_message_new_method_call(harness->bus, &message, NAME, path, interface,
-                                               member) >= 0);
+    assert_true(
+        sd_bus_message_new_method_call(harness->bus, &message, NAME, path, interface, member) >= 0);
     assert_true(sd_bus_message_appendv(message, types, ap) >= 0);
     (void)sd_bus_call(harness->bus, message, 0, error, &reply);
     (void)harness_log(harness); /* the pipe must never be full */
@@ -452,8 +451,8 @@ void assert_call_fails(struct harness *harness, const char *name, const char *pa
 sd_bus_message *get_property(struct harness *harness, const char *path, const char *interface,
                              const char *name, const char *type)
 {
-    sd_bus_message *reply = call_well(harness, path, "org.freedesktop.DBus.Properties", "Get",
-                                      "ss", interface, name);
+    sd_bus_message *reply =
+        call_well(harness, path, "org.freedesktop.DBus.Properties", "Get", "ss", interface, name);
     assert_true(sd_bus_message_enter_container(reply, 'v', type) > 0);
     return reply;
 }
@@ -519,8 +518,7 @@ unsigned signal_count_now(struct harness *harness, struct signal_count *count)
     int r;
 
     /* A signal that the service sent before this answer stands in the queue when it comes. */
-    sd_bus_message_unref(
-        call_well(harness, ROOT_PATH, "org.freedesktop.DBus.Peer", "Ping", ""));
+    sd_bus_message_unref(call_well(harness, ROOT_PATH, "org.freedesktop.DBus.Peer", "Ping", ""));
     while ((r = sd_bus_process(harness->bus, NULL)) > 0)
         ;
     assert_int_equal(r, 0);

@@ -46,7 +46,7 @@ struct harness {
     pid_t bus_pid;
     pid_t service_pid; /* 0: does not run */
     int notify_fd;
-    int log_fd; /* read end of the service's standard error, -1: closed */
+    int log_fd;  /* read end of the service's standard error, -1: closed */
     sd_bus *bus; /* the test's own connection */
 };
 
@@ -115,8 +115,7 @@ sd_bus_message *get_property(struct harness *harness, const char *path, const ch
 uint32_t get_number(struct harness *harness, const char *path, const char *interface,
                     const char *name);
 /* To be freed. */
-char *get_text(struct harness *harness, const char *path, const char *interface,
-               const char *name);
+char *get_text(struct harness *harness, const char *path, const char *interface, const char *name);
 
 /* Whether there is such an object, by the bus' own means. */
 bool has_object(struct harness *harness, const char *path);

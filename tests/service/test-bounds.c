@@ -29,8 +29,9 @@
 #define CALLS_AT_A_TIME 100U /* dbus-daemon lets a client have 128 that are not answered */
 
 /*
- * "At once": two tenths of a second on two busy processors; the rest is for sanitizers and neighbours. (Under
- * valgrind this does not run.) A service that is slow for a bound's sake is so for longer.
+ * "At once": two tenths of a second on two busy processors; the rest is for sanitizers and
+ * neighbours. (Under valgrind this does not run.) A service that is slow for a bound's sake is so
+ * for longer.
  */
 #define AT_ONCE_MS 10000
 

@@ -26,8 +26,8 @@ static void skip_without_bare_adapter(struct harness *harness)
         skip();
 }
 
-static sd_bus_message *new_request(struct harness *harness, const char *adapter,
-                                   const void *guid, size_t size)
+static sd_bus_message *new_request(struct harness *harness, const char *adapter, const void *guid,
+                                   size_t size)
 {
     sd_bus_message *message = NULL;
 

@@ -2,8 +2,8 @@
 
 /*
  * Some thousand calls of right and wrong types on all that the service has, by
- * tests/guest/hostile/hammer.c: as the service's own user, and as one whom polkit would be asked about.
- * In a guest there are many more, on a real host.
+ * tests/guest/hostile/hammer.c: as the service's own user, and as one whom polkit would be asked
+ * about. In a guest there are many more, on a real host.
  */
 
 #include "fixture.h"

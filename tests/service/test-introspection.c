@@ -11,13 +11,16 @@
 #define EMITS_CHANGED "org.freedesktop.DBus.Property.EmitsChangedSignal"
 
 static const char *const manager_interfaces[] = {"Manager", NULL};
-static const char *const adapter_interfaces[] = {
-    "Adapter",
-    "MSiSCSI_HBAInformation",       "MSiSCSI_HBASessionConfig",
-    "MSiSCSI_InitiatorSessionInfo", "MSiSCSI_LB_Operations",
-    "MSiSCSI_ManagementOperations", "MSiSCSI_PortalInfoClass",
-    "MSiSCSI_QueryLBPolicy",        "MSiSCSI_SecurityConfigOperations",
-    NULL};
+static const char *const adapter_interfaces[] = {"Adapter",
+                                                 "MSiSCSI_HBAInformation",
+                                                 "MSiSCSI_HBASessionConfig",
+                                                 "MSiSCSI_InitiatorSessionInfo",
+                                                 "MSiSCSI_LB_Operations",
+                                                 "MSiSCSI_ManagementOperations",
+                                                 "MSiSCSI_PortalInfoClass",
+                                                 "MSiSCSI_QueryLBPolicy",
+                                                 "MSiSCSI_SecurityConfigOperations",
+                                                 NULL};
 static const char *const session_interfaces[] = {"Session", NULL};
 
 static const char *const disk_interfaces[] = {"DSM_LB_Operations", "DSM_QueryLBPolicy_V2",
@@ -111,8 +114,7 @@ static void assert_same_interface(xmlDoc *live, const char *interface)
     assert_documented(found, name);
 }
 
-static void assert_object(struct harness *harness, const char *path,
-                          const char *const *interfaces)
+static void assert_object(struct harness *harness, const char *path, const char *const *interfaces)
 {
     _cleanup_(xmlFreeDocp) xmlDoc *live = introspect(harness, path);
     size_t n = 0;
@@ -253,8 +255,8 @@ static void test_managed_objects(void **state)
     char adapter[FIXTURE_PATH_MAX], session[FIXTURE_PATH_MAX];
     const char *path;
     unsigned n_found = 0;
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = call_well(
-        *state, ROOT_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "");
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply =
+        call_well(*state, ROOT_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", "");
 
     fixture_adapter_path(adapter);
     fixture_session_path(session);

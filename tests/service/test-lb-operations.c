@@ -39,8 +39,8 @@ static uint32_t request_on(struct harness *harness, const char *adapter, uint64_
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     uint32_t status;
 
-    assert_true(sd_bus_message_new_method_call(harness->bus, &message, NAME, adapter,
-                                               LB_OPERATIONS, "SetLoadBalancePolicy") >= 0);
+    assert_true(sd_bus_message_new_method_call(harness->bus, &message, NAME, adapter, LB_OPERATIONS,
+                                               "SetLoadBalancePolicy") >= 0);
     assert_true(sd_bus_message_open_container(message, 'r', "tuua(ttuuuu)") >= 0);
     assert_true(sd_bus_message_append(message, "tuu", session, policy, count) >= 0);
     append_paths(message, paths, n);
@@ -54,8 +54,8 @@ static uint32_t request_on(struct harness *harness, const char *adapter, uint64_
     return status;
 }
 
-static uint32_t request(struct harness *harness, uint64_t session, uint32_t policy,
-                        uint32_t count, const struct lb_path *paths, size_t n)
+static uint32_t request(struct harness *harness, uint64_t session, uint32_t policy, uint32_t count,
+                        const struct lb_path *paths, size_t n)
 {
     char adapter[FIXTURE_PATH_MAX];
 
@@ -133,8 +133,8 @@ static void test_statuses_in_order(void **state)
 
         for (size_t k = 0; k < e->n; k++)
             paths[k] = (struct lb_path){.connection_id = e->ids[k], .primary = 1};
-        uint32_t status = request(*state, e->session == OWN ? own_session() : e->session,
-                                  e->policy, e->count, paths, e->n);
+        uint32_t status = request(*state, e->session == OWN ? own_session() : e->session, e->policy,
+                                  e->count, paths, e->n);
         if (status != e->status)
             fail_msg("example %zu: %s, expected %s", i, status_symbol(status),
                      status_symbol(e->status));
@@ -192,9 +192,9 @@ static void test_too_many_paths(void **state)
 static void test_random_requests(void **state)
 {
     static const uint32_t possible[] = {
-        ISDSC_BUFFER_TOO_SMALL,     ISDSC_INVALID_LOAD_BALANCE_POLICY,
-        ISDSC_INVALID_SESSION_ID,   ISDSC_DUPLICATE_PATH_SPECIFIED,
-        ISDSC_PATH_COUNT_MISMATCH,  ISDSC_NO_PRIMARY_PATH_SPECIFIED,
+        ISDSC_BUFFER_TOO_SMALL,        ISDSC_INVALID_LOAD_BALANCE_POLICY,
+        ISDSC_INVALID_SESSION_ID,      ISDSC_DUPLICATE_PATH_SPECIFIED,
+        ISDSC_PATH_COUNT_MISMATCH,     ISDSC_NO_PRIMARY_PATH_SPECIFIED,
         ISDSC_NO_CONNECTION_AVAILABLE,
     };
     unsigned seen[ELEMENTSOF(possible)] = {0};
@@ -205,9 +205,9 @@ static void test_random_requests(void **state)
         size_t n = prng_below(&prng, 6);
         for (size_t k = 0; k < n; k++)
             paths[k] = (struct lb_path){
-                prng_below(&prng, 8),          prng_next(&prng),
-                (uint32_t)prng_next(&prng),    (uint32_t)prng_below(&prng, 2),
-                (uint32_t)prng_next(&prng),    (uint32_t)prng_next(&prng),
+                prng_below(&prng, 8),       prng_next(&prng),
+                (uint32_t)prng_next(&prng), (uint32_t)prng_below(&prng, 2),
+                (uint32_t)prng_next(&prng), (uint32_t)prng_next(&prng),
             };
         uint64_t session = prng_below(&prng, 3) ? own_session() : prng_next(&prng);
         uint32_t policy = (uint32_t)prng_below(&prng, 8);
@@ -258,16 +258,16 @@ static void test_unknown_names(void **state)
     assert_call_fails(*state, UNKNOWN_PROPERTY, adapter, "org.freedesktop.DBus.Properties", "Get",
                       "ss", LB_OPERATIONS, "Passive");
     assert_call_fails(*state, "org.freedesktop.DBus.Error.PropertyReadOnly", adapter,
-                      "org.freedesktop.DBus.Properties", "Set", "ssv", LB_OPERATIONS, "Active",
-                      "b", 0);
+                      "org.freedesktop.DBus.Properties", "Set", "ssv", LB_OPERATIONS, "Active", "b",
+                      0);
 
     assert_unchanged(*state);
 }
 
 static void assert_no_adapter(struct harness *harness, const char *path, const char *error)
 {
-    assert_call_fails(harness, error, path, LB_OPERATIONS, "SetLoadBalancePolicy",
-                      "(tuua(ttuuuu))", own_session(), 6U, 0U, 0U);
+    assert_call_fails(harness, error, path, LB_OPERATIONS, "SetLoadBalancePolicy", "(tuua(ttuuuu))",
+                      own_session(), 6U, 0U, 0U);
 }
 
 /* No adapter, no ID, and no other way to write the right one. */

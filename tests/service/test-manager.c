@@ -125,7 +125,7 @@ static void test_path_weight_order(void **state)
 
 static void test_path_weight_order_refused(void **state)
 {
-    static const char *const bad[] = {"",  "highest",        "Highest-First",      "lowest-first ",
+    static const char *const bad[] = {"",  "highest",       "Highest-First",      "lowest-first ",
                                       "1", "highest_first", "highest-first\nmore"};
     struct harness *harness = *state;
     struct signal_count changes;
@@ -304,8 +304,7 @@ static void test_adapter(void **state)
 /* What somebody else than root may do: in a process of its own, whose exit status says it. */
 static int check_as_nobody(struct harness *harness)
 {
-    _cleanup_(sd_bus_error_free) sd_bus_error denied = SD_BUS_ERROR_NULL,
-                                              read = SD_BUS_ERROR_NULL;
+    _cleanup_(sd_bus_error_free) sd_bus_error denied = SD_BUS_ERROR_NULL, read = SD_BUS_ERROR_NULL;
     char adapter[FIXTURE_PATH_MAX];
     sd_bus_message *reply = NULL;
     sd_bus *bus = NULL;
@@ -344,13 +343,13 @@ static int check_as_nobody(struct harness *harness)
         return 17;
     sd_bus_error_free(&denied);
     if (sd_bus_call_method(bus, NAME, DISK_PATH, INTERFACE("DSM_LB_Operations"),
-                           "DsmSetLoadBalancePolicyALUA", &denied, NULL,
-                           "(uuuua(ttuuuuuuuyyquut))", 2U, 0U, 0U, 0U, 0U) >= 0 ||
+                           "DsmSetLoadBalancePolicyALUA", &denied, NULL, "(uuuua(ttuuuuuuuyyquut))",
+                           2U, 0U, 0U, 0U, 0U) >= 0 ||
         !sd_bus_error_has_name(&denied, SD_BUS_ERROR_ACCESS_DENIED))
         return 18;
     if (sd_bus_get_property(bus, NAME, ROOT_PATH, MANAGER, "Conditions", &read, &reply, "as") < 0 ||
-        sd_bus_call_method(bus, NAME, ROOT_PATH, MANAGER, "DescribeStatus", &read, NULL, "u",
-                           0U) < 0)
+        sd_bus_call_method(bus, NAME, ROOT_PATH, MANAGER, "DescribeStatus", &read, NULL, "u", 0U) <
+            0)
         return 15;
     return 0;
 }

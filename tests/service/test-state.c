@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * State files that the service finds when it starts, and a bus that is not to be had. Each test has a
- * bus and a directory.
+ * State files that the service finds when it starts, and a bus that is not to be had. Each test has
+ * a bus and a directory.
  */
 
 #include "basic/clock.h"
@@ -324,18 +324,12 @@ static void test_bus_goes(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        TEST(test_newer_schema),
-        TEST(test_older_schema),
-        TEST(test_no_schema),
-        TEST(test_another_application),
-        TEST(test_no_database),
-        TEST(test_corrupt),
-        TEST(test_missing),
-        TEST(test_empty),
-        TEST(test_stale_journal),
-        TEST(test_stale_journal_of_the_first_start),
-        TEST(test_no_directory),
-        TEST(test_name_is_taken),
+        TEST(test_newer_schema),  TEST(test_older_schema),
+        TEST(test_no_schema),     TEST(test_another_application),
+        TEST(test_no_database),   TEST(test_corrupt),
+        TEST(test_missing),       TEST(test_empty),
+        TEST(test_stale_journal), TEST(test_stale_journal_of_the_first_start),
+        TEST(test_no_directory),  TEST(test_name_is_taken),
         TEST(test_bus_goes),
     };
     return harness_result(cmocka_run_group_tests(tests, NULL, NULL));

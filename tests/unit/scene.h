@@ -106,8 +106,7 @@ static inline enum lb_policy scene_random_policy(struct prng *prng)
     return policy == LB_VENDOR_SPECIFIC ? LB_LEAST_BLOCKS : policy;
 }
 
-static inline void scene_init(struct scene *scene, const struct scene_kind *kind,
-                              struct prng *prng)
+static inline void scene_init(struct scene *scene, const struct scene_kind *kind, struct prng *prng)
 {
     *scene = (struct scene){.n_paths = kind->n_paths, .n_policies = kind->n_policies};
     for (size_t i = 0; i < kind->n_policies; i++)

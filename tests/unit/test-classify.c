@@ -48,24 +48,24 @@ static const struct sample samples[] = {
     {"0 1 alua 1 1 " RR "2 1 8:0 1 8:1 1", "oo", LB_ROUND_ROBIN, "pp"},
     {"0 1 alua 1 1 " QL "2 1 8:0 1 8:1 1", "oo", LB_DYN_LEAST_QUEUE_DEPTH, "pp"},
     {"0 0 2 1 " RR "2 1 8:0 1 8:1 1 " RR "2 1 8:2 1 8:3 1", "oonn", LB_ROUND_ROBIN, "pppp"},
-    {"0 0 2 1 " QL "2 1 8:0 1 8:1 1 " QL "2 1 8:2 1 8:3 1", "oonn",
-     LB_DYN_LEAST_QUEUE_DEPTH, "pppp"},
+    {"0 0 2 1 " QL "2 1 8:0 1 8:1 1 " QL "2 1 8:2 1 8:3 1", "oonn", LB_DYN_LEAST_QUEUE_DEPTH,
+     "pppp"},
     {"0 0 2 1 " QL "2 1 8:0 1 8:1 1 " QL "2 1 8:2 1 8:3 1", "oooo", LB_VENDOR_SPECIFIC, "...."},
     {"0 0 2 1 " QL "2 1 8:0 1 8:1 1 " RR "2 1 8:2 1 8:3 1", "oonn", LB_VENDOR_SPECIFIC, "...."},
     {"0 0 1 1 round-robin 1 x 2 1 8:0 1 8:1 1", "oo", LB_VENDOR_SPECIFIC, ".."},
     {"0 0 1 1 historical-service-time 2 972 0 2 1 8:0 0 8:1 0", "oo", LB_VENDOR_SPECIFIC, ".."},
     /* subsets */
-    {"0 0 2 1 " RR "2 1 8:3 1 8:1 1 " RR "2 1 8:2 1 8:0 1", "oooo",
-     LB_ROUND_ROBIN_WITH_SUBSET, ".p.p"},
-    {"0 0 2 1 " RR "1 1 8:3 1 " RR "3 1 8:2 1 8:0 1 8:1 1", "oooo",
-     LB_ROUND_ROBIN_WITH_SUBSET, "...p"},
+    {"0 0 2 1 " RR "2 1 8:3 1 8:1 1 " RR "2 1 8:2 1 8:0 1", "oooo", LB_ROUND_ROBIN_WITH_SUBSET,
+     ".p.p"},
+    {"0 0 2 1 " RR "1 1 8:3 1 " RR "3 1 8:2 1 8:0 1 8:1 1", "oooo", LB_ROUND_ROBIN_WITH_SUBSET,
+     "...p"},
     {"0 0 4 1 " RR "2 1 8:0 1 8:1 1 " RR "1 1 8:2 1 " RR "1 1 8:3 1 " RR "1 1 8:4 1", "ooonn",
      LB_ROUND_ROBIN_WITH_SUBSET, "pp.p."},
     {"0 0 3 1 " RR "2 1 8:0 1 8:1 1 " RR "1 1 8:2 1 " RR "1 1 8:3 1", "ooon",
      LB_ROUND_ROBIN_WITH_SUBSET, "pp.p"},
     /* weights */
-    {"0 0 3 1 " RR "1 1 8:3 1 " RR "2 1 8:2 1 8:0 1 " RR "1 1 8:1 1", "oooo",
-     LB_WEIGHTED_PATHS, "1210"},
+    {"0 0 3 1 " RR "1 1 8:3 1 " RR "2 1 8:2 1 8:0 1 " RR "1 1 8:1 1", "oooo", LB_WEIGHTED_PATHS,
+     "1210"},
     {"0 0 4 1 " RR "1 1 8:0 1 " RR "1 1 8:1 1 " RR "1 1 8:2 1 " RR "2 1 8:3 1 8:4 1", "ooonn",
      LB_WEIGHTED_PATHS, "01200"},
     /* a group that mixes access states counts in each of them */
@@ -246,8 +246,8 @@ static bool check_scene(const struct scene *scene, enum lb_policy expected)
 
     if (plan_check_access(scene->live, scene->policies, 1, scene->paths, scene->n_paths, 0) < 0)
         return false;
-    assert_int_equal(plan_map(scene->live, scene->policies, 1, scene->paths, scene->n_paths, &table),
-                     0);
+    assert_int_equal(
+        plan_map(scene->live, scene->policies, 1, scene->paths, scene->n_paths, &table), 0);
     n = own_paths(scene, table, paths);
     policy = classify_map(table, paths, n, roles);
     assert_int_equal(policy, expected);
@@ -560,24 +560,18 @@ static void test_merge_of_different_maps(void **state)
     assert_no_roles(roles, n);
 
     n = 0;
-    assert_int_equal(classify_merge(0, roles, &n, LB_VENDOR_SPECIFIC, NULL, 0),
-                     LB_VENDOR_SPECIFIC);
+    assert_int_equal(classify_merge(0, roles, &n, LB_VENDOR_SPECIFIC, NULL, 0), LB_VENDOR_SPECIFIC);
     assert_int_equal(n, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_round_trips),
-        cmocka_unit_test(test_disks),
-        cmocka_unit_test(test_policies_found_again),
-        cmocka_unit_test(test_coincidences),
-        cmocka_unit_test(test_tables_of_others),
-        cmocka_unit_test(test_two_sessions),
-        cmocka_unit_test(test_connection_with_two_paths),
-        cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_merge_of_different_maps),
+        cmocka_unit_test(test_samples),      cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_disks),        cmocka_unit_test(test_policies_found_again),
+        cmocka_unit_test(test_coincidences), cmocka_unit_test(test_tables_of_others),
+        cmocka_unit_test(test_two_sessions), cmocka_unit_test(test_connection_with_two_paths),
+        cmocka_unit_test(test_merge),        cmocka_unit_test(test_merge_of_different_maps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

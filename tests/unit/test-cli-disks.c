@@ -33,11 +33,13 @@ void *result_new(size_t size);
 #define OTHER 0x05U /* no iSCSI path */
 
 #define CONNECTION(id, text)                                                                       \
-    {                                                                                              \
-        .UniqueConnectionId = id, .Iface = TEXT("default"), .PersistentAddress = TEXT(text),       \
-        .PersistentPort = 3260, .CurrentAddress = TEXT(""), .State = TEXT(""),                     \
-        .GenerationalGuid = TEXT("")                                                               \
-    }
+    {.UniqueConnectionId = id,                                                                     \
+     .Iface = TEXT("default"),                                                                     \
+     .PersistentAddress = TEXT(text),                                                              \
+     .PersistentPort = 3260,                                                                       \
+     .CurrentAddress = TEXT(""),                                                                   \
+     .State = TEXT(""),                                                                            \
+     .GenerationalGuid = TEXT("")}
 
 static struct iscsiwmi_session_connection connections[] = {
     CONNECTION(A, "10.0.0.1"), CONNECTION(B, "10.0.0.2"), CONNECTION(C, "10.0.0.3")};
@@ -95,12 +97,14 @@ static struct iscsiwmi_dsm_query_supported_lb_policies supported = {
 };
 
 #define DISK(wwid, name)                                                                           \
-    {                                                                                              \
-        .WWID = TEXT(wwid), .Name = TEXT(name), .SizeBytes = 1024,                                 \
-        .LoadBalancePolicy = ISCSIWMI_DSM_LEAST_BLOCKS, .Provenance = TEXT("disk"),                \
-        .Agreement = TEXT("Contested"), .MultipathdAgreement = TEXT("Alone"),                      \
-        .Reason = TEXT("why")                                                                      \
-    }
+    {.WWID = TEXT(wwid),                                                                           \
+     .Name = TEXT(name),                                                                           \
+     .SizeBytes = 1024,                                                                            \
+     .LoadBalancePolicy = ISCSIWMI_DSM_LEAST_BLOCKS,                                               \
+     .Provenance = TEXT("disk"),                                                                   \
+     .Agreement = TEXT("Contested"),                                                               \
+     .MultipathdAgreement = TEXT("Alone"),                                                         \
+     .Reason = TEXT("why")}
 
 static struct iscsiwmi_disk disks[] = {DISK("36001b", "mpathb"), DISK("36001a", "mpatha"),
                                        DISK("36001c", "mpathb"), DISK("36001\033", "")};

@@ -175,11 +175,10 @@ static void test_other_files(void **state)
     put("multipath/conf.d/99-admin.conf.bak", "not read");
     put("multipath/conf.d/a.conf", "last");
     assert_int_equal(drop_in_each_other(see, &seen), 0);
-    assert_string_equal(seen.text,
-                        "/multipath.conf 0 main; /multipath/conf.d/.old.conf 0 as well; "
-                        "/multipath/conf.d/10-admin.conf 0 earlier; "
-                        "/multipath/conf.d/95-admin.conf 1 later; "
-                        "/multipath/conf.d/a.conf 1 last; ");
+    assert_string_equal(seen.text, "/multipath.conf 0 main; /multipath/conf.d/.old.conf 0 as well; "
+                                   "/multipath/conf.d/10-admin.conf 0 earlier; "
+                                   "/multipath/conf.d/95-admin.conf 1 later; "
+                                   "/multipath/conf.d/a.conf 1 last; ");
     assert_int_equal(drop_in_each_other(see, &two), 7);
     assert_int_equal(two.n, 2);
 }

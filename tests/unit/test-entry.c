@@ -733,14 +733,21 @@ static void test_file_structure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden_one_group), cmocka_unit_test(test_golden_three_groups),
+        cmocka_unit_test(test_golden_one_group),
+        cmocka_unit_test(test_golden_three_groups),
         cmocka_unit_test(test_failback),
-        cmocka_unit_test(test_refusals),         cmocka_unit_test(test_unknown_address),
-        cmocka_unit_test(test_args_limit),       cmocka_unit_test(test_line_limit),
-        cmocka_unit_test(test_rebuilt_by_model), cmocka_unit_test(test_golden_device),
-        cmocka_unit_test(test_device_refusals),  cmocka_unit_test(test_regex_escapes),
-        cmocka_unit_test(test_empty_product),    cmocka_unit_test(test_file),
-        cmocka_unit_test(test_file_header),      cmocka_unit_test(test_file_structure),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_unknown_address),
+        cmocka_unit_test(test_args_limit),
+        cmocka_unit_test(test_line_limit),
+        cmocka_unit_test(test_rebuilt_by_model),
+        cmocka_unit_test(test_golden_device),
+        cmocka_unit_test(test_device_refusals),
+        cmocka_unit_test(test_regex_escapes),
+        cmocka_unit_test(test_empty_product),
+        cmocka_unit_test(test_file),
+        cmocka_unit_test(test_file_header),
+        cmocka_unit_test(test_file_structure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What is looked at where events were lost. The monitor hears of nothing here; its socket is one that
- * a test can overfill, which takes no privilege with UDP, and the kernel counts what it loses likewise.
+ * What is looked at where events were lost. The monitor hears of nothing here; its socket is one
+ * that a test can overfill, which takes no privilege with UDP, and the kernel counts what it loses
+ * likewise.
  */
 
 #include <setjmp.h>

@@ -125,10 +125,8 @@ static void test_each_place(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sample),
-        cmocka_unit_test(test_zeros_and_ones),
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_sample),     cmocka_unit_test(test_zeros_and_ones),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_garbage),
         cmocka_unit_test(test_each_place),
     };
 

@@ -89,14 +89,10 @@ static void test_path_without_a_lun(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_adapter),
-        cmocka_unit_test(test_adapter_without_a_name),
-        cmocka_unit_test(test_session),
-        cmocka_unit_test(test_connection),
-        cmocka_unit_test(test_rank),
-        cmocka_unit_test(test_parts_do_not_run_together),
-        cmocka_unit_test(test_path),
-        cmocka_unit_test(test_path_without_a_lun),
+        cmocka_unit_test(test_adapter), cmocka_unit_test(test_adapter_without_a_name),
+        cmocka_unit_test(test_session), cmocka_unit_test(test_connection),
+        cmocka_unit_test(test_rank),    cmocka_unit_test(test_parts_do_not_run_together),
+        cmocka_unit_test(test_path),    cmocka_unit_test(test_path_without_a_lun),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,13 +42,13 @@ static void test_rounds(void **state)
         bool left_alone;
         unsigned seconds, rounds;
     } cases[] = {
-        {TOLD_NOT_YET, false, 0, 100},   {TOLD_NOT_YET, false, 3600, 100},
-        {TOLD_DOUBTED, false, 1, 100},   {TOLD_IN_FORCE, false, 0, 3},
-        {TOLD_IN_FORCE, false, 60, 3},   {TOLD_IN_FORCE, false, 61, 100},
-        {TOLD_OVERRIDDEN, false, 0, 3},  {TOLD_OVERRIDDEN, false, 86400, 3},
-        {TOLD_IN_FORCE, true, 0, 3},     {TOLD_CANNOT, false, 0, 3}, /* then it rests, for ever */
-        {TOLD_CANNOT, false, 5, 100},    {TOLD_CANNOT, false, 3600, 100},
-        {TOLD_NOT_YET, true, 0, 3},      {TOLD_NOT_YET, true, 5, 100},
+        {TOLD_NOT_YET, false, 0, 100},  {TOLD_NOT_YET, false, 3600, 100},
+        {TOLD_DOUBTED, false, 1, 100},  {TOLD_IN_FORCE, false, 0, 3},
+        {TOLD_IN_FORCE, false, 60, 3},  {TOLD_IN_FORCE, false, 61, 100},
+        {TOLD_OVERRIDDEN, false, 0, 3}, {TOLD_OVERRIDDEN, false, 86400, 3},
+        {TOLD_IN_FORCE, true, 0, 3},    {TOLD_CANNOT, false, 0, 3}, /* then it rests, for ever */
+        {TOLD_CANNOT, false, 5, 100},   {TOLD_CANNOT, false, 3600, 100},
+        {TOLD_NOT_YET, true, 0, 3},     {TOLD_NOT_YET, true, 5, 100},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++)
@@ -242,10 +242,10 @@ static void test_hold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rounds),      cmocka_unit_test(test_untold_is_no_rival),
-        cmocka_unit_test(test_contested),   cmocka_unit_test(test_asking),
-        cmocka_unit_test(test_seen),        cmocka_unit_test(test_untold_does_not_count),
-        cmocka_unit_test(test_note),        cmocka_unit_test(test_told),
+        cmocka_unit_test(test_rounds),    cmocka_unit_test(test_untold_is_no_rival),
+        cmocka_unit_test(test_contested), cmocka_unit_test(test_asking),
+        cmocka_unit_test(test_seen),      cmocka_unit_test(test_untold_does_not_count),
+        cmocka_unit_test(test_note),      cmocka_unit_test(test_told),
         cmocka_unit_test(test_hold),
     };
 

@@ -168,7 +168,8 @@ static void test_what_keeps_a_map(void **state)
     }
 }
 
-/* Which policies count: one by default only where no session has one, none that is being cleared. */
+/* Which policies count: one by default only where no session has one, none that is being cleared.
+ */
 static void test_policies(void **state)
 {
     struct store_policy chosen = {.policy = LB_ROUND_ROBIN};

@@ -355,20 +355,13 @@ static void test_peer_hangs_up(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_command_and_reply),
-        cmocka_unit_test(test_several_on_one_socket),
-        cmocka_unit_test(test_reply_without_nul),
-        cmocka_unit_test(test_longest_command),
-        cmocka_unit_test(test_command_too_long),
-        cmocka_unit_test(test_impossible_lengths),
-        cmocka_unit_test(test_byte_by_byte),
-        cmocka_unit_test(test_longest_reply),
-        cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_silence_after_the_length),
-        cmocka_unit_test(test_full_socket),
-        cmocka_unit_test(test_drip),
-        cmocka_unit_test(test_peer_is_gone),
-        cmocka_unit_test(test_peer_hangs_up),
+        cmocka_unit_test(test_command_and_reply), cmocka_unit_test(test_several_on_one_socket),
+        cmocka_unit_test(test_reply_without_nul), cmocka_unit_test(test_longest_command),
+        cmocka_unit_test(test_command_too_long),  cmocka_unit_test(test_impossible_lengths),
+        cmocka_unit_test(test_byte_by_byte),      cmocka_unit_test(test_longest_reply),
+        cmocka_unit_test(test_silence),           cmocka_unit_test(test_silence_after_the_length),
+        cmocka_unit_test(test_full_socket),       cmocka_unit_test(test_drip),
+        cmocka_unit_test(test_peer_is_gone),      cmocka_unit_test(test_peer_hangs_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,10 +24,10 @@
 
 /* Paths are 8:<minor>, each on the connection of that number. */
 #define PATH(minor_number, index, state)                                                           \
-    {                                                                                              \
-        .dev = DEV(minor_number), .policy = (index), .connection_id = (minor_number),       \
-        .access = (state)                                                                          \
-    }
+    {.dev = DEV(minor_number),                                                                     \
+     .policy = (index),                                                                            \
+     .connection_id = (minor_number),                                                              \
+     .access = (state)}
 
 static const char live_text[] = "3 queue_if_no_path queue_mode bio 1 alua 1 1 service-time 0 6 2 "
                                 "8:1 1 1 8:2 1 1 8:3 1 1 8:4 1 1 8:5 1 1 8:6 1 1";
@@ -60,8 +60,8 @@ static void assert_refused(const struct plan_policy *policies, size_t n_policies
 
 /* Six paths of one session, named in the order 6, 4, 2, 1, 3, 5. */
 static const struct plan_member six_members[] = {
-    {6, 30, false}, {4, 10, true}, {2, 20, false}, {1, 10, true}, {3, 30, false},
-    {5, 4000000000, false},
+    {6, 30, false}, {4, 10, true},  {2, 20, false},
+    {1, 10, true},  {3, 30, false}, {5, 4000000000, false},
 };
 static const struct plan_member six_failover[] = {
     {6, 0, false}, {4, 0, true}, {2, 0, false}, {1, 0, false}, {3, 0, false}, {5, 0, false},
@@ -104,13 +104,22 @@ static void test_each_policy(void **state)
 static void test_late_paths(void **state)
 {
     static const struct plan_member named[] = {
-        {6, 30, false}, {4, 10, true}, {1, 10, true}, {3, 30, false},
+        {6, 30, false},
+        {4, 10, true},
+        {1, 10, true},
+        {3, 30, false},
     };
     static const struct plan_member failover[] = {
-        {6, 0, false}, {4, 0, true}, {1, 0, false}, {3, 0, false},
+        {6, 0, false},
+        {4, 0, true},
+        {1, 0, false},
+        {3, 0, false},
     };
     static const struct plan_member all_primary[] = {
-        {6, 0, true}, {4, 0, true}, {1, 0, true}, {3, 0, true},
+        {6, 0, true},
+        {4, 0, true},
+        {1, 0, true},
+        {3, 0, true},
     };
     struct plan_policy policy = {LB_FAILOVER, false, failover, 4};
 
@@ -170,10 +179,16 @@ static void assert_late_member(const struct plan_policy *policy, uint32_t weight
 static void test_late_members(void **state)
 {
     static const struct plan_member named[] = {
-        {6, 30, false}, {4, 10, true}, {1, 10, true}, {3, 20, false},
+        {6, 30, false},
+        {4, 10, true},
+        {1, 10, true},
+        {3, 20, false},
     };
     static const struct plan_member failover[] = {
-        {6, 0, false}, {4, 0, true}, {1, 0, false}, {3, 0, false},
+        {6, 0, false},
+        {4, 0, true},
+        {1, 0, false},
+        {3, 0, false},
     };
     struct plan_policy policy = {LB_FAILOVER, false, failover, 4};
 
@@ -261,7 +276,8 @@ static void test_access_states(void **state)
                      "round-robin 0 1 1 8:5 1 round-robin 0 1 1 8:6 1 round-robin 0 1 1 8:1 1");
 }
 
-static void assert_access(const struct plan_policy *policy, const struct plan_path *paths, int result)
+static void assert_access(const struct plan_policy *policy, const struct plan_path *paths,
+                          int result)
 {
     _cleanup_(mp_table_freep) struct mp_table *live = NULL, *table = NULL;
 
@@ -305,8 +321,12 @@ static void test_access_of_other_sessions(void **state)
         {LB_ROUND_ROBIN, false, first, 2},
     };
     static const struct plan_path paths[] = {
-        PATH(1, 1, AO), PATH(2, 1, AO), PATH(3, 0, AN),
-        PATH(4, 0, AN), PATH(5, PLAN_NO_POLICY, AO), PATH(6, PLAN_NO_POLICY, OTHER),
+        PATH(1, 1, AO),
+        PATH(2, 1, AO),
+        PATH(3, 0, AN),
+        PATH(4, 0, AN),
+        PATH(5, PLAN_NO_POLICY, AO),
+        PATH(6, PLAN_NO_POLICY, OTHER),
     };
 
     assert_plan(policies, 2, paths, 6,
@@ -459,10 +479,10 @@ static void check_selectors(const struct scene *scene, const struct mp_table *ta
             const struct plan_policy *policy = scene_policy(scene, path);
             enum lb_policy number = (policy ? policy : scene->policies)->policy;
 
-            assert_string_equal(group->selector,
-                                number == LB_DYN_LEAST_QUEUE_DEPTH ? "queue-length 0"
-                                : number == LB_LEAST_BLOCKS        ? "service-time 0"
-                                                                   : "round-robin 0");
+            assert_string_equal(group->selector, number == LB_DYN_LEAST_QUEUE_DEPTH
+                                                     ? "queue-length 0"
+                                                 : number == LB_LEAST_BLOCKS ? "service-time 0"
+                                                                             : "round-robin 0");
         }
     }
 }
@@ -532,9 +552,9 @@ static void check_stable(const struct scene *scene, const struct mp_table *table
 {
     _cleanup_(mp_table_freep) struct mp_table *again = NULL;
 
-    assert_int_equal(plan_map(table, scene->policies, scene->n_policies, scene->paths,
-                              scene->n_paths, &again),
-                     0);
+    assert_int_equal(
+        plan_map(table, scene->policies, scene->n_policies, scene->paths, scene->n_paths, &again),
+        0);
     assert_equal_tables(table, again);
 }
 

@@ -249,8 +249,8 @@ static void test_extra_entries(void **state)
 
 static void test_counts_near_the_limit(void **state)
 {
-    static const uint32_t counts[] = {5, 0x7FFFFFFF, 0x80000000, 0x80000001, UINT32_MAX - 1,
-                                      UINT32_MAX};
+    static const uint32_t counts[] = {5,          0x7FFFFFFF,     0x80000000,
+                                      0x80000001, UINT32_MAX - 1, UINT32_MAX};
 
     for (size_t i = 0; i < ELEMENTSOF(counts); i++) {
         for (uint32_t policy = LB_FAILOVER; policy <= LB_VENDOR_SPECIFIC; policy++) {
@@ -267,8 +267,8 @@ static void test_counts_near_the_limit(void **state)
 static void test_no_entry(void **state)
 {
     for (uint32_t policy = LB_FAILOVER; policy <= LB_VENDOR_SPECIFIC; policy++) {
-        uint32_t good = policy <= LB_ROUND_ROBIN_WITH_SUBSET ? ISDSC_NO_PRIMARY_PATH_SPECIFIED
-                                                             : STATUS_SUCCESS;
+        uint32_t good =
+            policy <= LB_ROUND_ROBIN_WITH_SUBSET ? ISDSC_NO_PRIMARY_PATH_SPECIFIED : STATUS_SUCCESS;
 
         prepare(policy, 0);
         bench.request.paths = NULL;
@@ -276,8 +276,8 @@ static void test_no_entry(void **state)
         assert_int_equal(check(), good);
         bench.session.connections = bench.connections;
         bench.session.n_connections = 1;
-        assert_int_equal(check(), policy == LB_VENDOR_SPECIFIC ? STATUS_SUCCESS
-                                                               : ISDSC_PATH_COUNT_MISMATCH);
+        assert_int_equal(check(),
+                         policy == LB_VENDOR_SPECIFIC ? STATUS_SUCCESS : ISDSC_PATH_COUNT_MISMATCH);
     }
 }
 
@@ -400,8 +400,8 @@ static void test_names(void **state)
 static void test_names_garbage(void **state)
 {
     static const char *const texts[] = {
-        "", "0", "7", "10", "01", "1 ", " 1", "+1", "-1", "0x1", "ROUND", "ROUND_ROBIN_",
-        "ROUND ROBIN", "_FAILOVER", "FAILOVER1", "(null)",
+        "",   "0",   "7",     "10",           "01",          "1 ",        " 1",        "+1",
+        "-1", "0x1", "ROUND", "ROUND_ROBIN_", "ROUND ROBIN", "_FAILOVER", "FAILOVER1", "(null)",
     };
 
     for (size_t i = 0; i < ELEMENTSOF(texts); i++) {

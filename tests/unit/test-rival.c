@@ -213,7 +213,7 @@ static void test_last_one_counts(void **state)
 static void test_first_one_is_told(void **state)
 {
     static const char text[] =
-        DEVICE("vendor .*\nproduct .*\ndetect_prio yes\n")        /* its keyword in line 5 */
+        DEVICE("vendor .*\nproduct .*\ndetect_prio yes\n")            /* its keyword in line 5 */
         MULTIPATH("rr_weight priorities\nprio alua\nwwid " WWID "\n") /* 10 and 11 */
         OVERRIDES("detect_prio yes\n");                               /* 16 */
 
@@ -513,7 +513,7 @@ static void test_random_bytes(void **state)
 /* As "show config" prints it. */
 #define IN_FORCE(policy, more)                                                                     \
     MULTIPATH("\t\twwid \"" WWID "\"\n\t\tpath_grouping_policy \"" policy                          \
-              "\"\n\t\tpath_selector \"round-robin 0\"\n\t\tprio \"weightedpath\"\n"                \
+              "\"\n\t\tpath_selector \"round-robin 0\"\n\t\tprio \"weightedpath\"\n"               \
               "\t\tprio_args \"hbtl ^7:0:0:1$ 20 .* 10\"\n\t\tfailback \"immediate\"\n"            \
               "\t\trr_weight \"uniform\"\n" more)
 

@@ -170,10 +170,31 @@ static void test_parse_every_code(void **state)
 static void test_parse_garbage(void **state)
 {
     static const char *const texts[] = {
-        "", " ", "0x", "x", "-1", "+0", " 0", "0 ", "0x 1", "EFFF0058", "0xEFFF", "0xEFFF002E",
-        "0xEFFF00580", "4294967296", "18446744073709551616", "99999999999999999999999999",
-        "0x10000000000000000", "ISDSC_", "ISDSC_ISDSC_NOT_FOUND", "ISDSC_NOT_FOUND ",
-        "ISDSC_NOT_FOUN", "NOT-FOUND", "SUCCESS", "UNKNOWN_STATUS", "0b0",
+        "",
+        " ",
+        "0x",
+        "x",
+        "-1",
+        "+0",
+        " 0",
+        "0 ",
+        "0x 1",
+        "EFFF0058",
+        "0xEFFF",
+        "0xEFFF002E",
+        "0xEFFF00580",
+        "4294967296",
+        "18446744073709551616",
+        "99999999999999999999999999",
+        "0x10000000000000000",
+        "ISDSC_",
+        "ISDSC_ISDSC_NOT_FOUND",
+        "ISDSC_NOT_FOUND ",
+        "ISDSC_NOT_FOUN",
+        "NOT-FOUND",
+        "SUCCESS",
+        "UNKNOWN_STATUS",
+        "0b0",
     };
 
     for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
@@ -187,12 +208,9 @@ static void test_parse_garbage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_code),
-        cmocka_unit_test(test_no_other_code),
-        cmocka_unit_test(test_ntstatus),
-        cmocka_unit_test(test_texts_are_sentences),
-        cmocka_unit_test(test_parse_every_code),
-        cmocka_unit_test(test_parse_garbage),
+        cmocka_unit_test(test_every_code),       cmocka_unit_test(test_no_other_code),
+        cmocka_unit_test(test_ntstatus),         cmocka_unit_test(test_texts_are_sentences),
+        cmocka_unit_test(test_parse_every_code), cmocka_unit_test(test_parse_garbage),
     };
 
     return cmocka_run_group_tests(tests, read_list, NULL);

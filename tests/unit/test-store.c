@@ -721,8 +721,8 @@ static void print_policies(FILE *out, struct store *store)
     assert_int_equal(store_load_policies(store, &policies, &n), 0);
     for (size_t i = 0; i < n; i++) {
         const struct store_policy *policy = policies[i];
-        fprintf(out, "policy %s %s %d %d\n", policy->initiator, policy->target,
-                (int)policy->policy, policy->highest_first);
+        fprintf(out, "policy %s %s %d %d\n", policy->initiator, policy->target, (int)policy->policy,
+                policy->highest_first);
         for (size_t k = 0; k < policy->n_paths; k++)
             fprintf(out, "  path %zx %s\n", (size_t)policy->paths[k].connection_id,
                     policy->paths[k].address);

@@ -304,7 +304,7 @@ static struct mp_status *parse_status(const char *text)
 
 static const char *const statuses[] = {
     "2 0 0 0 1 1 A 0 4 2 8:0 A 0 0 1 8:16 F 3 0 1 8:32 A 0 512 1 8:48 A 0 0 1 ", /* service-time */
-    "2 0 0 0 2 1 E 0 2 0 8:0 A 0 8:16 F 4294967295 E 0 2 0 8:32 A 0 8:48 A 1 ", /* round-robin */
+    "2 0 0 0 2 1 E 0 2 0 8:0 A 0 8:16 F 4294967295 E 0 2 0 8:32 A 0 8:48 A 1 ",  /* round-robin */
     "2 1 7 0 3 2 D 0 1 1 8:0 A 0 0 A 0 2 1 8:16 F 1 2 8:32 A 0 4 E 0 1 1 8:48 A 0 0 ",
     "2 0 0 0 1 1 A 2 972 0 4 3 8:0 A 0 5 0 9 8:16 F 1 5 0 9 8:32 A 0 5 0 9 8:48 A 0 5 0 9 ",
     "2 0 0 1 extra 1 1 A 0 4 1 8:0 A 0 0 8:16 F 1 0 8:32 A 0 0 8:48 A 0 0",
@@ -468,8 +468,8 @@ static void test_meaning_with_failures(void **state)
 static void test_access_states(void **state)
 {
     static const char *const others[] = {
-        "standby",       "unavailable",           "lba-dependent",      "offline",
-        "transitioning", "active/optimized\n\n",  " active/optimized",  "active",
+        "standby",       "unavailable",           "lba-dependent",       "offline",
+        "transitioning", "active/optimized\n\n",  " active/optimized",   "active",
         "\n\n",          "active/non-optimized ", "active/optimized\nx", "?",
     };
 

@@ -66,10 +66,10 @@ static void test_due(void **state)
         unsigned failures;
         uint64_t last, due; /* seconds; it is 100 */
     } cases[] = {
-        {WISH_TELL, 0, 0, 101},   {WISH_TELL_SOON, 0, 0, 100}, {WISH_TELL, 1, 0, 105},
-        {WISH_TELL, 2, 0, 110},   {WISH_TELL, 4, 0, 140},      {WISH_TELL, 5, 0, 160},
-        {WISH_TELL, 1000, 0, 160}, {WISH_TELL_SOON, 9, 0, 100}, {WISH_TELL, 0, 99, 104},
-        {WISH_TELL, 0, 90, 101},  {WISH_TELL_SOON, 0, 98, 103}, {WISH_TELL, 5, 99, 160},
+        {WISH_TELL, 0, 0, 101},    {WISH_TELL_SOON, 0, 0, 100},  {WISH_TELL, 1, 0, 105},
+        {WISH_TELL, 2, 0, 110},    {WISH_TELL, 4, 0, 140},       {WISH_TELL, 5, 0, 160},
+        {WISH_TELL, 1000, 0, 160}, {WISH_TELL_SOON, 9, 0, 100},  {WISH_TELL, 0, 99, 104},
+        {WISH_TELL, 0, 90, 101},   {WISH_TELL_SOON, 0, 98, 103}, {WISH_TELL, 5, 99, 160},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {

@@ -173,9 +173,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     static const struct CMUnitTest tests[] = {
-        TEST(test_once_for_each_time), TEST(test_later_than_now), TEST(test_set_anew),
-        TEST(test_set_by_itself),      TEST(test_stopped),        TEST(test_done),
-        TEST(test_failure),            TEST(test_time_of_a_round),
+        TEST(test_once_for_each_time),
+        TEST(test_later_than_now),
+        TEST(test_set_anew),
+        TEST(test_set_by_itself),
+        TEST(test_stopped),
+        TEST(test_done),
+        TEST(test_failure),
+        TEST(test_time_of_a_round),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

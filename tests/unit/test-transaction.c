@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * All or none of service/tables/transaction.c, with real child processes and maps that are made up: the
- * linker hands swap_table(), swap_give_back() and worker_start() to those below. What the children
- * do stands in memory that they share with the test; the test looks at the tables that are there
- * in the end.
+ * All or none of service/tables/transaction.c, with real child processes and maps that are made up:
+ * the linker hands swap_table(), swap_give_back() and worker_start() to those below. What the
+ * children do stands in memory that they share with the test; the test looks at the tables that are
+ * there in the end.
  */
 
 #include <setjmp.h>
@@ -39,8 +39,8 @@ static const size_t set_sizes[] = {1, 2, 8, 9, 32};
 #define N_SMALL 4U /* of them, where more would only take time */
 
 enum table { OLD, NEW, OTHERS, REBUILT, OLD_AGAIN, NEW_AGAIN };
-static const char *const table_names[] = {"old", "new", "others", "rebuilt", "old again",
-                                          "new again"};
+static const char *const table_names[] = {"old",     "new",       "others",
+                                          "rebuilt", "old again", "new again"};
 
 /* A made-up map, in shared memory. */
 struct map {
@@ -63,7 +63,7 @@ enum kind {
     NO_MEMORY,
     STALE,
     STALE_LATE, /* after the table was set: somebody else's has come with other paths */
-    NO_ANSWER, /* of multipathd's, which has rebuilt the map */
+    NO_ANSWER,  /* of multipathd's, which has rebuilt the map */
 };
 
 /* What the maps do; the children have a copy. */
@@ -72,7 +72,7 @@ static struct {
     struct map *maps; /* shared */
     enum kind forward[MAPS_MAX], backward[MAPS_MAX];
     unsigned n_stale[MAPS_MAX]; /* STALE does it as often, and works then */
-    uint32_t refuse_worker; /* worker_start() that fails, counted from 0, and all after it */
+    uint32_t refuse_worker;     /* worker_start() that fails, counted from 0, and all after it */
     uint32_t n_workers;
     enum kind replan;
     unsigned n_replans;
@@ -361,8 +361,7 @@ static size_t n_sizes(enum kind kind)
 }
 
 /* A failure at every place of every set. */
-static void assert_undone_wherever(sd_event *event, enum kind kind,
-                                   enum transaction_result result)
+static void assert_undone_wherever(sd_event *event, enum kind kind, enum transaction_result result)
 {
     for (size_t s = 0; s < n_sizes(kind); s++)
         for (size_t at = 0; at < set_sizes[s]; at++) {
@@ -464,7 +463,7 @@ static void assert_torn(sd_event *event, size_t n, size_t refuses, size_t stays,
 static void test_torn(void **state)
 {
     static const enum kind kinds[] = {REFUSED_AT_READ, REFUSED_AT_LOAD, REFUSED_AT_RESUME,
-                                      OTHERS_TABLE,    KILLED_BEFORE};
+                                      OTHERS_TABLE, KILLED_BEFORE};
 
     for (size_t s = 1; s < ELEMENTSOF(set_sizes); s++)
         for (size_t at = 0; at < set_sizes[s]; at += 1 + s / N_SMALL) {
@@ -516,8 +515,7 @@ static void test_fork_refused_in_between(void **state)
     for (size_t s = 1; s < ELEMENTSOF(set_sizes); s++) {
         size_t n_children = set_sizes[s] < WORKERS_MAX ? set_sizes[s] : WORKERS_MAX;
         for (uint32_t at = 1; at < n_children; at++) {
-            assert_int_equal(refuse_once_start(*state, set_sizes[s], at),
-                             TRANSACTION_NO_RESOURCES);
+            assert_int_equal(refuse_once_start(*state, set_sizes[s], at), TRANSACTION_NO_RESOURCES);
             assert_undone(TRANSACTION_NO_RESOURCES);
         }
     }

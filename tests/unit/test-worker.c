@@ -393,8 +393,8 @@ static void test_late(void **state)
     int fds[2];
 
     assert_int_equal(pipe(fds), 0);
-    assert_int_equal(worker_start_until(*state, wait_for_a_word, &fds[0], &deadline, on_done, &late),
-                     0);
+    assert_int_equal(
+        worker_start_until(*state, wait_for_a_word, &fds[0], &deadline, on_done, &late), 0);
     while (late.n_late == 0)
         assert_true(sd_event_run(*state, PATIENCE_USEC) > 0);
     /* It is told once, and its end is heard of nevertheless. */

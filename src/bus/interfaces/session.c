@@ -30,9 +30,8 @@ static int get_adapter_id(sd_bus *bus, const char *path, const char *interface,
     return sd_bus_message_append(reply, "t", session->adapter_id);
 }
 
-static int get_initiator(sd_bus *bus, const char *path, const char *interface,
-                         const char *property, sd_bus_message *reply, void *userdata,
-                         sd_bus_error *error)
+static int get_initiator(sd_bus *bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     const struct session *session = userdata;
     return sd_bus_message_append(reply, "s", session->initiator);
@@ -105,7 +104,8 @@ static int append_group(sd_bus_message *reply, const struct session *session,
 
     int r = sd_bus_message_open_container(reply, 'r', "ssat");
     if (r >= 0)
-        r = sd_bus_message_append(reply, "ss", group->selector, group_state(look->map->status, index));
+        r = sd_bus_message_append(reply, "ss", group->selector,
+                                  group_state(look->map->status, index));
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "t");
     for (size_t i = 0; i < group->n_paths && r >= 0; i++)
@@ -150,7 +150,8 @@ static int get_policy(sd_bus *bus, const char *path, const char *interface, cons
                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     const struct session *session = userdata;
-    return sd_bus_message_append(reply, "u", session->policy ? (uint32_t)session->policy->policy : 0U);
+    return sd_bus_message_append(reply, "u",
+                                 session->policy ? (uint32_t)session->policy->policy : 0U);
 }
 
 static int get_provenance(sd_bus *bus, const char *path, const char *interface,
@@ -161,9 +162,8 @@ static int get_provenance(sd_bus *bus, const char *path, const char *interface,
     return sd_bus_message_append(reply, "s", session->policy ? "session" : "host");
 }
 
-static int get_agreement(sd_bus *bus, const char *path, const char *interface,
-                         const char *property, sd_bus_message *reply, void *userdata,
-                         sd_bus_error *error)
+static int get_agreement(sd_bus *bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     struct session_view view;
 

@@ -49,7 +49,8 @@ enum request_kind {
  * have read its own to be answered; of one, from which on it is refused; from which on it is not
  * even told so. dbus-daemon reads nothing more from a service that has 127 MiB with it, whoever
  * does not read them, and allows a user 256 connections: two users could have that with less than
- * what one may. So from OTHERS of all on, those who are not trusted are refused, whatever is their own.
+ * what one may. So from OTHERS of all on, those who are not trusted are refused, whatever is their
+ * own.
  */
 #define UNREAD_MAX (8U * 1024U * 1024U)
 #define UNREAD_MAX_PER_CLIENT (256U * 1024U)

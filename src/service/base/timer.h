@@ -27,7 +27,8 @@ int timer_set_in(struct timer *timer, uint64_t usec);
 /* Whether it is still to expire. */
 bool timer_is_set(const struct timer *timer);
 
-/* It does not expire any more; timer_done() frees its source as well. It may never have been set. */
+/* It does not expire any more; timer_done() frees its source as well. It may never have been set.
+ */
 void timer_stop(struct timer *timer);
 void timer_done(struct timer *timer);
 

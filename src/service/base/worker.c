@@ -58,8 +58,8 @@ static void drain(struct worker *worker)
             worker->data = more;
             worker->allocated = larger;
         }
-        ssize_t n = read(worker->output_fd, worker->data + worker->size,
-                         worker->allocated - worker->size);
+        ssize_t n =
+            read(worker->output_fd, worker->data + worker->size, worker->allocated - worker->size);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
@@ -125,8 +125,7 @@ _Noreturn static void run_child(int fd, worker_func_t func, void *arg)
     _exit(func(fd, arg));
 }
 
-int worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done,
-                 void *userdata)
+int worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done, void *userdata)
 {
     return worker_start_until(event, func, arg, NULL, done, userdata);
 }

@@ -29,9 +29,9 @@ int worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t d
                  void *userdata);
 
 /*
- * The same, for somebody who cannot wait for ever: `late` is called once when the child has not ended
- * within so long. The child is left to itself, for killed with somebody's lock in hand it would keep
- * it, and done is called at its end all the same. `deadline` NULL: there is none.
+ * The same, for somebody who cannot wait for ever: `late` is called once when the child has not
+ * ended within so long. The child is left to itself, for killed with somebody's lock in hand it
+ * would keep it, and done is called at its end all the same. `deadline` NULL: there is none.
  */
 struct worker_deadline {
     uint64_t usec;

@@ -27,12 +27,11 @@ struct guid_change {
     uint32_t *waiting; /* sids whose tag udev has not taken yet */
     size_t n_waiting;
     size_t n_records, n_sessions; /* that were tagged, for the journal */
-    struct timer deadline; /* of udev */
+    struct timer deadline;        /* of udev */
     guid_change_done_t done;
     void *userdata;
     struct guid_change *next; /* in host->guid_changes */
 };
-
 
 static void forget(struct guid_change *change)
 {
@@ -112,8 +111,8 @@ static void collect_sessions(const struct guid_change *change, struct guid_conte
         for (size_t k = 0; session->adapter_id == change->adapter_id && k < session->n_connections;
              k++) {
             const struct kernel_session *kernel = session->connections[k]->kernel;
-            content->tags[content->n_tags++] = (struct store_record){
-                kernel->target, kernel->address, kernel->port, kernel->iface};
+            content->tags[content->n_tags++] =
+                (struct store_record){kernel->target, kernel->address, kernel->port, kernel->iface};
         }
     }
 }

@@ -62,8 +62,8 @@ int read_records(struct host *host, read_records_done_t done, void *userdata)
     reading->userdata = userdata;
 
     int r = worker_start_until(host->event, in_child, NULL,
-                               &(struct worker_deadline){DEADLINE_USEC, on_deadline},
-                               on_child_done, reading);
+                               &(struct worker_deadline){DEADLINE_USEC, on_deadline}, on_child_done,
+                               reading);
     if (r < 0)
         return r;
     (void)TAKE_PTR(reading);

@@ -10,8 +10,7 @@
  * `error` is 0, or a negative errno and `records` NULL: -ETIMEDOUT where the lock was not had in
  * 15 s. The adapters have been brought up to date with the records by then.
  */
-typedef void (*read_records_done_t)(int error, const struct iscsi_records *records,
-                                    void *userdata);
+typedef void (*read_records_done_t)(int error, const struct iscsi_records *records, void *userdata);
 
 /* Negative: no child, and done is not called. */
 int read_records(struct host *host, read_records_done_t done, void *userdata);

@@ -83,8 +83,8 @@ static void on_deadline(void *userdata)
 static int start(struct statistics_reader *reader)
 {
     int r = worker_start_until(reader->host->event, in_child, NULL,
-                               &(struct worker_deadline){DEADLINE_USEC, on_deadline},
-                               on_child_done, reader);
+                               &(struct worker_deadline){DEADLINE_USEC, on_deadline}, on_child_done,
+                               reader);
     if (r < 0)
         return r;
     reader->is_running = true;

@@ -45,7 +45,8 @@ static int announcer_arm(struct announcer *announcer)
     return r < 0 ? r : timer_set_in(&announcer->timer, ANNOUNCE_USEC);
 }
 
-bool announcer_defer(struct host *host, struct announcer *announcer, void (*func)(struct host *host))
+bool announcer_defer(struct host *host, struct announcer *announcer,
+                     void (*func)(struct host *host))
 {
     if (announcer->idle && sd_event_source_get_enabled(announcer->idle, NULL) > 0)
         return true; /* not put off */
@@ -134,4 +135,3 @@ void announce_all_sessions(struct host *host)
     else
         tell_all(host);
 }
-

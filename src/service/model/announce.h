@@ -32,8 +32,9 @@ void announce_session(struct session *session, unsigned changes);
 void announce_all_sessions(struct host *host);
 
 /*
- * Whether `func` will be called when the main loop has nothing else to do, or 100 ms after the first
- * that asked for it: once, however often this asks. `announcer` is all zero at the first time.
+ * Whether `func` will be called when the main loop has nothing else to do, or 100 ms after the
+ * first that asked for it: once, however often this asks. `announcer` is all zero at the first
+ * time.
  */
 bool announcer_defer(struct host *host, struct announcer *announcer,
                      void (*func)(struct host *host));

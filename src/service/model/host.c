@@ -248,10 +248,9 @@ static void number_connections(struct session *session)
             alike++;
             before += other->kernel->sid < connection->kernel->sid;
         }
-        connection->id =
-            connection_id(session->initiator, session->target, connection->kernel->iface,
-                          connection->kernel->address, connection->kernel->port,
-                          alike > 1 ? before + 1 : 0);
+        connection->id = connection_id(session->initiator, session->target,
+                                       connection->kernel->iface, connection->kernel->address,
+                                       connection->kernel->port, alike > 1 ? before + 1 : 0);
     }
     qsort(session->connections, session->n_connections, sizeof(void *), model_compare_ids);
 }

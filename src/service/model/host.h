@@ -25,7 +25,7 @@ struct host;
 struct host_map;
 
 struct connection {
-    uint64_t id; /* UniqueConnectionId */
+    uint64_t id;           /* UniqueConnectionId */
     uint64_t announced_id; /* as clients were last told, 0: not yet */
     struct session *session;
     struct kernel_session *kernel;
@@ -90,13 +90,13 @@ struct session {
     struct store_policy *policy; /* the one chosen, NULL: none */
     bool busy;                   /* a change to it runs */
     bool given_up;               /* policy 6 was asked for: `policy` does not count any more */
-    struct host_map **maps; /* those over its disks */
+    struct host_map **maps;      /* those over its disks */
     size_t n_maps;
     uint32_t n_reapplied; /* maps that got their table again without a request */
-    dev_t *devices; /* dm devices over its disks (service/model/session-maps.h) */
+    dev_t *devices;       /* dm devices over its disks (service/model/session-maps.h) */
     size_t n_devices;
     struct news_mark devices_mark; /* when they were listed */
-    struct lb_answer *answer; /* as it was read last (service/view/lb-query.h), NULL: not yet */
+    struct lb_answer *answer;  /* as it was read last (service/view/lb-query.h), NULL: not yet */
     struct session_view shown; /* as clients were last told */
     unsigned untold;           /* bits of enum session_change that they were not told yet */
     bool announced;            /* they will be */
@@ -119,12 +119,12 @@ enum comparison {
 };
 
 struct adapter {
-    uint64_t id; /* UniqueAdapterId */
+    uint64_t id;     /* UniqueAdapterId */
     char *initiator; /* empty: a host that has no initiator name */
     unsigned n_ifaces;
     bool has_guid;
     uint8_t guid[GUID_SIZE];
-    bool guid_busy; /* a SetGenerationalGuid runs */
+    bool guid_busy;              /* a SetGenerationalGuid runs */
     struct digest_set *baseline; /* the records when it was set, NULL: not known */
     enum comparison comparison;
     struct record_changes changes;
@@ -149,7 +149,7 @@ struct host {
     sd_event *event;
     struct store *store; /* borrowed */
     struct iscsi_context *iscsi;
-    char *initiator; /* the host's own initiator name, empty: none */
+    char *initiator;           /* the host's own initiator name, empty: none */
     struct adapter **adapters; /* ascending by ID, never empty */
     size_t n_adapters;
     struct session **sessions; /* ascending by ID */
@@ -160,22 +160,22 @@ struct host {
     struct reconciler *reconciler; /* NULL until it is started */
     struct publisher *publisher;   /* likewise */
     struct mpathd_told told;
-    struct drift *drift;           /* likewise */
-    struct events *events;         /* likewise */
-    bool records_read; /* open-iscsi's, once since the start */
+    struct drift *drift;    /* likewise */
+    struct events *events;  /* likewise */
+    bool records_read;      /* open-iscsi's, once since the start */
     uint32_t *unidentified; /* sids whose login has not come far enough to say who they are */
     size_t n_unidentified;
-    bool highest_first; /* Manager.PathWeightOrder */
+    bool highest_first;      /* Manager.PathWeightOrder */
     uint32_t default_policy; /* Manager.DefaultLoadBalancePolicy, enum dsm_policy; 0: none */
     uint32_t selectors; /* which of MPIO's policies this kernel has a path selector for, as bits */
     uint64_t selectors_usec; /* when that was looked up, CLOCK_MONOTONIC; 0: not yet */
-    bool same_boot;     /* the service has run before in this boot */
-    unsigned n_changes; /* SetLoadBalancePolicy and DsmSetLoadBalancePolicy calls that run */
+    bool same_boot;          /* the service has run before in this boot */
+    unsigned n_changes;      /* SetLoadBalancePolicy and DsmSetLoadBalancePolicy calls that run */
     uint64_t n_unsaved; /* policies that the store did not take: chosen later than all of its own */
-    struct guid_change *guid_changes; /* SetGenerationalGuid calls that run */
-    struct ping *pings;               /* PingIPAddress calls that run */
+    struct guid_change *guid_changes;     /* SetGenerationalGuid calls that run */
+    struct ping *pings;                   /* PingIPAddress calls that run */
     struct statistics_reader *statistics; /* NULL: never asked for */
-    struct requests *requests; /* the bus' own: calls that are answered later */
+    struct requests *requests;            /* the bus' own: calls that are answered later */
     struct host_observers observers;
     struct tellers tell;
     struct announcer announcer; /* tells the observers of these sessions */
@@ -186,8 +186,8 @@ struct host {
     bool all_disks_to_tell;
     struct timer states_closer;
     size_t n_state_fds;
-    int news_fd;     /* what the kernel announces (service/model/news.h), -1: not to be had */
-    uint64_t serial; /* grows with each change of the model and each announcement */
+    int news_fd;       /* what the kernel announces (service/model/news.h), -1: not to be had */
+    uint64_t serial;   /* grows with each change of the model and each announcement */
     uint64_t topology; /* of these, announcements that are not of a map's table */
     uint32_t tables[NEWS_TABLES]; /* the minors of the maps whose tables changed last, in a ring */
     uint64_t n_tables;
@@ -199,7 +199,8 @@ void lb_answer_free(struct lb_answer *answer);
 
 /* A model that knows nothing yet but the host's own initiator name. */
 int host_new(sd_event *event, struct store *store, struct host **ret);
-struct host *host_free(struct host *host); /* NULL; its maps are freed before (service/model/maps.h) */
+struct host *
+host_free(struct host *host); /* NULL; its maps are freed before (service/model/maps.h) */
 
 /* The host's own adapter, and the sessions that have a policy in the store. */
 int host_load_policies(struct host *host);

@@ -43,8 +43,8 @@ bool map_look_has_iscsi_path(const struct map_look *look);
 bool map_look_is_leaving(const struct map_look *look);
 
 /*
- * Whether a path is on its way out, or in: its session is gone already, or has not named itself yet.
- * It is nobody else's path, and a look at the map now would take it for one.
+ * Whether a path is on its way out, or in: its session is gone already, or has not named itself
+ * yet. It is nobody else's path, and a look at the map now would take it for one.
  */
 bool map_look_is_in_transit(const struct map_look *look);
 

@@ -13,7 +13,7 @@ struct disk_view {
     bool present;
     char name[128];
     uint64_t sectors;
-    uint32_t policy; /* enum dsm_policy, the one in force */
+    uint32_t policy;        /* enum dsm_policy, the one in force */
     const char *provenance; /* "disk", "session", "default" or "host" */
     struct judgement judgement;
     uint32_t n_reapplied;
@@ -41,20 +41,22 @@ struct host_map {
     char *appearance; /* table, path and group states, as last seen: another one is a change */
     struct map_state state;
     enum kpartx kpartx; /* as udev has told last */
-    bool asymmetric;  /* its paths differ in access state */
-    bool asymmetric_now; /* likewise, as a client asked last (service/view/disk-query.c), and when */
+    bool asymmetric;    /* its paths differ in access state */
+    bool
+        asymmetric_now; /* likewise, as a client asked last (service/view/disk-query.c), and when */
     uint64_t asymmetry_moment;
 
     /* the disk's own policy (wmi/dsm.h), which ranks above those of sessions */
     struct store_disk_policy *policy; /* NULL: none */
-    uint64_t leader; /* failover that stays where it is: the path that has the I/O; 0: not led yet */
+    uint64_t
+        leader; /* failover that stays where it is: the path that has the I/O; 0: not led yet */
 
     /* multipathd's part (multipath/drop-in.h) */
     char *entry;       /* its section in the drop-in, NULL: no policy, or it cannot be told */
     const char *alone; /* why it cannot be told */
     char *vendor;      /* of its disk, where the product needs a section too; else NULL */
     char *product;
-    char *rival;   /* what wins over the entry: of one that is overridden */
+    char *rival; /* what wins over the entry: of one that is overridden */
 
     struct map_watch watch;
     uint32_t n_reapplied; /* how often it got its table again without a request */
@@ -66,8 +68,8 @@ struct host_map {
 };
 
 /*
- * Whether the disk has a policy of its own that counts. One that was chosen ranks above those of the
- * map's sessions, one by default below.
+ * Whether the disk has a policy of its own that counts. One that was chosen ranks above those of
+ * the map's sessions, one by default below.
  */
 bool map_has_policy(const struct host_map *map);
 

@@ -5,7 +5,7 @@
 #include "service/model/announce.h"
 #include "service/model/states.h"
 
-#define FDS_MAX 512U         /* further ones are opened each time */
+#define FDS_MAX 512U        /* further ones are opened each time */
 #define KEPT_USEC 10000000U /* after the first of a row of questions */
 
 void states_close(struct connection *connection)

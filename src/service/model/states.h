@@ -3,8 +3,8 @@
 
 /*
  * States of connections for clients who ask for them again and again: the kernel does not announce
- * them, and finding the file is most of the time that reading it takes. So a few files stay open while
- * there are such clients.
+ * them, and finding the file is most of the time that reading it takes. So a few files stay open
+ * while there are such clients.
  */
 
 #include "service/model/host.h"

@@ -17,8 +17,9 @@
 #include "service/multipathd/telling.h"
 
 #define SECOND_USEC 1000000U
-#define LEAVING_USEC (SECOND_USEC / 4)       /* from one look for maps that leave to the next */
-#define LEAVING_MAX_USEC (15U * SECOND_USEC) /* what multipathd gets to remove a map without paths */
+#define LEAVING_USEC (SECOND_USEC / 4) /* from one look for maps that leave to the next */
+#define LEAVING_MAX_USEC                                                                           \
+    (15U * SECOND_USEC) /* what multipathd gets to remove a map without paths */
 
 struct waiter {
     void (*func)(int r, void *userdata);
@@ -32,7 +33,7 @@ struct publisher {
     bool has_told;            /* a file was made of maps that were seen */
     bool owed;                /* see the publication */
     struct publication *read; /* what multipathd has read last */
-    struct waiter *waiters; /* the first n_current of which the running child answers */
+    struct waiter *waiters;   /* the first n_current of which the running child answers */
     size_t n_waiters, n_current;
 };
 
@@ -116,7 +117,8 @@ static void take_verdict(struct host *host, const struct publication *publicatio
     free(TAKE_PTR(map->rival));
     if (verdict->rival[0])
         map->rival = strdup(verdict->rival);
-    map_state_judge(&map->state, verdict->in_force, map->rival, host->publisher->telling.check_wished);
+    map_state_judge(&map->state, verdict->in_force, map->rival,
+                    host->publisher->telling.check_wished);
 }
 
 static void answer_waiters(struct publisher *p, int r)

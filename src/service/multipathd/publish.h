@@ -21,8 +21,8 @@ void publish(struct host *host);
 void publish_check(struct host *host);
 
 /*
- * The same as publish(), but soon, and also on a multipathd that is else left to read the file when it starts; calls
- * func when multipathd has read what the entries are now. r: 0 or a negative errno; host_mpathd_error()
- * has it in words.
+ * The same as publish(), but soon, and also on a multipathd that is else left to read the file when
+ * it starts; calls func when multipathd has read what the entries are now. r: 0 or a negative
+ * errno; host_mpathd_error() has it in words.
  */
 int publish_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata);

@@ -28,10 +28,10 @@
 #define RETRIES_MAX 120U
 
 /*
- * The monitor's socket has room for some hundred events (net.core.rmem_max, which it takes a privilege to
- * pass), and more may come while the service is held up. sd-device does not tell of those that were lost,
- * but the socket counts them. They come in bursts: everything is looked at once, when this one is likely
- * to be over.
+ * The monitor's socket has room for some hundred events (net.core.rmem_max, which it takes a
+ * privilege to pass), and more may come while the service is held up. sd-device does not tell of
+ * those that were lost, but the socket counts them. They come in bursts: everything is looked at
+ * once, when this one is likely to be over.
  */
 #define LOOK_USEC 1000000U
 
@@ -41,7 +41,7 @@ struct events {
     int fd;          /* the monitor's */
     uint32_t n_lost; /* events, when everything was looked at last */
     struct timer look, retry;
-    unsigned retries_left; /* rounds */
+    unsigned retries_left;       /* rounds */
     sd_event_source *watches[2]; /* conf.d; the directory of multipath.conf */
     char main_name[64];
 };
@@ -162,8 +162,8 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 /*
- * An event is lost only while others wait to be read: it is enough to ask with each of them, and what
- * is lost after a look shows with the next one.
+ * An event is lost only while others wait to be read: it is enough to ask with each of them, and
+ * what is lost after a look shows with the next one.
  */
 static void notice_losses(struct events *events)
 {
@@ -224,9 +224,8 @@ static void on_block_event(struct events *events, sd_device *device)
         map->kpartx = sd_device_get_action(device, &action) >= 0 && action != SD_DEVICE_REMOVE
                           ? kpartx_of_device(device)
                           : KPARTX_UNKNOWN;
-    if (map ||
-        (sd_device_get_property_value(device, "DM_UUID", &uuid) >= 0 &&
-         strncmp(uuid, MPATH_UUID_PREFIX, strlen(MPATH_UUID_PREFIX)) == 0))
+    if (map || (sd_device_get_property_value(device, "DM_UUID", &uuid) >= 0 &&
+                strncmp(uuid, MPATH_UUID_PREFIX, strlen(MPATH_UUID_PREFIX)) == 0))
         reconcile_device(events->host, dev);
 }
 

@@ -129,9 +129,9 @@ static bool has_primary(const struct host_map *map, const struct map_look *look)
 }
 
 /*
- * Which path of a failover that stays where it is has the I/O. The primary has it first when the map
- * appears, or the policy is chosen, whatever path was there before it; and a path that takes over is
- * nobody's contest.
+ * Which path of a failover that stays where it is has the I/O. The primary has it first when the
+ * map appears, or the policy is chosen, whatever path was there before it; and a path that takes
+ * over is nobody's contest.
  */
 static void take_leader(struct host_map *map, const struct map_look *look)
 {

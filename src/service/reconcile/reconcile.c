@@ -25,8 +25,8 @@
 
 #define SETTLE_USEC 50000U   /* multipathd's reloads come in bursts */
 #define STATES_USEC 1000000U /* until the next look at connections that are down, doubled ... */
-#define STATES_MAX_USEC 16000000U /* ... up to this */
-#define RETRY_USEC 1000000U       /* after a failure, doubled each time */
+#define STATES_MAX_USEC 16000000U     /* ... up to this */
+#define RETRY_USEC 1000000U           /* after a failure, doubled each time */
 #define LOOK_FOR_ACCESS_USEC 1000000U /* until the first; until the next, twice as long, ... */
 #define FAILURES_MAX 6U
 #define TRANSIT_USEC 500000U  /* from one look to the next at a map with a path on its way ... */
@@ -289,8 +289,8 @@ static int repair(struct host *host, struct host_map *map, struct map_look *look
 
     map_state_begin_repair(&map->state);
     host->reconciler->n_running++;
-    int r = transaction_start(host->event, change, 1, planned ? &calls : &calls_to_give_back,
-                              repair);
+    int r =
+        transaction_start(host->event, change, 1, planned ? &calls : &calls_to_give_back, repair);
     if (r < 0) {
         map_state_end_repair(&map->state);
         host->reconciler->n_running--;
@@ -512,7 +512,8 @@ static void look(struct host *host, dev_t dev)
             map->watch.leaving_usec = loop_usec(host->event);
         return;
     }
-    if (r >= 0 && map && map_look_is_in_transit(&look) && map->watch.transit_looks++ < TRANSIT_LOOKS_MAX) {
+    if (r >= 0 && map && map_look_is_in_transit(&look) &&
+        map->watch.transit_looks++ < TRANSIT_LOOKS_MAX) {
         enqueue(host, dev, TRANSIT_USEC);
         return;
     }

@@ -11,8 +11,8 @@
 #include "service/model/maps.h"
 
 /*
- * The disk's own policy in MPIO's numbers, as it counts: round robin over asymmetric access is round
- * robin with subset, as on Windows (MSDSM, intrface.c, on a default policy).
+ * The disk's own policy in MPIO's numbers, as it counts: round robin over asymmetric access is
+ * round robin with subset, as on Windows (MSDSM, intrface.c, on a default policy).
  */
 uint32_t lb_disk_policy(const struct host_map *map);
 
@@ -28,9 +28,9 @@ bool lb_has_disk_policy(const struct map_look *look);
 bool lb_is_asymmetric(const struct map_look *look);
 
 /*
- * DsmPathId of the path that leads a failover that stays where it is, `last` being the one until now,
- * 0: none, and `told` whether multipathd knows the groups (plan/failover.h). 0 where the table does
- * not tell.
+ * DsmPathId of the path that leads a failover that stays where it is, `last` being the one until
+ * now, 0: none, and `told` whether multipathd knows the groups (plan/failover.h). 0 where the table
+ * does not tell.
  */
 uint64_t lb_leader(const struct map_look *look, uint64_t last, bool told);
 

@@ -77,8 +77,7 @@ static int classify(const struct map_look *look, struct classify_role *roles, ui
     return 0;
 }
 
-static const struct store_disk_path *find_named(const struct store_disk_policy *policy,
-                                                uint64_t id)
+static const struct store_disk_path *find_named(const struct store_disk_policy *policy, uint64_t id)
 {
     for (size_t i = 0; i < policy->n_paths; i++)
         if (policy->paths[i].id == id)

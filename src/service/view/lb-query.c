@@ -42,7 +42,7 @@ static int classify_one(const struct session *session, const struct map_look *lo
 
     size_t n = own_paths(session, look, paths);
     enum lb_policy found = classify_map(look->map->table, paths, n, more);
-    *policy = classify_merge((enum lb_policy)*policy, roles, n_roles, found, more, n);
+    *policy = classify_merge((enum lb_policy) * policy, roles, n_roles, found, more, n);
     return 0;
 }
 
@@ -51,8 +51,7 @@ static int classify_session(const struct session *session, const struct session_
 {
     uint32_t policy = 0;
     size_t n_roles = 0;
-    _cleanup_free_ struct classify_role *roles =
-        calloc(session->n_connections + 1, sizeof(*roles));
+    _cleanup_free_ struct classify_role *roles = calloc(session->n_connections + 1, sizeof(*roles));
     if (!roles)
         return -ENOMEM;
 

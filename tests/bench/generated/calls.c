@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What the measuring programs call the bus with. Reads commands from standard input, and answers each
- * with one line; times are in nanoseconds, those of a moment by CLOCK_MONOTONIC.
+ * What the measuring programs call the bus with. Reads commands from standard input, and answers
+ * each with one line; times are in nanoseconds, those of a moment by CLOCK_MONOTONIC.
  *
  *   repeat N CALL     the time that N calls took, one after the other
  *   during MS CALL    the number of calls that so many milliseconds had room for
- *   policy N          gives each session the policy N, with all paths primary: those that refused it
- *   changing MS PAUSE changes the first session's policy to and fro, with pauses of PAUSE ms, until
- *                     MS have passed: the number of changes, and the time that they took
- *   mark              forgets the signals until now
- *   await N           when N signals have told, since the mark, that a disk's table has changed
+ *   policy N          gives each session the policy N, with all paths primary: those that refused
+ * it changing MS PAUSE changes the first session's policy to and fro, with pauses of PAUSE ms,
+ * until MS have passed: the number of changes, and the time that they took mark forgets the signals
+ * until now await N           when N signals have told, since the mark, that a disk's table has
+ * changed
  *
- * CALL is DESTINATION PATH INTERFACE MEMBER [STRING...]. With "echo CALL" as arguments, the program is
- * a service that answers each call of anything with the reply that CALL had: what the bus alone can do.
+ * CALL is DESTINATION PATH INTERFACE MEMBER [STRING...]. With "echo CALL" as arguments, the program
+ * is a service that answers each call of anything with the reply that CALL had: what the bus alone
+ * can do.
  */
 
 #include <errno.h>
@@ -75,8 +76,8 @@ static sd_bus_message *call(sd_bus *bus, char *const *words)
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
     sd_bus_message *reply = NULL;
 
-    check("message", sd_bus_message_new_method_call(bus, &message, words[0], words[1], words[2],
-                                                    words[3]));
+    check("message",
+          sd_bus_message_new_method_call(bus, &message, words[0], words[1], words[2], words[3]));
     for (size_t i = 4; words[i]; i++)
         check("message", sd_bus_message_append(message, "s", words[i]));
     int r = sd_bus_call(bus, message, CALL_USEC, &error, &reply);
@@ -126,8 +127,12 @@ static bool read_session(sd_bus_message *reply, struct session *ret)
 
 static sd_bus_message *read_policies(sd_bus *bus, const char *adapter)
 {
-    char *const words[] = {(char *)NAME, (char *)adapter, (char *)PROPERTIES, (char *)"Get",
-                           (char *)NAME ".MSiSCSI_QueryLBPolicy", (char *)"LoadBalancePolicies",
+    char *const words[] = {(char *)NAME,
+                           (char *)adapter,
+                           (char *)PROPERTIES,
+                           (char *)"Get",
+                           (char *)NAME ".MSiSCSI_QueryLBPolicy",
+                           (char *)"LoadBalancePolicies",
                            NULL};
     sd_bus_message *reply = call(bus, words);
 
@@ -142,9 +147,9 @@ static uint32_t set_policy(sd_bus *bus, const char *adapter, const struct sessio
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL, *reply = NULL;
     uint32_t status;
 
-    check("message", sd_bus_message_new_method_call(bus, &message, NAME, adapter,
-                                                    NAME ".MSiSCSI_LB_Operations",
-                                                    "SetLoadBalancePolicy"));
+    check("message",
+          sd_bus_message_new_method_call(bus, &message, NAME, adapter,
+                                         NAME ".MSiSCSI_LB_Operations", "SetLoadBalancePolicy"));
     sd_bus_message_open_container(message, 'r', "tuua(ttuuuu)");
     sd_bus_message_append(message, "tuu", session->id, policy, session->n_paths);
     sd_bus_message_open_container(message, 'a', "(ttuuuu)");

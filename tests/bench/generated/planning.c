@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * What is planned for a map, over and over: from table text and policies to the new table, its text,
- * its entry for multipathd, and back to a policy. For counting instructions (guard.py).
+ * What is planned for a map, over and over: from table text and policies to the new table, its
+ * text, its entry for multipathd, and back to a policy. For counting instructions (guard.py).
  */
 
 #include "scene.h"
@@ -33,8 +33,8 @@ __attribute__((noinline)) void measured(const struct scene *scene, const char *l
         paths[i] = (struct classify_path){path->dev, path->connection_id, path->access};
     }
     if (mp_table_parse(live_text, &live) < 0 ||
-        plan_map(live, scene->policies, scene->n_policies, scene->paths, scene->n_paths,
-                 &planned) < 0 ||
+        plan_map(live, scene->policies, scene->n_policies, scene->paths, scene->n_paths, &planned) <
+            0 ||
         mp_table_format(planned, &text) < 0)
         abort();
     (void)mp_table_same_meaning(live, planned, NULL);

@@ -67,9 +67,8 @@ static int read_rules(FILE *file, struct rule *rules)
 {
     int n = 0;
     while (n < RULES_MAX &&
-           fscanf(file, "%15s %139s %d %d %d %d %d", rules[n].command, rules[n].map,
-                  &rules[n].skip, &rules[n].count, &rules[n].error, &rules[n].milliseconds,
-                  &rules[n].seen) == 7)
+           fscanf(file, "%15s %139s %d %d %d %d %d", rules[n].command, rules[n].map, &rules[n].skip,
+                  &rules[n].count, &rules[n].error, &rules[n].milliseconds, &rules[n].seen) == 7)
         n++;
     return n;
 }
@@ -202,8 +201,7 @@ static bool is_multipathd(int fd)
     struct sockaddr_un peer = {0};
     socklen_t size = sizeof(peer);
     int saved = errno;
-    bool is = getpeername(fd, (struct sockaddr *)&peer, &size) == 0 &&
-              peer.sun_family == AF_UNIX &&
+    bool is = getpeername(fd, (struct sockaddr *)&peer, &size) == 0 && peer.sun_family == AF_UNIX &&
               memmem(peer.sun_path, sizeof(peer.sun_path), "multipathd", strlen("multipathd"));
     errno = saved;
     return is;
@@ -213,7 +211,7 @@ static bool is_multipathd(int fd)
 #define NEXT(name)                                                                                 \
     static __typeof__(name) *next;                                                                 \
     if (!next)                                                                                     \
-        next = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
+    next = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 
 /* A call on a path or on a file descriptor whose arguments are passed on as they are. */
 #define ON_PATH(type, name, path, error, failure, parameters, ...)                                 \

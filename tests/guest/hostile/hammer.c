@@ -145,8 +145,8 @@ static void add_member(const char *path, const char *interface, xmlNode *node)
 }
 
 /*
- * Methods and properties; but for one that libsystemd answers by itself, and by closing the bus where
- * the host has no machine ID, as the root in which the lab builds has none.
+ * Methods and properties; but for one that libsystemd answers by itself, and by closing the bus
+ * where the host has no machine ID, as the root in which the lab builds has none.
  */
 static bool is_wanted(xmlNode *node)
 {
