@@ -136,7 +136,7 @@ bool service_is_settled(const struct host *host)
 
 bool service_is_busy(const struct host *host)
 {
-    return host->n_changes > 0 || host->guid_changes || reconcile_is_running(host);
+    return host->changes || host->guid_changes || reconcile_is_running(host);
 }
 
 void service_end(struct host *host)

@@ -91,7 +91,7 @@ struct dsm_disk {
     size_t n_paths;
     bool is_explicit; /* the host may ask the array for other access states */
     bool has_policy;  /* one of its own is stored: 0 clears that even without a map or a path */
-    bool busy;        /* a change to it, or to one of its sessions, still runs */
+    bool busy;        /* another change to it still runs, or waits for its turn */
 };
 
 /* Whether the paths differ in access state, now: Windows has no round robin over such a disk. */

@@ -56,7 +56,7 @@ struct lb_session {
     bool known; /* the adapter has this session; where false the rest is not looked at */
     const uint64_t *connections;
     size_t n_connections;
-    bool busy;       /* another change to it still runs */
+    bool busy;       /* another change to it still runs, or waits for its turn */
     bool any_up;     /* at least one connection is up */
     bool has_map;    /* at least one multipath map lies over its disks */
     bool has_policy; /* a policy is stored for it: 6 then takes it back even with no path or map */
@@ -74,7 +74,7 @@ struct lb_session {
  *  6. a connection is not the session's: INVALID_PATH_ID;
  *  7. policy 1 with two primaries or more: MULTIPLE_PRIMARY_PATHS_SPECIFIED;
  *  8. policy 1, 2 or 3 without a primary: NO_PRIMARY_PATH_SPECIFIED;
- *  9. another change to the session, or to a disk of it, still runs: SESSION_BUSY;
+ *  9. another change to the session still runs, or waits for its turn: SESSION_BUSY;
  * 10. no connection is up: NO_CONNECTION_AVAILABLE;
  * 11. no multipath map lies over its disks: DEVICE_NOT_FOUND;
  * 12. kernel or array cannot do it, there being no such selector, or no primary in the best access

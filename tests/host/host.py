@@ -70,6 +70,7 @@ class Host:
         self.children = []
         self.service = None
         self.up = set()
+        self.joined = {}  # other targets that export a map's disk, by minor
         self.tree = tree.Tree(self.root, connections, luns, access)
         self.dm = device_mapper.DeviceMapper(self.root / "dev/mapper/control")
         self.udev = udev.Udev(self.root)
@@ -115,7 +116,8 @@ class Host:
     def paths(self, minor):
         """What multipathd knows of the paths that are there."""
         target, lun = divmod(minor, self.luns)
-        return [self._path(sid, lun) for sid in self.members(target)]
+        return [self._path(sid, lun) for each in (target, *self.joined.get(minor, ()))
+                for sid in self.members(each)]
 
     def _path(self, sid, lun):
         values = self.tree.disk_values
@@ -162,6 +164,17 @@ class Host:
         self.udev.event("block", f"/devices/virtual/block/dm-{minor}", action, DEVTYPE="disk",
                         DEVNAME=f"/dev/dm-{minor}", MAJOR=device_mapper.MAJOR, MINOR=minor,
                         DM_UUID=f"mpath-{self.wwid(minor)}")
+
+    def join(self, minor, target):
+        """Another target exports the same disk: its map goes, its paths are this one's. Nothing tells of
+        it."""
+        lun = minor % self.luns
+        self.joined.setdefault(minor, []).append(target)
+        self.dm.remove(self.minor(target, lun))
+        self.tree.remove_map(self.minor(target, lun))
+        for sid in self.members(target):
+            self.tree.hold(sid, lun, minor)
+        self.write_map(minor, self.own_groups(minor))
 
     def load_map(self, minor, groups):
         """Somebody gives a map these groups; one that is not there appears."""

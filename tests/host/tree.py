@@ -148,7 +148,7 @@ class Tree:
         link(disk / "device", scsi)
         link(self.sys / f"dev/block/{number}", disk)
         link(self.sys / f"class/block/{name}", disk)
-        self._hold(sid, lun)
+        self.hold(sid, lun, self.minor(self.target(sid), lun))
 
     def remove_disk(self, sid, lun):
         self._unlink_disk(sid, lun)
@@ -158,10 +158,11 @@ class Tree:
         (self.sys / f"dev/block/{self.disk(sid, lun)}").unlink()
         (self.sys / f"class/block/{self.disk_name(sid, lun)}").unlink()
 
-    def _hold(self, sid, lun):
-        minor = self.minor(self.target(sid), lun)
-        disk = self.sys / f"class/block/{self.disk_name(sid, lun)}"
-        link(disk.resolve() / f"holders/dm-{minor}", self.sys / f"devices/virtual/block/dm-{minor}")
+    def hold(self, sid, lun, minor):
+        """The disk is a path of this map, and of no other."""
+        holders = (self.sys / f"class/block/{self.disk_name(sid, lun)}").resolve() / "holders"
+        shutil.rmtree(holders, ignore_errors=True)
+        link(holders / f"dm-{minor}", self.sys / f"devices/virtual/block/dm-{minor}")
 
     # --- Maps
 

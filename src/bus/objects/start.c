@@ -73,7 +73,7 @@ void bus_answer_queued(sd_bus *bus, struct host *host)
 {
     uint64_t until = monotonic_usec() + QUEUED_USEC;
 
-    while (host->n_changes == 0 && monotonic_usec() < until) {
+    while (!host->changes && monotonic_usec() < until) {
         news_move_on(host);
         if (sd_bus_process(bus, NULL) <= 0)
             return;

@@ -68,15 +68,55 @@ static uint32_t change_status_of_result(const struct change_statuses *statuses,
     }
 }
 
+/* --- Turns ---------------------------------------------------------------------------------- */
+
+static bool change_concerns(const struct change *change, const struct host_map *map)
+{
+    return change->session ? map_has_session(map, change->session->id) : change->map == map;
+}
+
+static bool change_shares_map(const struct change *change, const struct change *other)
+{
+    if (change->map)
+        return change_concerns(other, change->map);
+    for (size_t i = 0; i < change->session->n_maps; i++)
+        if (change_concerns(other, change->session->maps[i]))
+            return true;
+    return false;
+}
+
+/* Behind those that came before it over a map of its own, whose tables it is to know of. */
+static bool change_has_to_wait(const struct change *change)
+{
+    for (const struct change *other = change->host->changes; other != change; other = other->next)
+        if (change_shares_map(change, other))
+            return true;
+    return false;
+}
+
+static struct change *change_find_due(const struct host *host)
+{
+    for (struct change *change = host->changes; change; change = change->next)
+        if (!change->has_begun && !change_has_to_wait(change))
+            return change;
+    return NULL;
+}
+
+static void change_begin_due(struct host *host);
+
 /* --- Who changes what, in the model --------------------------------------------------------- */
 
-static void change_begin(const struct change *change)
+static void change_enlist(struct change *change)
 {
+    struct change **last = &change->host->changes;
+
+    while (*last)
+        last = &(*last)->next;
+    *last = change;
     if (change->session)
         change->session->busy = true;
     else
         map_state_begin_change(&change->map->state);
-    change->host->n_changes++;
 }
 
 static void change_give_up_policy(const struct change *change)
@@ -88,21 +128,18 @@ static void change_give_up_policy(const struct change *change)
     news_of_model(change->host);
 }
 
-static void change_end(const struct change *change)
+static void change_delist(const struct change *change)
 {
+    struct change **link = &change->host->changes;
+
+    while (*link != change)
+        link = &(*link)->next;
+    *link = change->next;
     if (change->session)
         change->session->busy = change->session->given_up = false;
     else
         map_state_end_change(&change->map->state);
-    change->host->n_changes--;
     news_of_model(change->host);
-}
-
-static int change_when_idle(struct change *change, void (*func)(void *userdata))
-{
-    if (change->session)
-        return reconcile_when_idle(change->host, change->session->id, func, change);
-    return reconcile_when_map_idle(change->map, func, change);
 }
 
 /* --- From the end of repairs to the answer --------------------------------------------------- */
@@ -120,11 +157,14 @@ static void change_free(struct change *change)
 static void change_finish(struct change *change, const struct map_change *maps, size_t n_maps,
                           uint32_t status)
 {
+    struct host *host = change->host;
+
     change_log(&change->request, maps, n_maps, status);
-    change_end(change);
+    change_delist(change);
     change->done(status, change->userdata);
     change->calls->reconcile(change);
     change_free(change);
+    change_begin_due(host);
 }
 
 /* The end of one that has not come to a transaction. */
@@ -250,18 +290,33 @@ static void change_on_idle(void *userdata)
     change_maps(change);
 }
 
+/* From here on it answers. */
+static void change_begin(struct change *change)
+{
+    change->has_begun = true;
+    if (change->calls->begin)
+        change->calls->begin(change);
+    int r = change->session
+                ? reconcile_when_idle(change->host, change->session->id, change_on_idle, change)
+                : reconcile_when_map_idle(change->map, change_on_idle, change);
+    if (r < 0)
+        change_fail(change, r);
+}
+
+/* What begins may end at once, and others begin with that. */
+static void change_begin_due(struct host *host)
+{
+    for (struct change *due; (due = change_find_due(host));)
+        change_begin(due);
+}
+
 int change_start(const struct change *change)
 {
     struct change *copy = malloc(sizeof(*copy));
     if (!copy)
         return -ENOMEM;
     *copy = *change;
-
-    change_begin(copy);
-    int r = change_when_idle(copy, change_on_idle);
-    if (r < 0) {
-        change_end(copy);
-        free(copy);
-    }
-    return r;
+    change_enlist(copy);
+    change_begin_due(copy->host);
+    return 0;
 }

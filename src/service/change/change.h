@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * The one order of a change of policy, be it a session's or a disk's: busy, wait for repairs, take
- * entries away where a policy goes, plan, note, swap, save, forget the note, answer, reconcile.
- * What differs is passed in.
+ * The one order of a change of policy, be it a session's or a disk's: busy, wait for those before
+ * it over the same maps, wait for repairs, take entries away where a policy goes, plan, note, swap,
+ * save, forget the note, answer, reconcile. What differs is passed in.
  */
 
 #include <stddef.h>
@@ -38,6 +38,8 @@ struct change;
 struct change_calls {
     struct change_statuses statuses;
 
+    /* Its turn has come: what is chosen may depend on changes before it. NULL: it does not. */
+    void (*begin)(struct change *change);
     /* Looks at all maps that it is about; what is gone is left out. */
     int (*look)(const struct change *change, struct session_maps *ret);
     /* Looks again at the one that was `dev`. is_no_map(): it is gone, or not of them any more. */
@@ -68,6 +70,9 @@ struct change {
     struct change_request request;
     change_done_t done;
     void *userdata;
+    /* change.c's own */
+    struct change *next; /* that came after it */
+    bool has_begun;
 };
 
 /*

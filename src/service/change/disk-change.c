@@ -86,6 +86,20 @@ static void disk_change_free_choice(void *choice)
     store_disk_policy_free(choice);
 }
 
+/* What a disk gets in place of its own policy: the default one, where no session has one. */
+static struct store_disk_policy *disk_change_default(const struct host_map *map)
+{
+    return map_has_session_policy(map) ? NULL : settings_default_for(map->host, map->wwid);
+}
+
+static void disk_change_begin(struct change *change)
+{
+    if (change->request.policy != DSM_NONE)
+        return;
+    store_disk_policy_free(change->choice);
+    change->choice = disk_change_default(change->map);
+}
+
 static const struct change_calls disk_change_calls = {
     .statuses =
         {
@@ -94,6 +108,7 @@ static const struct change_calls disk_change_calls = {
             .failed = STATUS_IO_DEVICE_ERROR,
             .torn = STATUS_IO_DEVICE_ERROR,
         },
+    .begin = disk_change_begin,
     .look = disk_change_look,
     .look_again = disk_change_look_again,
     .plan = disk_change_plan,
@@ -145,7 +160,7 @@ static uint32_t disk_change_check(const struct host_map *map, const struct dsm_r
     _cleanup_free_ struct dsm_fact *facts = NULL;
     struct dsm_disk disk = {
         .has_policy = map->policy,
-        .busy = maps_is_busy(map->host, map),
+        .busy = map_state_is_requested(&map->state),
     };
 
     int r = maps_look(map, &look);
@@ -188,8 +203,7 @@ static uint32_t disk_change_prepare(const struct host_map *map, const struct dsm
     if (status != STATUS_SUCCESS)
         return status;
     if (request->policy == DSM_NONE) {
-        *ret_chosen =
-            map_has_session_policy(map) ? NULL : settings_default_for(map->host, map->wwid);
+        *ret_chosen = disk_change_default(map);
         return STATUS_SUCCESS;
     }
     if (!dm_selector_available(plan_selector(dsm_to_lb((enum dsm_policy)request->policy))))

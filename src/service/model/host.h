@@ -170,7 +170,7 @@ struct host {
     uint32_t selectors; /* which of MPIO's policies this kernel has a path selector for, as bits */
     uint64_t selectors_usec; /* when that was looked up, CLOCK_MONOTONIC; 0: not yet */
     bool same_boot;          /* the service has run before in this boot */
-    unsigned n_changes;      /* SetLoadBalancePolicy and DsmSetLoadBalancePolicy calls that run */
+    struct change *changes;  /* of policies, that run or wait: in the order they came */
     uint64_t n_unsaved; /* policies that the store did not take: chosen later than all of its own */
     struct guid_change *guid_changes;     /* SetGenerationalGuid calls that run */
     struct ping *pings;                   /* PingIPAddress calls that run */

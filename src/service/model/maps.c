@@ -54,7 +54,7 @@ struct host_map *maps_find_wwid(struct host *host, const char *wwid)
     return found ? *found : NULL;
 }
 
-static bool has_session(const struct host_map *map, uint64_t id)
+bool map_has_session(const struct host_map *map, uint64_t id)
 {
     for (size_t i = 0; i < map->n_sessions; i++)
         if (map->session_ids[i] == id)
@@ -103,7 +103,7 @@ static int link_sessions(struct host *host, struct host_map *map, const struct m
         if (!look->paths[i].connection)
             continue;
         struct session *session = look->paths[i].connection->session;
-        if (has_session(map, session->id))
+        if (map_has_session(map, session->id))
             continue;
         int r = link_session(session, map);
         if (r < 0)
@@ -306,12 +306,4 @@ bool maps_is_busy(struct host *host, const struct host_map *map)
             return true;
     }
     return map_state_is_requested(&map->state);
-}
-
-bool maps_busy_by_disk(const struct session *session)
-{
-    for (size_t i = 0; i < session->n_maps; i++)
-        if (map_state_is_requested(&session->maps[i]->state))
-            return true;
-    return false;
 }

@@ -73,6 +73,9 @@ struct host_map {
  */
 bool map_has_policy(const struct host_map *map);
 
+/* Whether it has paths of that session. */
+bool map_has_session(const struct host_map *map, uint64_t id);
+
 /* Whether one of the map's sessions has a policy that counts. */
 bool map_has_session_policy(const struct host_map *map);
 
@@ -123,6 +126,3 @@ void maps_free_all(struct host *host);
 
 /* Whether the map or one of its sessions is in the middle of a change. */
 bool maps_is_busy(struct host *host, const struct host_map *map);
-
-/* Whether a change to the disk of one of the session's maps runs. */
-bool maps_busy_by_disk(const struct session *session);
