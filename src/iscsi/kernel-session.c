@@ -11,6 +11,7 @@
 #include "basic/fileio.h"
 #include "basic/macros.h"
 #include "basic/sanitize.h"
+#include "build-config.h"
 #include "iscsi/kernel-session.h"
 #include "iscsi/openiscsi.h"
 #include "iscsi/values.h"

@@ -78,13 +78,9 @@ int kernel_disk_holders(const char *disk, char ***names);
 
 void strings_free(char **strings);
 
-/* What data/90-iscsi-wmi.rules makes of the tag, and the argument that it knows it by. */
-#define SESSION_TAG_PROPERTY "ISCSI_GENERATIONAL_GUID"
-#define SESSION_TAG_MARK "ISCSIWMITAG"
-
 /*
  * Tags the session's device: a synthetic uevent with the GUID's text as its UUID, and with the
- * mark, which our udev rule turns into the property.
+ * mark, which our udev rule turns into the property SESSION_TAG_PROPERTY.
  */
 int kernel_session_tag(uint32_t sid, const char *guid_text);
 

@@ -73,7 +73,7 @@ class Host:
         self.joined = {}  # other targets that export a map's disk, by minor
         self.tree = tree.Tree(self.root, connections, luns, access)
         self.dm = device_mapper.DeviceMapper(self.root / "dev/mapper/control")
-        self.udev = udev.Udev(self.root)
+        self.udev = udev.Udev(self.root, fake.parents[2] / "data/90-iscsi-wmi.rules")
         self.multipathd = multipathd.Multipathd(self.root / "run/multipathd.socket",
                                                 self.directory / "multipath", self)
         for sid in range(1, sessions * connections + 1):

@@ -3,12 +3,14 @@
 
 import contextlib
 import pathlib
+import re
 import socket
 import struct
 import threading
 
 MAGIC = int.from_bytes(bytes.fromhex("feedcafe"), "little")
-TAG = "ISCSI_GENERATIONAL_GUID"
+# What a rule does with a synthetic event of ours.
+RULE = re.compile(r'^ENV\{SYNTH_ARG_(\w+)\}=="1", ENV\{(\w+)\}="\$env\{SYNTH_UUID\}"', re.MULTILINE)
 
 
 def nulstr(properties):
@@ -18,8 +20,9 @@ def nulstr(properties):
 class Udev(threading.Thread):
     """`runs` false: synthetic events are left lying, as where systemd-udevd does not run."""
 
-    def __init__(self, root):
+    def __init__(self, root, rules):
         super().__init__(daemon=True)
+        self.mark, self.property = RULE.search(rules.read_text()).groups()
         self.root = root
         self.runs = True
         self.seqnum = 0
@@ -58,7 +61,7 @@ class Udev(threading.Thread):
         """The tag of "session1", as the database has it; None: it has none."""
         with contextlib.suppress(FileNotFoundError):
             for line in self._entry(session).read_text().splitlines():
-                if line.startswith(f"E:{TAG}="):
+                if line.startswith(f"E:{self.property}="):
                     return line.partition("=")[2]
         return None
 
@@ -74,16 +77,16 @@ class Udev(threading.Thread):
         self.synthetic.close()
 
     def _on_synthetic(self, path, action, uuid, *arguments):
-        """As data/90-iscsi-wmi.rules has it."""
+        """As the rule has it."""
         properties = {"SYNTH_UUID": uuid}
         properties |= {f"SYNTH_ARG_{name}": value
                        for name, _, value in (each.partition("=") for each in arguments)}
         device = pathlib.Path(f"{self.root}{path}").resolve()
         entry = self._entry(device.name)
-        if properties.get("SYNTH_ARG_ISCSIWMITAG") == "1":
+        if properties.get(f"SYNTH_ARG_{self.mark}") == "1":
             entry.parent.mkdir(exist_ok=True)
-            entry.write_text(f"I:1\nE:{TAG}={uuid}\nV:1\n")
+            entry.write_text(f"I:1\nE:{self.property}={uuid}\nV:1\n")
         if (tag := self.tag(device.name)) is not None:
-            properties[TAG] = tag
+            properties[self.property] = tag
         self._tell("iscsi_session", "/" + str(device.relative_to(self.root / "sys")), action,
                    properties)

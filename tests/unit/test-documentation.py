@@ -113,24 +113,17 @@ class Pages(unittest.TestCase):
 
 
 class Tag(unittest.TestCase):
-    """The udev property of a session: the service asks for what the rule makes and people read of."""
-
-    @classmethod
-    def setUpClass(cls):
-        header = (SOURCE / "src/iscsi/kernel-session.h").read_text()
-        cls.words = dict(re.findall(r'#define SESSION_TAG_(\w+) "(\w+)"', header))
-
-    def test_rule(self):
-        rule = (SOURCE / "data/90-iscsi-wmi.rules").read_text()
-        name = self.words["PROPERTY"]
-        self.assertIn(f'ENV{{SYNTH_ARG_{self.words["MARK"]}}}=="1", ENV{{{name}}}="$env{{SYNTH_UUID}}"',
-                      rule)
-        self.assertIn(f'IMPORT{{db}}="{name}"', rule)
-
-    def test_what_people_read(self):
-        interface = "dbus-interfaces/com.open_iscsi.WMI1.MSiSCSI_SecurityConfigOperations.xml"
-        for text in page("iscsi-wmid.8"), (SOURCE / interface).read_text():
-            self.assertEqual(re.findall(r"udev property (\w+)", words(text)), [self.words["PROPERTY"]])
+    def test_property(self):
+        """What people, and the guest tests, know the udev property of a session by."""
+        built = (MAN.parent / "build-config.h").read_text()
+        name = re.search(r'#define SESSION_TAG_PROPERTY "(\w+)"', built)[1]
+        for file, pattern in (
+                ("man/iscsi-wmid.8.in", r"udev property (\w+)"),
+                ("dbus-interfaces/com.open_iscsi.WMI1.MSiSCSI_SecurityConfigOperations.xml",
+                 r"udev property (\w+)"),
+                ("tests/guest/helpers/wmi.py", r'\bTAG = "(\w+)"')):
+            with self.subTest(file=file):
+                self.assertEqual(re.findall(pattern, words((SOURCE / file).read_text())), [name])
 
 
 class Statuses(unittest.TestCase):

@@ -7,6 +7,7 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "build-config.h"
 #include "iscsi/kernel-session.h"
 #include "iscsi/record-name.h"
 #include "service/base/timer.h"

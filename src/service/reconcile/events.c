@@ -10,6 +10,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "basic/netlink.h"
+#include "build-config.h"
 #include "iscsi/kernel-session.h"
 #include "multipath/drop-in.h"
 #include "service/base/timer.h"

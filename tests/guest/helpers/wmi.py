@@ -55,6 +55,8 @@ DSM_BUFFER_TOO_SMALL = 0xC0000023
 DSM_OUT_OF_RESOURCES = 0xC000009A
 DSM_NOT_SUPPORTED = 0xC00000BB
 
+TAG = "ISCSI_GENERATIONAL_GUID"
+
 # Pings at a time, of all clients and of one: src/service/base/bounds.h.
 PINGS, PINGS_OF_A_CLIENT = 16, 8
 
@@ -306,7 +308,7 @@ def tag(sid):
     lines = run("udevadm", "info", "--query=property",
                 f"--path=/sys/class/iscsi_session/session{sid}").splitlines()
     found = [line.split("=", 1)[1] for line in lines
-             if line.startswith("ISCSI_GENERATIONAL_GUID=")]
+             if line.startswith(f"{TAG}=")]
     return found[0] if found else None
 
 
