@@ -121,19 +121,19 @@ int schema_inspect(sqlite3 *db, int64_t *ret_version)
     return r < 0 ? r : check_integrity(db);
 }
 
-int schema_upgrade(sqlite3 *db, int64_t version)
+int schema_upgrade(sqlite3 *db, int64_t from, int to)
 {
     char numbers[96];
 
-    if (version == SCHEMA_VERSION)
+    if (from == to)
         return 0;
     int r = db_begin(db);
     if (r < 0)
         return r;
-    for (size_t i = (size_t)version; i < ELEMENTSOF(schema_steps) && r >= 0; i++)
+    for (int64_t i = from; i < to && r >= 0; i++)
         r = db_execute(db, schema_steps[i]);
     snprintf(numbers, sizeof(numbers), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
-             APPLICATION_ID, SCHEMA_VERSION);
+             APPLICATION_ID, to);
     if (r >= 0)
         r = db_execute(db, numbers);
     return db_end(db, r);

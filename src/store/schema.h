@@ -15,5 +15,5 @@ int schema_version(void);
  */
 int schema_inspect(sqlite3 *db, int64_t *ret_version);
 
-/* From a version, 0 for an empty file, to ours, in one transaction. */
-int schema_upgrade(sqlite3 *db, int64_t version);
+/* From a version, 0 for an empty file, to another that is known, in one transaction. */
+int schema_upgrade(sqlite3 *db, int64_t from, int to);

@@ -90,7 +90,7 @@ int store_open(const char *path, struct store **ret, char **ret_message)
     if (r >= 0)
         r = db_end(store->db, r);
     if (r >= 0)
-        r = schema_upgrade(store->db, version);
+        r = schema_upgrade(store->db, version, schema_version());
     if (r >= 0)
         r = db_execute(store->db, "PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;");
     if (r < 0)

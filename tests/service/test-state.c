@@ -7,6 +7,7 @@
 
 #include "basic/clock.h"
 #include "fixture.h"
+#include "store/schema.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -73,43 +74,64 @@ static void assert_refused(struct harness *harness, const char *words)
     assert_non_null(strstr(log, words));
 }
 
+static int read_version(const struct harness *harness)
+{
+    sqlite3 *db = NULL;
+    int64_t version = -1;
+
+    assert_int_equal(sqlite3_open(harness->state_file, &db), SQLITE_OK);
+    assert_int_equal(schema_inspect(db, &version), 0);
+    sqlite3_close(db);
+    return (int)version;
+}
+
+static void set_version(const struct harness *harness, int version)
+{
+    char sql[48];
+
+    snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
+    run_sql(harness->state_file, sql);
+}
+
 static void test_newer_schema(void **state)
 {
     struct harness *harness = *state;
+    char words[80];
 
     make_store(harness);
-    run_sql(harness->state_file, "PRAGMA user_version = 5");
-    assert_refused(harness, "schema version 5, this program knows up to 4");
+    set_version(harness, schema_version() + 1);
+    snprintf(words, sizeof(words), "schema version %d, this program knows up to %d",
+             schema_version() + 1, schema_version());
+    assert_refused(harness, words);
 
     /* The newer program's tables are no fault. */
-    run_sql(harness->state_file, "CREATE TABLE more (x); INSERT INTO more VALUES (1);"
-                                 "PRAGMA user_version = 70000");
+    run_sql(harness->state_file, "CREATE TABLE more (x); INSERT INTO more VALUES (1);");
+    set_version(harness, 70000);
     assert_refused(harness, "schema version 70000");
 
-    run_sql(harness->state_file, "PRAGMA user_version = 4");
+    set_version(harness, schema_version());
     harness_start(harness);
     assert_order(harness, "highest-first");
     harness_stop(harness);
 }
 
-/* What version 1 has of it gets what it lacks, and keeps what it has. */
+/* A store of the first version gets what it lacks, and keeps what it has. */
 static void test_older_schema(void **state)
 {
     struct harness *harness = *state;
+    sqlite3 *db = NULL;
 
-    make_store(harness);
-    run_sql(harness->state_file, "DROP TABLE unfinished;"
-                                 "DROP TABLE disk_policy_path; DROP TABLE disk_policy;"
-                                 "DROP TABLE digest; DROP TABLE secret;"
-                                 "ALTER TABLE guid DROP COLUMN has_digests;"
-                                 "PRAGMA user_version = 1");
+    assert_int_equal(sqlite3_open(harness->state_file, &db), SQLITE_OK);
+    assert_int_equal(schema_upgrade(db, 0, 1), 0);
+    sqlite3_close(db);
+    run_sql(harness->state_file,
+            "INSERT INTO setting VALUES ('path-weight-order', 'highest-first')");
     for (int i = 0; i < 2; i++) {
         harness_start(harness);
         assert_order(harness, "highest-first");
         harness_stop(harness);
     }
-    run_sql(harness->state_file, "SELECT has_digests FROM guid; SELECT * FROM digest, secret,"
-                                 " disk_policy, disk_policy_path, unfinished");
+    assert_int_equal(read_version(harness), schema_version());
 }
 
 static void test_no_schema(void **state)
@@ -117,9 +139,9 @@ static void test_no_schema(void **state)
     struct harness *harness = *state;
 
     make_store(harness);
-    run_sql(harness->state_file, "PRAGMA user_version = 0");
+    set_version(harness, 0);
     assert_refused(harness, "corrupt or not ours");
-    run_sql(harness->state_file, "PRAGMA user_version = -1");
+    set_version(harness, -1);
     assert_refused(harness, "corrupt or not ours");
 }
 

@@ -112,6 +112,20 @@ class Pages(unittest.TestCase):
         self.assertEqual(set(re.findall(r"^\.TP\n\.B (\w+)", part, re.M)), names)
 
 
+class Store(unittest.TestCase):
+    def test_tables(self):
+        """Those of the schema, and with which version each came, as docs/design.md has them."""
+        schema = (SOURCE / "src/store/schema.c").read_text()
+        steps = re.search(r"schema_steps\[\] = \{(.*?)\}", schema, re.S)[1].split(",")
+        made = {table: version for version, step in enumerate(map(str.strip, steps), 1)
+                for table in re.findall(r"CREATE TABLE (\w+)", re.search(
+                    rf"{step}\[\] =(.*?);\n\n", schema, re.S)[1])}
+        part = (SOURCE / "docs/design.md").read_text().partition("\n## The store\n")[2]
+        rows = re.findall(r"^\| (`.*`) \| (\d+) \|", part.partition("\n## ")[0], re.M)
+        self.assertEqual({table: int(version) for names, version in rows
+                          for table in re.findall(r"`(\w+)`", names)}, made)
+
+
 class Tag(unittest.TestCase):
     def test_property(self):
         """What people, and the guest tests, know the udev property of a session by."""
