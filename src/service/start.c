@@ -11,7 +11,7 @@
 #include "service/jobs/statistics.h"
 #include "service/model/maps.h"
 #include "service/model/settings.h"
-#include "service/multipathd/publish.h"
+#include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/events.h"
 #include "service/reconcile/reconcile.h"
 #include "service/start.h"
@@ -79,7 +79,7 @@ static int follow(struct host *host)
     }
     r = reconciler_new(host);
     if (r >= 0)
-        r = publisher_new(host);
+        r = mpathd_sync_new(host);
     if (r < 0) {
         log_error("The host's maps cannot be followed: %s", strerror(-r));
         return r;
@@ -122,7 +122,7 @@ struct host *service_free(struct host *host)
         return NULL;
     events_free(host->events);
     drift_free(host);
-    publisher_free(host);
+    mpathd_sync_free(host);
     reconciler_free(host);
     statistics_free(host);
     maps_free_all(host);

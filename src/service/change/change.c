@@ -9,7 +9,7 @@
 #include "basic/macros.h"
 #include "service/change/change.h"
 #include "service/model/news.h"
-#include "service/multipathd/publish.h"
+#include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/map-change.h"
 #include "service/tables/unfinished.h"
@@ -257,7 +257,7 @@ static void change_maps(struct change *change)
     change_fail(change, r);
 }
 
-static void change_on_published(int r, void *userdata)
+static void change_on_synced(int r, void *userdata)
 {
     struct change *change = userdata;
 
@@ -281,9 +281,9 @@ static void change_on_idle(void *userdata)
     if (!change->choice) {
         change_give_up_policy(change);
         if (change->calls->withdraw(change)) {
-            int r = publish_and_wait(change->host, change_on_published, change);
+            int r = mpathd_sync_and_wait(change->host, change_on_synced, change);
             if (r < 0)
-                change_on_published(r, change);
+                change_on_synced(r, change);
             return;
         }
     }

@@ -133,7 +133,7 @@ struct adapter {
     struct host *host;
 };
 
-/* How telling multipathd went last (service/multipathd/publish.h). */
+/* How telling multipathd went last (service/multipathd/mpathd-sync.h). */
 struct mpathd_told {
     bool left_alone; /* this multipathd is not asked to read its configuration */
     char error[192]; /* why it failed, one sentence; empty: it did not */
@@ -157,8 +157,8 @@ struct host {
     void *connections_by_sid; /* a tree of tsearch(3) */
     void *maps_by_dev;        /* likewise, of struct host_map */
     void *maps_by_wwid;
-    struct reconciler *reconciler; /* NULL until it is started */
-    struct publisher *publisher;   /* likewise */
+    struct reconciler *reconciler;   /* NULL until it is started */
+    struct mpathd_sync *mpathd_sync; /* likewise */
     struct mpathd_told told;
     struct drift *drift;    /* likewise */
     struct events *events;  /* likewise */

@@ -15,7 +15,7 @@
 #include "service/model/session-maps.h"
 #include "service/model/settings.h"
 #include "service/model/states.h"
-#include "service/multipathd/publish.h"
+#include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/map-update.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/lb-plan.h"
@@ -307,7 +307,7 @@ static void ask_what_wins(struct host *host, struct host_map *map)
     if (!map_state_is_worth_asking(&map->state))
         return;
     map_state_doubt(&map->state);
-    publish_check(host);
+    mpathd_sync_check(host);
 }
 
 /* Whether to give the map its table once more, now. */
@@ -371,7 +371,7 @@ static int take(struct host *host, struct host_map *map, const struct map_look *
     if (found < 0)
         return found;
     if (found & MAP_ENTRY_CHANGED)
-        publish(host);
+        mpathd_sync_request(host);
     return found & MAP_TABLE_CHANGED ? CHANGED_MAPS : 0;
 }
 
@@ -630,7 +630,7 @@ void reconcile_map_entry(struct host_map *map)
         return;
     free(TAKE_PTR(map->entry));
     map_state_set_entry(&map->state, false, false);
-    publish(map->host);
+    mpathd_sync_request(map->host);
 }
 
 void reconcile_map_changed(struct host_map *map)
@@ -661,7 +661,7 @@ static void forget_contest(struct host_map *map, void *userdata)
 void reconcile_configuration(struct host *host)
 {
     maps_each(host, forget_contest, host);
-    publish(host);
+    mpathd_sync_request(host);
 }
 
 static int add_waiter(struct reconciler *r, struct waiter waiter)

@@ -4,7 +4,7 @@
 /*
  * A policy that holds: maps that an event concerns are looked at, and those that
  * do not mean the policies in force get their tables again. What a map came to be is kept in the
- * model and told to clients and to multipathd (service/multipathd/publish.h).
+ * model and told to clients and to multipathd (service/multipathd/mpathd-sync.h).
  */
 
 #include "service/model/host.h"

@@ -11,23 +11,24 @@
 #include <stddef.h>
 
 /* One map's part, as it was when the child was made. */
-struct publication_part {
+struct sync_part {
     char *wwid, *entry, *vendor, *product;
 };
 
 /* What is to be told. */
-struct publication {
-    struct publication_part *parts;
+struct sync_attempt {
+    struct sync_part *parts;
     size_t n;
     bool keep; /* no map was seen yet, but policies wait for theirs: leave a file that is there */
     bool must_tell; /* also a multipathd that reloads every map */
     bool owed;      /* the file has changed before, and multipathd may not have read that */
     bool check_only;
-    const struct publication *previous; /* the one that multipathd has read last, NULL: not known */
+    const struct sync_attempt
+        *previous; /* the one that multipathd has read last, NULL: not known */
 };
 
 /* How it went. */
-struct publication_outcome {
+struct sync_outcome {
     int error;
     bool changed; /* the file */
     bool reconfigured;
@@ -37,16 +38,16 @@ struct publication_outcome {
 };
 
 /* What came of each part. */
-struct publication_verdict {
+struct sync_verdict {
     size_t part;
     bool in_force;
     char rival[192];
 };
 
-void publication_free(struct publication *publication);
+void sync_attempt_free(struct sync_attempt *attempt);
 
 /*
- * For worker_start(); arg is a struct publication. Writes a verdict for each part, should it come
+ * For worker_start(); arg is a struct sync_attempt. Writes a verdict for each part, should it come
  * so far, and then the outcome, as they are in memory.
  */
-int publication_run(int fd, void *arg);
+int sync_attempt_run(int fd, void *arg);

@@ -6,47 +6,47 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TELLING_SECOND UINT64_C(1000000)
-#define TELLING_GATHER_USEC TELLING_SECOND         /* for requests that come one after another */
-#define TELLING_INTERVAL_USEC (5 * TELLING_SECOND) /* from one reconfigure to the next */
-#define TELLING_RETRY_MAX_USEC (60 * TELLING_SECOND)
+#define SYNC_SECOND UINT64_C(1000000)
+#define SYNC_GATHER_USEC SYNC_SECOND         /* for requests that come one after another */
+#define SYNC_INTERVAL_USEC (5 * SYNC_SECOND) /* from one reconfigure to the next */
+#define SYNC_RETRY_MAX_USEC (60 * SYNC_SECOND)
 
-enum telling_wish {
+enum sync_wish {
     WISH_NOTHING,
-    WISH_TELL,
-    WISH_TELL_SOON, /* somebody waits for it */
+    WISH_SYNC,
+    WISH_SYNC_SOON, /* somebody waits for it */
 };
 
-enum telling_attempt {
+enum sync_kind {
     ATTEMPT_NONE,
     ATTEMPT_CHECK, /* multipathd is asked what it has in force */
-    ATTEMPT_TELL,  /* the file is written, and multipathd has to read it */
+    ATTEMPT_SYNC,  /* the file is written, and multipathd has to read it */
 };
 
 /* All zeros: nothing was told yet, and nothing is to be. */
-struct telling {
-    enum telling_attempt running;
-    enum telling_wish wish;
+struct sync_schedule {
+    enum sync_kind running;
+    enum sync_wish wish;
     bool check_wished;
     unsigned failures;         /* one after another */
     uint64_t last_reconfigure; /* CLOCK_MONOTONIC, 0: none yet */
 };
 
 /* Entries have changed, or multipathd's configuration has; `soon`: and somebody waits. */
-void telling_wish(struct telling *telling, bool soon);
+void sync_schedule_wish(struct sync_schedule *schedule, bool soon);
 
 /* What can begin at once, or when the time has come: a check goes first. */
-enum telling_attempt telling_next(const struct telling *telling);
+enum sync_kind sync_schedule_next(const struct sync_schedule *schedule);
 
 /* That attempt begins: what was wished for until now is its. */
-void telling_begin(struct telling *telling);
+void sync_schedule_begin(struct sync_schedule *schedule);
 
 /*
  * It has ended; `again`: multipathd would know better if it read its files. What has failed is
  * wished for once more. Returns which it was.
  */
-enum telling_attempt telling_end(struct telling *telling, bool failed, bool again,
+enum sync_kind sync_schedule_end(struct sync_schedule *schedule, bool failed, bool again,
                                  bool reconfigured, uint64_t now);
 
 /* When to tell, wished for now: after a while, later after each failure, and never too often. */
-uint64_t telling_due(const struct telling *telling, uint64_t now);
+uint64_t sync_schedule_due(const struct sync_schedule *schedule, uint64_t now);

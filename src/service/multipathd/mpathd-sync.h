@@ -11,18 +11,18 @@
 
 #include "service/model/host.h"
 
-int publisher_new(struct host *host);
-void publisher_free(struct host *host);
+int mpathd_sync_new(struct host *host);
+void mpathd_sync_free(struct host *host);
 
 /* Entries have changed, or multipathd's configuration has. */
-void publish(struct host *host);
+void mpathd_sync_request(struct host *host);
 
 /* Only asks multipathd, at once, whether it has the entries in force. */
-void publish_check(struct host *host);
+void mpathd_sync_check(struct host *host);
 
 /*
- * The same as publish(), but soon, and also on a multipathd that is else left to read the file when
- * it starts; calls func when multipathd has read what the entries are now. r: 0 or a negative
- * errno; host_mpathd_error() has it in words.
+ * The same as mpathd_sync_request(), but soon, and also on a multipathd that is else left to read
+ * the file when it starts; calls func when multipathd has read what the entries are now. r: 0 or a
+ * negative errno; host_mpathd_error() has it in words.
  */
-int publish_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata);
+int mpathd_sync_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata);

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "basic/log.h"
+#include "basic/macros.h"
+#include "service/base/timer.h"
+#include "service/base/worker.h"
+#include "service/model/announce-disk.h"
+#include "service/model/announce.h"
+#include "service/model/find.h"
+#include "service/model/maps.h"
+#include "service/multipathd/mpathd-sync.h"
+#include "service/multipathd/sync-attempt.h"
+#include "service/multipathd/sync-schedule.h"
+
+#define SECOND_USEC 1000000U
+#define LEAVING_USEC (SECOND_USEC / 4) /* from one look for maps that leave to the next */
+#define LEAVING_MAX_USEC                                                                           \
+    (15U * SECOND_USEC) /* what multipathd gets to remove a map without paths */
+
+struct mpathd_sync_waiter {
+    void (*func)(int r, void *userdata);
+    void *userdata;
+};
+
+struct mpathd_sync {
+    struct host *host;
+    struct timer timer;
+    struct sync_schedule schedule;
+    bool has_synced;                    /* a file was made of maps that were seen */
+    bool owed;                          /* see struct sync_attempt */
+    struct sync_attempt *read;          /* what multipathd has read last */
+    struct mpathd_sync_waiter *waiters; /* the first n_current of which the running child answers */
+    size_t n_waiters, n_current;
+};
+
+DEFINE_CLEANUP(struct sync_attempt *, sync_attempt_free);
+
+static char *mpathd_sync_copy_text(const char *text, bool *failed)
+{
+    char *copied = text ? strdup(text) : NULL;
+    *failed = *failed || (text && !copied);
+    return copied;
+}
+
+struct mpathd_sync_collecting {
+    struct sync_attempt *attempt;
+    bool failed;
+};
+
+static void mpathd_sync_collect(struct host_map *map, void *userdata)
+{
+    struct mpathd_sync_collecting *c = userdata;
+
+    if (!map->entry || c->failed || (c->attempt->check_only && map->state.told != TOLD_DOUBTED))
+        return;
+    struct sync_part *more = reallocarray(c->attempt->parts, c->attempt->n + 1, sizeof(*more));
+    if (!more) {
+        c->failed = true;
+        return;
+    }
+    c->attempt->parts = more;
+    more[c->attempt->n++] = (struct sync_part){
+        .wwid = mpathd_sync_copy_text(map->wwid, &c->failed),
+        .entry = mpathd_sync_copy_text(map->entry, &c->failed),
+        .vendor = mpathd_sync_copy_text(map->vendor, &c->failed),
+        .product = mpathd_sync_copy_text(map->product, &c->failed),
+    };
+}
+
+static void mpathd_sync_find_policy(struct host_map *map, void *userdata)
+{
+    bool *found = userdata;
+    *found = *found || map_has_policy(map);
+}
+
+static bool mpathd_sync_has_policy(struct host *host)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < host->n_sessions; i++)
+        if (session_has_policy(host->sessions[i]))
+            return true;
+    maps_each(host, mpathd_sync_find_policy, &found);
+    return found;
+}
+
+static struct sync_attempt *mpathd_sync_make_attempt(const struct mpathd_sync *s)
+{
+    _cleanup_(sync_attempt_freep) struct sync_attempt *attempt = calloc(1, sizeof(*attempt));
+    struct mpathd_sync_collecting collecting = {.attempt = attempt};
+
+    if (!attempt)
+        return NULL;
+    attempt->check_only = s->schedule.running == ATTEMPT_CHECK;
+    maps_each(s->host, mpathd_sync_collect, &collecting);
+    attempt->must_tell = s->n_waiters > 0;
+    attempt->owed = s->owed;
+    attempt->previous = attempt->check_only ? NULL : s->read;
+    attempt->keep = !s->has_synced && !attempt->must_tell && mpathd_sync_has_policy(s->host);
+    return collecting.failed ? NULL : TAKE_PTR(attempt);
+}
+
+static void mpathd_sync_take_verdict(struct host *host, const struct sync_attempt *attempt,
+                                     const struct sync_verdict *verdict)
+{
+    const struct sync_part *part = &attempt->parts[verdict->part];
+    struct host_map *map = maps_find_wwid(host, part->wwid);
+
+    /* One that has another entry by now comes with the next attempt. */
+    if (!map || !map->entry || strcmp(map->entry, part->entry) != 0)
+        return;
+    free(TAKE_PTR(map->rival));
+    if (verdict->rival[0])
+        map->rival = strdup(verdict->rival);
+    map_state_judge(&map->state, verdict->in_force, map->rival,
+                    host->mpathd_sync->schedule.check_wished);
+}
+
+static void mpathd_sync_answer_waiters(struct mpathd_sync *s, int r)
+{
+    size_t n = s->n_current;
+
+    for (size_t i = 0; i < n; i++) {
+        struct mpathd_sync_waiter waiter = s->waiters[0];
+        memmove(s->waiters, s->waiters + 1, --s->n_waiters * sizeof(*s->waiters));
+        waiter.func(r, waiter.userdata);
+    }
+    s->n_current = 0;
+}
+
+static void mpathd_sync_arm(struct mpathd_sync *s);
+static void mpathd_sync_start(struct mpathd_sync *s);
+
+/* The end of an attempt, however it went. */
+static void mpathd_sync_conclude(struct mpathd_sync *s, const struct sync_outcome *outcome)
+{
+    struct host *host = s->host;
+    bool failed = outcome->error < 0;
+    enum sync_kind ended = sync_schedule_end(&s->schedule, failed, outcome->reread,
+                                             outcome->reconfigured, loop_usec(host->event));
+    if (ended == ATTEMPT_SYNC) {
+        host->told.left_alone = outcome->alone;
+        s->owed = failed && (s->owed || outcome->changed);
+    }
+    if (failed && strcmp(host->told.error, outcome->text) != 0)
+        log_warning("%s The maps keep their policies; it is tried again.", outcome->text);
+    snprintf(host->told.error, sizeof(host->told.error), "%s", failed ? outcome->text : "");
+
+    mpathd_sync_answer_waiters(s, outcome->error);
+    announce_all_sessions(host);
+    announce_all_disks(host);
+    if (sync_schedule_next(&s->schedule) == ATTEMPT_CHECK)
+        mpathd_sync_start(s);
+    else
+        mpathd_sync_arm(s);
+}
+
+struct mpathd_sync_run {
+    struct mpathd_sync *sync;
+    struct sync_attempt *attempt;
+};
+
+static void mpathd_sync_on_child_done(int error, const void *data, size_t size, void *userdata)
+{
+    _cleanup_free_ struct mpathd_sync_run *run = userdata;
+    _cleanup_(sync_attempt_freep) struct sync_attempt *attempt = run->attempt;
+    struct sync_outcome outcome = {.error = error ?: -EIO,
+                                   .changed = true}; /* if it died: who knows */
+    size_t verdicts = 0;
+    bool contested = false;
+
+    if (size >= sizeof(outcome) && error == 0) {
+        verdicts = size - sizeof(outcome);
+        memcpy(&outcome, (const char *)data + verdicts, sizeof(outcome));
+    } else
+        snprintf(outcome.text, sizeof(outcome.text), "multipathd could not be told: %s.",
+                 strerror(-outcome.error));
+    for (size_t at = 0; at < verdicts; at += sizeof(struct sync_verdict)) {
+        struct sync_verdict verdict;
+        memcpy(&verdict, (const char *)data + at, sizeof(verdict));
+        mpathd_sync_take_verdict(run->sync->host, attempt, &verdict);
+        contested = contested || !verdict.in_force || verdict.rival[0];
+    }
+    bool was_check = attempt->check_only;
+    /* What wins over one map's entry may do so over those of maps that nobody doubted. */
+    if (was_check && contested)
+        sync_schedule_wish(&run->sync->schedule, false);
+    if (outcome.error >= 0 && !was_check) {
+        if (run->sync->read)
+            sync_attempt_free(run->sync->read);
+        attempt->previous = NULL;
+        run->sync->read = TAKE_PTR(attempt);
+    }
+    mpathd_sync_conclude(run->sync, &outcome);
+}
+
+static void mpathd_sync_start(struct mpathd_sync *s)
+{
+    sync_schedule_begin(&s->schedule);
+    _cleanup_(sync_attempt_freep) struct sync_attempt *attempt = mpathd_sync_make_attempt(s);
+    _cleanup_free_ struct mpathd_sync_run *run = calloc(1, sizeof(*run));
+
+    s->n_current = s->schedule.running == ATTEMPT_CHECK ? 0 : s->n_waiters;
+    int r = attempt && run ? 0 : -ENOMEM;
+    if (r >= 0) {
+        *run = (struct mpathd_sync_run){s, attempt};
+        r = worker_start(s->host->event, sync_attempt_run, attempt, mpathd_sync_on_child_done, run);
+        s->has_synced = s->has_synced || attempt->n > 0;
+    }
+    if (r < 0) {
+        struct sync_outcome outcome = {.error = r};
+        snprintf(outcome.text, sizeof(outcome.text), "multipathd could not be told: %s.",
+                 strerror(-r));
+        mpathd_sync_conclude(s, &outcome);
+        return;
+    }
+    (void)TAKE_PTR(attempt);
+    (void)TAKE_PTR(run);
+}
+
+struct mpathd_sync_leaving {
+    uint64_t now;
+    bool found;
+};
+
+static void mpathd_sync_find_leaving(struct host_map *map, void *userdata)
+{
+    struct mpathd_sync_leaving *leaving = userdata;
+    if (map->watch.leaving_usec && leaving->now - map->watch.leaving_usec < LEAVING_MAX_USEC)
+        leaving->found = true;
+}
+
+/* A map whose paths have left is forgotten by a multipathd that reconfigures, and never removed. */
+static bool mpathd_sync_must_wait(const struct mpathd_sync *s)
+{
+    struct mpathd_sync_leaving leaving = {.now = loop_usec(s->host->event)};
+
+    maps_each(s->host, mpathd_sync_find_leaving, &leaving);
+    return leaving.found;
+}
+
+static int mpathd_sync_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct mpathd_sync *s = userdata;
+
+    if (sync_schedule_next(&s->schedule) != ATTEMPT_SYNC)
+        return 0;
+    if (mpathd_sync_must_wait(s))
+        return timer_set_in(&s->timer, LEAVING_USEC);
+    mpathd_sync_start(s);
+    return 0;
+}
+
+static void mpathd_sync_arm(struct mpathd_sync *s)
+{
+    if (sync_schedule_next(&s->schedule) != ATTEMPT_SYNC)
+        return;
+    /* A timer that runs already stays: requests that never end must not put it off for ever. */
+    if (s->schedule.wish != WISH_SYNC_SOON && timer_is_set(&s->timer))
+        return;
+    (void)timer_set_at(&s->timer, sync_schedule_due(&s->schedule, loop_usec(s->host->event)));
+}
+
+void mpathd_sync_request(struct host *host)
+{
+    if (!host->mpathd_sync)
+        return;
+    sync_schedule_wish(&host->mpathd_sync->schedule, false);
+    mpathd_sync_arm(host->mpathd_sync);
+}
+
+void mpathd_sync_check(struct host *host)
+{
+    struct mpathd_sync *s = host->mpathd_sync;
+
+    if (!s || s->schedule.check_wished)
+        return;
+    s->schedule.check_wished = true;
+    if (sync_schedule_next(&s->schedule) == ATTEMPT_CHECK)
+        mpathd_sync_start(s);
+}
+
+int mpathd_sync_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata)
+{
+    struct mpathd_sync *s = host->mpathd_sync;
+    struct mpathd_sync_waiter *more = reallocarray(s->waiters, s->n_waiters + 1, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    s->waiters = more;
+    more[s->n_waiters++] = (struct mpathd_sync_waiter){func, userdata};
+    sync_schedule_wish(&s->schedule, true);
+    mpathd_sync_arm(s);
+    return 0;
+}
+
+int mpathd_sync_new(struct host *host)
+{
+    struct mpathd_sync *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    s->host = host;
+    timer_init(&s->timer, host->event, 0, mpathd_sync_on_timer, s);
+    host->mpathd_sync = s;
+    mpathd_sync_request(host); /* a file that was left behind, or never told of */
+    return 0;
+}
+
+void mpathd_sync_free(struct host *host)
+{
+    struct mpathd_sync *s = TAKE_PTR(host->mpathd_sync);
+    if (!s)
+        return;
+    timer_done(&s->timer);
+    if (s->read)
+        sync_attempt_free(s->read);
+    free(s->waiters);
+    free(s);
+}

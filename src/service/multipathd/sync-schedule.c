@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "service/multipathd/sync-schedule.h"
+
+void sync_schedule_wish(struct sync_schedule *schedule, bool soon)
+{
+    if (soon)
+        schedule->wish = WISH_SYNC_SOON;
+    else if (schedule->wish == WISH_NOTHING)
+        schedule->wish = WISH_SYNC;
+}
+
+enum sync_kind sync_schedule_next(const struct sync_schedule *schedule)
+{
+    if (schedule->running != ATTEMPT_NONE)
+        return ATTEMPT_NONE;
+    if (schedule->check_wished)
+        return ATTEMPT_CHECK;
+    return schedule->wish == WISH_NOTHING ? ATTEMPT_NONE : ATTEMPT_SYNC;
+}
+
+void sync_schedule_begin(struct sync_schedule *schedule)
+{
+    enum sync_kind next = sync_schedule_next(schedule);
+
+    if (next == ATTEMPT_NONE)
+        return;
+    schedule->running = next;
+    if (next == ATTEMPT_CHECK)
+        schedule->check_wished = false;
+    else
+        schedule->wish = WISH_NOTHING;
+}
+
+enum sync_kind sync_schedule_end(struct sync_schedule *schedule, bool failed, bool again,
+                                 bool reconfigured, uint64_t now)
+{
+    enum sync_kind ended = schedule->running;
+
+    schedule->running = ATTEMPT_NONE;
+    schedule->failures = failed ? schedule->failures + 1 : 0;
+    if (reconfigured)
+        schedule->last_reconfigure = now;
+    if (failed || again)
+        sync_schedule_wish(schedule, false);
+    return ended;
+}
+
+static uint64_t delay(const struct sync_schedule *schedule)
+{
+    unsigned doublings = schedule->failures < 5 ? schedule->failures - 1 : 4;
+
+    if (schedule->wish == WISH_SYNC_SOON)
+        return 0;
+    if (schedule->failures == 0)
+        return SYNC_GATHER_USEC;
+    uint64_t usec = SYNC_INTERVAL_USEC << doublings;
+    return usec < SYNC_RETRY_MAX_USEC ? usec : SYNC_RETRY_MAX_USEC;
+}
+
+uint64_t sync_schedule_due(const struct sync_schedule *schedule, uint64_t now)
+{
+    uint64_t due = now + delay(schedule);
+    uint64_t earliest =
+        schedule->last_reconfigure ? schedule->last_reconfigure + SYNC_INTERVAL_USEC : 0;
+
+    return due < earliest ? earliest : due;
+}

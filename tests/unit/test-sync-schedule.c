@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/* When multipathd is told: each state, with each of what can happen in it. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "basic/macros.h"
+#include "service/multipathd/sync-schedule.h"
+
+/* Of what runs, what is wished for and whether a check is: a check goes first, one at a time. */
+static void test_next(void **state)
+{
+    for (enum sync_kind running = ATTEMPT_NONE; running <= ATTEMPT_SYNC; running++)
+        for (enum sync_wish wish = WISH_NOTHING; wish <= WISH_SYNC_SOON; wish++)
+            for (unsigned check = 0; check <= 1; check++) {
+                struct sync_schedule schedule = {running, wish, check};
+                enum sync_kind expected = running != ATTEMPT_NONE ? ATTEMPT_NONE
+                                          : check                 ? ATTEMPT_CHECK
+                                          : wish != WISH_NOTHING  ? ATTEMPT_SYNC
+                                                                  : ATTEMPT_NONE;
+                assert_int_equal(sync_schedule_next(&schedule), expected);
+
+                sync_schedule_begin(&schedule);
+                assert_int_equal(schedule.running, running != ATTEMPT_NONE ? running : expected);
+                assert_int_equal(schedule.wish, expected == ATTEMPT_SYNC ? WISH_NOTHING : wish);
+                assert_int_equal(schedule.check_wished, expected == ATTEMPT_CHECK ? 0 : check);
+            }
+}
+
+/* Who waits is not forgotten by a wish that does not. */
+static void test_wish(void **state)
+{
+    struct sync_schedule schedule = {0};
+
+    sync_schedule_wish(&schedule, false);
+    assert_int_equal(schedule.wish, WISH_SYNC);
+    sync_schedule_wish(&schedule, true);
+    assert_int_equal(schedule.wish, WISH_SYNC_SOON);
+    sync_schedule_wish(&schedule, false);
+    assert_int_equal(schedule.wish, WISH_SYNC_SOON);
+}
+
+static void test_end(void **state)
+{
+    for (enum sync_kind running = ATTEMPT_CHECK; running <= ATTEMPT_SYNC; running++)
+        for (unsigned bits = 0; bits < 8; bits++) {
+            bool failed = bits & 1, again = bits & 2, reconfigured = bits & 4;
+            struct sync_schedule schedule = {
+                .running = running, .failures = 3, .last_reconfigure = 7};
+            assert_int_equal(sync_schedule_end(&schedule, failed, again, reconfigured, 9), running);
+            assert_int_equal(schedule.running, ATTEMPT_NONE);
+            assert_int_equal(schedule.failures, failed ? 4 : 0);
+            assert_int_equal(schedule.last_reconfigure, reconfigured ? 9 : 7);
+            assert_int_equal(schedule.wish, failed || again ? WISH_SYNC : WISH_NOTHING);
+        }
+}
+
+static void test_due(void **state)
+{
+    static const struct {
+        enum sync_wish wish;
+        unsigned failures;
+        uint64_t last, due; /* seconds; it is 100 */
+    } cases[] = {
+        {WISH_SYNC, 0, 0, 101},    {WISH_SYNC_SOON, 0, 0, 100},  {WISH_SYNC, 1, 0, 105},
+        {WISH_SYNC, 2, 0, 110},    {WISH_SYNC, 4, 0, 140},       {WISH_SYNC, 5, 0, 160},
+        {WISH_SYNC, 1000, 0, 160}, {WISH_SYNC_SOON, 9, 0, 100},  {WISH_SYNC, 0, 99, 104},
+        {WISH_SYNC, 0, 90, 101},   {WISH_SYNC_SOON, 0, 98, 103}, {WISH_SYNC, 5, 99, 160},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        const struct sync_schedule schedule = {
+            .wish = cases[i].wish,
+            .failures = cases[i].failures,
+            .last_reconfigure = cases[i].last * SYNC_SECOND,
+        };
+        assert_int_equal(sync_schedule_due(&schedule, 100 * SYNC_SECOND),
+                         cases[i].due * SYNC_SECOND);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_next),
+        cmocka_unit_test(test_wish),
+        cmocka_unit_test(test_end),
+        cmocka_unit_test(test_due),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
