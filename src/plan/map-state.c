@@ -4,7 +4,7 @@
 void map_state_see(struct map_state *state, enum map_seen seen)
 {
     if (seen == SEEN_NO_POLICY)
-        state->table = state->half_way ? TABLE_HALF_WAY : TABLE_OWN;
+        state->table = state->has_intent ? TABLE_HALF_WAY : TABLE_OWN;
     else if (seen == SEEN_SAME)
         state->table = TABLE_AGREES;
     else if (state->rounds <= CONTEST_ROUNDS_MAX)
@@ -18,12 +18,12 @@ bool map_state_agrees(const struct map_state *state)
     return state->table == TABLE_OWN || state->table == TABLE_AGREES;
 }
 
-void map_state_note(struct map_state *state, bool half_way)
+void map_state_set_intent(struct map_state *state, bool has_intent)
 {
-    state->half_way = half_way;
-    if (state->table == TABLE_OWN && half_way)
+    state->has_intent = has_intent;
+    if (state->table == TABLE_OWN && has_intent)
         state->table = TABLE_HALF_WAY;
-    else if (state->table == TABLE_HALF_WAY && !half_way)
+    else if (state->table == TABLE_HALF_WAY && !has_intent)
         state->table = TABLE_OWN;
 }
 

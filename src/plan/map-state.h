@@ -50,7 +50,7 @@ struct map_state {
     enum map_table table;
     enum map_told told;
     enum map_hold hold;
-    bool half_way;   /* the store has a note that its first policy is not finished */
+    bool has_intent; /* in the store: its first policy is not finished */
     unsigned rounds; /* lost, one after another */
     uint64_t last;   /* when, in microseconds */
 };
@@ -68,8 +68,8 @@ void map_state_see(struct map_state *state, enum map_seen seen);
 /* Whether the table is as it has to be; of one that was not looked at yet, it is not known. */
 bool map_state_agrees(const struct map_state *state);
 
-/* A note that the map's first policy is not finished is made, or deleted. */
-void map_state_note(struct map_state *state, bool half_way);
+/* The intent to give the map its first policy is recorded, or deleted. */
+void map_state_set_intent(struct map_state *state, bool has_intent);
 
 /*
  * The map, multipath's configuration or the policy is another one: what was lost before counts no

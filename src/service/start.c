@@ -15,7 +15,7 @@
 #include "service/reconcile/events.h"
 #include "service/reconcile/reconcile.h"
 #include "service/start.h"
-#include "service/tables/unfinished.h"
+#include "service/tables/intents.h"
 #include "service/view/disk-views.h"
 #include "service/view/views.h"
 
@@ -42,7 +42,7 @@ static int load(struct host *host)
     if (r >= 0)
         r = maps_load_policies(host);
     if (r >= 0)
-        r = unfinished_load(host);
+        r = intents_load(host);
     return r < 0 ? r : host_load_sessions(host);
 }
 
@@ -57,7 +57,7 @@ static int read_host(struct host *host)
         r = store_end_reading(host->store, load(host));
     if (r < 0)
         return r;
-    unfinished_forget_others(host);
+    intents_forget_others(host);
     settings_note_boot(host);
     return 0;
 }

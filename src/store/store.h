@@ -110,14 +110,14 @@ int store_remove_disk_policy(struct store *store, const char *wwid);
 void store_disk_policy_free(struct store_disk_policy *policy);
 
 /*
- * Maps, by WWID, whose first policy is not finished: noted once however often that is asked for,
- * and forgotten. A negative errno of the function that gets them ends that and comes out.
+ * Intents: the maps, by WWID, whose first policy is not finished; each is there once, however often
+ * it was added. A negative errno of the function that gets them ends that and comes out.
  */
 typedef int (*store_wwid_func_t)(const char *wwid, void *userdata);
-int store_load_unfinished(struct store *store, store_wwid_func_t func, void *userdata);
-int store_note_unfinished(struct store *store, const char *const *wwids, size_t n);
-int store_forget_unfinished(struct store *store, const char *const *wwids, size_t n);
-int store_forget_all_unfinished(struct store *store);
+int store_load_intents(struct store *store, store_wwid_func_t func, void *userdata);
+int store_add_intents(struct store *store, const char *const *wwids, size_t n);
+int store_remove_intents(struct store *store, const char *const *wwids, size_t n);
+int store_remove_all_intents(struct store *store);
 
 /* The adapter's GUID; -ENODATA where none was ever set. */
 int store_get_guid(struct store *store, const char *initiator, uint8_t ret_guid[GUID_SIZE]);

@@ -57,7 +57,7 @@ static void put_policies(struct store *store)
 
     CHECK(store_put_policy(store, &policy) == 0);
     CHECK(store_put_disk_policy(store, &disk) == 0);
-    CHECK(store_note_unfinished(store, (const char *const[]){"36001405bbbb"}, 1) == 0);
+    CHECK(store_add_intents(store, (const char *const[]){"36001405bbbb"}, 1) == 0);
 }
 
 static void make_seed(void)
@@ -193,7 +193,7 @@ static void check_rest(struct store *store)
 
     (void)store_get_guid(store, INITIATOR, guid);
     (void)store_get_tag(store, INITIATOR, &record, guid);
-    (void)store_load_unfinished(store, on_wwid, NULL);
+    (void)store_load_intents(store, on_wwid, NULL);
     (void)store_load_digests(store, INITIATOR, on_digest, NULL);
     CHECK((store_get_setting(store, "path-weight-order", &order) < 0) == !order);
     (void)store_get_key(store, key, sizeof(key));

@@ -289,7 +289,7 @@ class FirstPolicy(unittest.TestCase):
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
         wmi.wait_until_quiet()
         self.before = dm.shapes()
-        self.assertEqual(store.unfinished(), set())
+        self.assertEqual(store.intents(), set())
         self.maps = [each for _, each in sorted(dm.maps().items())]
 
     def changed(self):
@@ -302,7 +302,7 @@ class FirstPolicy(unittest.TestCase):
         with concurrent.futures.ThreadPoolExecutor() as pool:
             answer = pool.submit(call, *arguments)
             wait_for(self.changed, 10, "a map with the new groups")
-            noted = store.unfinished()
+            noted = store.intents()
             run("systemctl", "kill", "--signal=KILL", service.UNIT)
             wait_for(lambda: service.main_pid() == 0, 10, "the end of the service")
             self.assertRaises(RuntimeError, answer.result)
@@ -319,7 +319,7 @@ class FirstPolicy(unittest.TestCase):
 
     def assert_as_before(self):
         wait_for(lambda: not self.changed(), 20, "multipathd's own groups on every map")
-        wait_for(lambda: store.unfinished() == set(), 20, "nothing noted any more")
+        wait_for(lambda: store.intents() == set(), 20, "nothing noted any more")
         self.assertEqual(dm.suspended(), [])
         self.assertEqual(wmi.session("LoadBalancePolicy"), 0)
         wmi.wait_until_quiet()
@@ -359,7 +359,7 @@ class FirstPolicy(unittest.TestCase):
             wait_for(lambda: sum("rebuild the map failed" in line for line in
                                  service.journal(since)) > len(self.maps), 20, "a second attempt")
             self.assertTrue(self.changed())
-            self.assertEqual(store.unfinished(), {each.wwid for each in self.maps})
+            self.assertEqual(store.intents(), {each.wwid for each in self.maps})
         finally:
             multipathd.start()
         self.assert_as_before()
@@ -373,7 +373,7 @@ class FirstPolicy(unittest.TestCase):
             self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
         finally:
             multipathd.start()
-        self.assertEqual(store.unfinished(), set())
+        self.assertEqual(store.intents(), set())
         wmi.wait_for_agreement()
         for shape in dm.shapes().values():
             self.assertEqual(shape, [("queue-length", frozenset(lio.portals()))])
@@ -387,7 +387,7 @@ class FirstPolicy(unittest.TestCase):
                              [(each.wwid,) for each in self.maps])
         loads = multipathd.map_loads()
         service.restart()
-        self.assertEqual(store.unfinished(), set())
+        self.assertEqual(store.intents(), set())
         wmi.wait_until_quiet()
         self.assertEqual(multipathd.map_loads(), loads)
 
@@ -402,12 +402,12 @@ class FirstPolicy(unittest.TestCase):
         """What is saved, or undone, is not noted any more; and a second policy notes nothing."""
         faults.rules(("load", self.maps[-1].uuid, 0, 1, errno.EIO, 0))
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, lio.portals()[-1:]), wmi.INITIATOR_ERROR)
-        self.assertEqual(store.unfinished(), set())
+        self.assertEqual(store.intents(), set())
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, lio.portals()[-1:]), wmi.SUCCESS)
-        self.assertEqual(store.unfinished(), set())
+        self.assertEqual(store.intents(), set())
         faults.rules(("load", "*", 0, 1000, 0, 1000))
         with concurrent.futures.ThreadPoolExecutor() as pool:
             call = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
             wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
-            self.assertEqual(store.unfinished(), set())
+            self.assertEqual(store.intents(), set())
             self.assertEqual(call.result(), wmi.SUCCESS)

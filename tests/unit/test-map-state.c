@@ -145,7 +145,7 @@ static void test_seen(void **state)
 {
     for (enum map_table table = TABLE_OWN; table < TABLES; table++)
         for (unsigned half_way = 0; half_way <= 1; half_way++) {
-            struct map_state map = {.table = table, .half_way = half_way};
+            struct map_state map = {.table = table, .has_intent = half_way};
             map_state_see(&map, SEEN_NO_POLICY);
             assert_int_equal(map.table, half_way ? TABLE_HALF_WAY : TABLE_OWN);
             assert_int_equal(map_state_agrees(&map), !half_way);
@@ -170,12 +170,12 @@ static void test_note(void **state)
 
     for (enum map_table table = TABLE_OWN; table < TABLES; table++) {
         struct map_state map = {.table = table};
-        map_state_note(&map, true);
-        assert_true(map.half_way);
+        map_state_set_intent(&map, true);
+        assert_true(map.has_intent);
         assert_int_equal(map.table, noted[table]);
         map.table = table;
-        map_state_note(&map, false);
-        assert_false(map.half_way);
+        map_state_set_intent(&map, false);
+        assert_false(map.has_intent);
         assert_int_equal(map.table, deleted[table]);
     }
 }

@@ -150,7 +150,7 @@ static void test_what_keeps_a_map(void **state)
         else if (reason == 4)
             map_state_begin_change(&map->state);
         else if (reason == 5)
-            map_state_note(&map->state, true);
+            map_state_set_intent(&map->state, true);
 
         maps_lose(&scene.host, makedev(253, 7));
         assert_null(maps_find(&scene.host, makedev(253, 7)));

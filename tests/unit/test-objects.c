@@ -119,7 +119,7 @@ static void make_host(struct fixture *f)
     f->host.n_adapters = 1;
     f->host.sessions = f->sessions;
     f->host.n_sessions = 1;
-    assert_int_equal(maps_mark_unfinished(&f->host, WWID), 0);
+    assert_int_equal(maps_mark_half_way(&f->host, WWID), 0);
     maps_find_wwid(&f->host, WWID)->dev = 1;
 }
 

@@ -435,22 +435,22 @@ static void test_disk_policies(void **state)
     store_close(store);
 }
 
-static const char *const unfinished[] = {"w2", "w1", "w3"};
+static const char *const intents[] = {"w2", "w1", "w3"};
 
 static int print_wwid(const char *wwid, void *userdata)
 {
-    fprintf(userdata, "unfinished %s\n", wwid);
+    fprintf(userdata, "intent %s\n", wwid);
     return 0;
 }
 
-static void assert_unfinished(struct store *store, const char *wanted)
+static void assert_intents(struct store *store, const char *wanted)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
 
     assert_non_null(out);
-    assert_int_equal(store_load_unfinished(store, print_wwid, out), 0);
+    assert_int_equal(store_load_intents(store, print_wwid, out), 0);
     assert_int_equal(fclose(out), 0);
     assert_string_equal(text, wanted);
     free(text);
@@ -462,27 +462,27 @@ static int refuse_wwid(const char *wwid, void *userdata)
     return -ENOMEM;
 }
 
-static void test_unfinished(void **state)
+static void test_intents(void **state)
 {
     struct store *store = open_store();
     int n = 0;
 
-    assert_unfinished(store, "");
-    assert_int_equal(store_forget_unfinished(store, unfinished, 2), 0);
-    assert_int_equal(store_note_unfinished(store, unfinished, 2), 0);
-    assert_int_equal(store_note_unfinished(store, unfinished, 3), 0);
+    assert_intents(store, "");
+    assert_int_equal(store_remove_intents(store, intents, 2), 0);
+    assert_int_equal(store_add_intents(store, intents, 2), 0);
+    assert_int_equal(store_add_intents(store, intents, 3), 0);
     for (int round = 0; round < 2; round++) {
-        assert_unfinished(store, "unfinished w1\nunfinished w2\nunfinished w3\n");
+        assert_intents(store, "intent w1\nintent w2\nintent w3\n");
         store_close(store);
         store = open_store();
     }
-    assert_int_equal(store_load_unfinished(store, refuse_wwid, &n), -ENOMEM);
+    assert_int_equal(store_load_intents(store, refuse_wwid, &n), -ENOMEM);
     assert_int_equal(n, 1);
-    assert_int_equal(store_forget_unfinished(store, unfinished, 2), 0);
-    assert_unfinished(store, "unfinished w3\n");
-    assert_int_equal(store_note_unfinished(store, unfinished, 1), 0);
-    assert_int_equal(store_forget_all_unfinished(store), 0);
-    assert_unfinished(store, "");
+    assert_int_equal(store_remove_intents(store, intents, 2), 0);
+    assert_intents(store, "intent w3\n");
+    assert_int_equal(store_add_intents(store, intents, 1), 0);
+    assert_int_equal(store_remove_all_intents(store), 0);
+    assert_intents(store, "");
     store_close(store);
 }
 
@@ -743,7 +743,7 @@ static char *content(struct store *store)
     assert_non_null(out);
     print_policies(out, store);
     print_disks(out, store);
-    (void)store_load_unfinished(store, print_wwid, out);
+    (void)store_load_intents(store, print_wwid, out);
     if (store_get_guid(store, INITIATOR, guid) == 0) {
         fprintf(out, "guid");
         print_guid(out, guid);
@@ -775,7 +775,7 @@ static void put_content(struct store *store)
     put_first_content(store);
     assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, &digests_a), 0);
     put_disk(store, "d", 1, 4);
-    assert_int_equal(store_note_unfinished(store, unfinished, 1), 0);
+    assert_int_equal(store_add_intents(store, intents, 1), 0);
 }
 
 static int change_policy(struct store *store)
@@ -818,12 +818,12 @@ static int change_setting(struct store *store)
 
 static int change_note(struct store *store)
 {
-    return store_note_unfinished(store, unfinished, ELEMENTSOF(unfinished));
+    return store_add_intents(store, intents, ELEMENTSOF(intents));
 }
 
 static int change_forget(struct store *store)
 {
-    return store_forget_unfinished(store, unfinished, ELEMENTSOF(unfinished));
+    return store_remove_intents(store, intents, ELEMENTSOF(intents));
 }
 
 typedef int (*change_t)(struct store *store);
@@ -1123,12 +1123,12 @@ static void test_older(void **state)
         assert_digests(store, INITIATOR, NULL);
         assert_int_equal(store_put_guid(store, INITIATOR, guid_b, records, 2, &digests_a), 0);
         put_disk(store, "d", 2, 0);
-        assert_int_equal(store_note_unfinished(store, unfinished, 1), 0);
+        assert_int_equal(store_add_intents(store, intents, 1), 0);
         for (int round = 0; round < 2; round++) {
             assert_digests(store, INITIATOR,
                            "digest /ifaces/b 1 00 78 00\ndigest /nodes/a 0 61 62 63\n");
             assert_disks(store, "disk d 3 by default\n");
-            assert_unfinished(store, "unfinished w2\n");
+            assert_intents(store, "intent w2\n");
             store_close(store);
             store = open_store();
         }
@@ -1199,7 +1199,7 @@ int main(void)
         TEST(test_remove),
         TEST(test_odd_words),
         TEST(test_disk_policies),
-        TEST(test_unfinished),
+        TEST(test_intents),
         TEST(test_settings),
         TEST(test_reading),
         TEST(test_guid_and_tags),

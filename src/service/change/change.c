@@ -11,8 +11,8 @@
 #include "service/model/news.h"
 #include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/reconcile.h"
+#include "service/tables/intents.h"
 #include "service/tables/map-change.h"
-#include "service/tables/unfinished.h"
 #include "wmi/status.h"
 
 /* "mpatha, mpathb and 30 more" */
@@ -183,7 +183,7 @@ static void change_on_transaction_done(enum transaction_result result,
         status = change->calls->save(change, maps, n_maps);
     else
         map_changes_log(maps, n_maps);
-    unfinished_end(change->host, result, maps, n_maps);
+    intents_end(change->host, result, maps, n_maps);
     change_finish(change, maps, n_maps, status);
 }
 
@@ -247,11 +247,11 @@ static void change_maps(struct change *change)
     int r = change_plan_all(change, &maps, &n_maps);
     if (r >= 0) {
         if (change->choice)
-            unfinished_note(change->host, maps, n_maps);
+            intents_record(change->host, maps, n_maps);
         r = transaction_start(change->host->event, maps, n_maps, &change_transaction_calls, change);
         if (r >= 0)
             return;
-        unfinished_end(change->host, TRANSACTION_NO_RESOURCES, maps, n_maps);
+        intents_end(change->host, TRANSACTION_NO_RESOURCES, maps, n_maps);
         map_changes_free(maps, n_maps);
     }
     change_fail(change, r);

@@ -3,8 +3,8 @@
 
 /*
  * The one order of a change of policy, be it a session's or a disk's: busy, wait for those before
- * it over the same maps, wait for repairs, take entries away where a policy goes, plan, note, swap,
- * save, forget the note, answer, reconcile. What differs is passed in.
+ * it over the same maps, wait for repairs, take entries away where a policy goes, plan, record
+ * the intent, swap, save, forget the intent, answer, reconcile. What differs is passed in.
  */
 
 #include <stddef.h>

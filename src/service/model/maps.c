@@ -201,12 +201,12 @@ int maps_load_policies(struct host *host)
     return r;
 }
 
-int maps_mark_unfinished(struct host *host, const char *wwid)
+int maps_mark_half_way(struct host *host, const char *wwid)
 {
     struct host_map *map = maps_find_wwid(host, wwid);
     int r = map ? 0 : add(host, wwid, &map);
     if (r >= 0)
-        map_state_note(&map->state, true);
+        map_state_set_intent(&map->state, true);
     return r;
 }
 
@@ -258,7 +258,7 @@ int maps_take_paths(struct host_map *map, const struct map_look *look)
 void maps_drop_if_idle(struct host *host, struct host_map *map)
 {
     if (map->dev || map->entry || map->policy || map->state.hold != HOLD_FREE ||
-        map->state.half_way)
+        map->state.has_intent)
         return;
     announce_disk_end(map);
     unlink_sessions(host, map);

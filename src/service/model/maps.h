@@ -111,7 +111,7 @@ int maps_look(const struct host_map *map, struct map_look *ret);
 int maps_load_policies(struct host *host);
 
 /* The map, seen already or not, is one that a first policy has left half way. -ENOMEM. */
-int maps_mark_unfinished(struct host *host, const char *wwid);
+int maps_mark_half_way(struct host *host, const char *wwid);
 
 /* Takes over which paths the map has. 1: they are others than before, 0: the same. -ENOMEM. */
 int maps_take_paths(struct host_map *map, const struct map_look *look);

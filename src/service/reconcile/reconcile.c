@@ -18,10 +18,10 @@
 #include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/map-update.h"
 #include "service/reconcile/reconcile.h"
+#include "service/tables/intents.h"
 #include "service/tables/lb-plan.h"
 #include "service/tables/map-change.h"
 #include "service/tables/transaction.h"
-#include "service/tables/unfinished.h"
 
 #define SETTLE_USEC 50000U   /* multipathd's reloads come in bursts */
 #define STATES_USEC 1000000U /* until the next look at connections that are down, doubled ... */
@@ -252,7 +252,7 @@ static void on_repaired(enum transaction_result result, const struct map_change 
         map->watch.failures = 0;
         if (change->progress == MAP_CHANGED) /* else it is gone */
             tell_repaired(host, map, change->after);
-        unfinished_forget(map);
+        intents_forget(map);
         look_or_drop(host, map);
     } else {
         map_changes_log(change, n);
@@ -355,7 +355,7 @@ static void map_is_gone(struct host *host, dev_t dev)
     if (ids)
         memcpy(ids, map->session_ids, n * sizeof(*ids));
     if (!maps_is_busy(host, map))
-        unfinished_forget(map); /* it will be built anew */
+        intents_forget(map); /* it will be built anew */
     reconcile_map_entry(map);
     maps_lose(host, dev);
     if (ids)
@@ -414,7 +414,7 @@ static int look_at(struct host *host, struct host_map *map, struct map_look *loo
     bool repaired = map_state_is_repaired(&map->state);
     bool idle = !repaired && !maps_is_busy(host, map);
     if (idle && planned && map_state_agrees(&map->state))
-        unfinished_forget(map);
+        intents_forget(map);
     if (idle && !map_state_agrees(&map->state) &&
         (planned ? is_worth_a_round(host, map) : map->watch.failures <= FAILURES_MAX))
         return repair(host, map, look, TAKE_PTR(planned));

@@ -21,7 +21,7 @@ struct map_change {
     struct dm_map *before;  /* as it was; owned by the transaction */
     struct mp_table *after; /* likewise; NULL: multipathd rebuilds the map its own way */
     enum kpartx kpartx;
-    bool noted; /* as one that gets its first policy (service/tables/unfinished.h) */
+    bool has_intent; /* it gets its first policy (service/tables/intents.h) */
     enum map_progress progress;
     struct swap_result result;   /* of the last attempt at the new table */
     struct swap_result put_back; /* of putting the old one back */

@@ -143,7 +143,7 @@ class Sweep(unittest.TestCase):
             self.problem("lost policies", point,
                          f"the store holds {stored}, the maps {dm.shapes()}; {error}")
         if look_in(5, store.unfinished, lambda found: not found):
-            self.problem("half-applied sessions", point, f"unfinished: {store.unfinished()}")
+            self.problem("half-applied sessions", point, f"intents: {store.intents()}")
         return stored
 
     def round(self, mode, turn, old):

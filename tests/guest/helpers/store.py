@@ -33,7 +33,7 @@ def disk_policy(wwid):
     return found[0][0] if found else 0
 
 
-def unfinished():
+def intents():
     """The WWIDs of the maps whose first policy is not finished, by the state file."""
     return {wwid for wwid, in rows("SELECT wwid FROM unfinished")}
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* Maps whose first policy is not finished: `unfinished`. */
+/* Intents, of maps whose first policy is not finished: `unfinished`. */
 
 #include <errno.h>
 
@@ -8,7 +8,7 @@
 #include "store/sqlite.h"
 #include "store/store.h"
 
-int store_load_unfinished(struct store *store, store_wwid_func_t func, void *userdata)
+int store_load_intents(struct store *store, store_wwid_func_t func, void *userdata)
 {
     _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
     int r = db_prepare(store->db, &statement, "SELECT wwid FROM unfinished ORDER BY wwid", "");
@@ -39,17 +39,17 @@ static int run_for_each(struct store *store, const char *sql, const char *const 
     return db_end(store->db, r);
 }
 
-int store_note_unfinished(struct store *store, const char *const *wwids, size_t n)
+int store_add_intents(struct store *store, const char *const *wwids, size_t n)
 {
     return run_for_each(store, "INSERT OR IGNORE INTO unfinished VALUES (?1)", wwids, n);
 }
 
-int store_forget_unfinished(struct store *store, const char *const *wwids, size_t n)
+int store_remove_intents(struct store *store, const char *const *wwids, size_t n)
 {
     return run_for_each(store, "DELETE FROM unfinished WHERE wwid = ?1", wwids, n);
 }
 
-int store_forget_all_unfinished(struct store *store)
+int store_remove_all_intents(struct store *store)
 {
     return db_execute(store->db, "DELETE FROM unfinished");
 }
