@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """generate.py interfaces|library|statuses|none TEMPLATE OUTPUT VERSION SOURCE [FILE...]
 
-Make a man page of its template: @VERSION@ and, on a line of its own, @GENERATED@, which is made of
-what the program is made of:
+Make a man page of its template: @VERSION@, a number of the program as @NAME@ or, in a unit,
+@NAME:UNIT@, and, on a line of its own, @GENERATED@, which is made of what the program is made of:
 
     interfaces   FILEs: the XML of each D-Bus interface; its comments are the text. Who may call
                  what is in SOURCE/src/bus/rules.c.
@@ -15,6 +15,7 @@ what the program is made of:
 Whatever has no documentation is an error.
 """
 
+import math
 import pathlib
 import re
 import sys
@@ -23,6 +24,8 @@ import xml.etree.ElementTree as tree
 PREFIX = "com.open_iscsi.WMI1."
 EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
 READERS = "anyone may"
+NUMBERS = "src/service/base/bounds.h", "src/service/multipathd/sync-schedule.h"
+UNITS = {"KiB": 1024, "MiB": 1024 * 1024, "seconds": 1000000}
 
 
 # --- roff --------------------------------------------------------------------------------------
@@ -250,6 +253,29 @@ def statuses(source, files):
             "".join(others))
 
 
+# --- Numbers -------------------------------------------------------------------------------------
+
+
+def read_numbers(source):
+    """Name to value, as NUMBERS define them: a number, or a product."""
+    found = {}
+    for file in NUMBERS:
+        for name, product in re.findall(r"^#define (\w+) ([\w() *]+)", (source / file).read_text(), re.M):
+            factors = re.findall(r"\b(?:\d+|[A-Z]\w+)", product.replace("UINT64_C", ""))
+            found[name] = math.prod(int(found.get(factor, factor)) for factor in factors)
+    return found
+
+
+def number(name, unit, numbers):
+    """A number as it is read. (KeyError: there is none of that name, or no such unit.)"""
+    if not unit:
+        return str(numbers[name])
+    value, rest = divmod(numbers[name], UNITS[unit])
+    if rest:
+        sys.exit(f"{name} is not in whole {unit}")
+    return f"{value} {unit}"
+
+
 # -------------------------------------------------------------------------------------------------
 
 
@@ -260,6 +286,8 @@ def main():
     generated = make(pathlib.Path(source), files)
     page = pathlib.Path(template).read_text().replace("@VERSION@", version)
     page = page.replace("@GENERATED@\n", generated)
+    numbers = read_numbers(pathlib.Path(source))
+    page = re.sub(r"@([A-Z]+_[A-Z_]+)(?::(\w+))?@", lambda found: number(*found.groups(), numbers), page)
     pathlib.Path(output).write_text(page)
 
 

@@ -10,12 +10,17 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import unittest
 import xml.etree.ElementTree as tree
 
 SOURCE = pathlib.Path(os.environ["SOURCE_DIR"])
 MAN = pathlib.Path(os.environ["MAN_DIR"])
 COMMAND = os.environ["ISCSI_WMI"]
+sys.dont_write_bytecode = True
+sys.path.append(str(SOURCE / "man"))
+import generate
+
 PAGES = ("iscsi-wmi.1", "libiscsiwmi.3", "com.open_iscsi.WMI1.5", "iscsi-wmi-status.7",
          "iscsi-wmid.8")
 
@@ -124,6 +129,18 @@ class Store(unittest.TestCase):
         rows = re.findall(r"^\| (`.*`) \| (\d+) \|", part.partition("\n## ")[0], re.M)
         self.assertEqual({table: int(version) for names, version in rows
                           for table in re.findall(r"`(\w+)`", names)}, made)
+
+
+class Bounds(unittest.TestCase):
+    def test_of_the_guest_tests(self):
+        """They ask for one more than there is."""
+        text = "\n".join((SOURCE / "tests/guest" / file).read_text() for file in
+                         ("helpers/wmi.py", "hostile/test_bounds.py"))
+        found = re.search(r"^PINGS, PINGS_OF_A_CLIENT = (\d+), (\d+)$.*^SESSIONS, DISKS = (\d+), (\d+)$",
+                          text, re.M | re.S).groups()
+        numbers = generate.read_numbers(SOURCE)
+        self.assertEqual([int(each) for each in found], [numbers[name] for name in (
+            "PINGS_MAX", "PINGS_MAX_PER_CLIENT", "SESSIONS_MAX", "DISKS_MAX")])
 
 
 class Tag(unittest.TestCase):

@@ -3,8 +3,8 @@
 
 /*
  * Telling multipathd: the drop-in file is made of the maps' entries, and multipathd asked to read
- * it, in a child process. Requests run together; a reconfigure comes 5 s after the last one at the
- * earliest, and not at all where the file did not change and multipathd has it in force.
+ * it, in a child process. Requests run together; a reconfigure comes SYNC_INTERVAL_USEC after the last
+ * one at the earliest, and not at all where the file did not change and multipathd has it in force.
  */
 
 #include <stdbool.h>

@@ -23,7 +23,7 @@ from basic import look_in, run, setting, wait_for
 # tried.
 SECONDS, SECONDS_FIRST = 600, 300
 
-# How long a change may take, with the file for multipathd: it is asked once in 5 s at most.
+# How long a change may take, with the file for multipathd, which is asked at intervals (sync-schedule.h).
 CHANGE_SECONDS = 8
 
 # Multiples of this, modulo 1, fall evenly between 0 and 1 however many are taken.

@@ -162,8 +162,8 @@ def targets_up(held):
 
 
 def wait_for_agreement(held):
-    """Wait until kernel and multipathd agree with all of the policies. multipathd is asked once in
-    5 s at most, which counts here."""
+    """Wait until kernel and multipathd agree with all of the policies. multipathd is asked at
+    intervals, which counts here."""
     def wanting():
         found = wmi.holders()
         said = {hold.holder: tuple(found[hold.holder][word] for word in

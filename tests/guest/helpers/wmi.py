@@ -210,7 +210,7 @@ def agrees(*targets):
 
 
 def wait_for_agreement(*targets, seconds=20):
-    """Wait until they do. multipathd is asked once in 5 s at most, which counts here."""
+    """Wait until they do. multipathd is asked at intervals, which counts here."""
     try:
         wait_for(lambda: agrees(*targets), seconds, "agreement")
     except TimeoutError as error:

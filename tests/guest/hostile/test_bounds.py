@@ -16,7 +16,7 @@ import store
 import wmi
 from basic import run
 
-SESSIONS = DISKS = 1024
+SESSIONS, DISKS = 1024, 1024
 
 # Seconds for a call: with so many objects in an emulated machine, the service may be at work.
 CALL_SECONDS = 120
