@@ -100,7 +100,8 @@ void map_state_doubt(struct map_state *state)
         state->told = TOLD_DOUBTED;
 }
 
-void map_state_judge(struct map_state *state, bool in_force, bool has_rival, bool newer_doubt)
+void map_state_take_verdict(struct map_state *state, bool in_force, bool has_rival,
+                            bool newer_doubt)
 {
     bool doubted = newer_doubt && state->told == TOLD_DOUBTED;
 

@@ -111,7 +111,8 @@ void map_state_set_entry(struct map_state *state, bool has_entry, bool has_polic
 void map_state_doubt(struct map_state *state);
 
 /* What multipathd says. `newer_doubt`: it has made other groups since it was asked. */
-void map_state_judge(struct map_state *state, bool in_force, bool has_rival, bool newer_doubt);
+void map_state_take_verdict(struct map_state *state, bool in_force, bool has_rival,
+                            bool newer_doubt);
 
 /* --- Who changes it ------------------------------------------------------------------------- */
 

@@ -196,13 +196,13 @@ static void test_told(void **state)
 
         for (unsigned newer = 0; newer <= 1; newer++) {
             map.told = told;
-            map_state_judge(&map, true, true, newer);
+            map_state_take_verdict(&map, true, true, newer);
             assert_int_equal(map.told, TOLD_OVERRIDDEN);
             map.told = told;
-            map_state_judge(&map, false, false, newer);
+            map_state_take_verdict(&map, false, false, newer);
             assert_int_equal(map.told, TOLD_NOT_YET);
             map.told = told;
-            map_state_judge(&map, true, false, newer);
+            map_state_take_verdict(&map, true, false, newer);
             assert_int_equal(map.told,
                              newer && told == TOLD_DOUBTED ? TOLD_DOUBTED : TOLD_IN_FORCE);
         }

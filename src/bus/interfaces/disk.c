@@ -2,8 +2,8 @@
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
 #include "service/model/maps.h"
+#include "service/view/agreement.h"
 #include "service/view/disk-views.h"
-#include "service/view/judgement.h"
 
 static int get_name(sd_bus *bus, const char *path, const char *interface, const char *property,
                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
@@ -46,7 +46,7 @@ static int get_agreement(sd_bus *bus, const char *path, const char *interface, c
     struct disk_view view;
 
     disk_views_read(userdata, &view);
-    return sd_bus_message_append(reply, "s", agreement_word(view.judgement.agreement));
+    return sd_bus_message_append(reply, "s", agreement_word(view.agreement.kernel));
 }
 
 static int get_mpathd_agreement(sd_bus *bus, const char *path, const char *interface,
@@ -56,7 +56,7 @@ static int get_mpathd_agreement(sd_bus *bus, const char *path, const char *inter
     struct disk_view view;
 
     disk_views_read(userdata, &view);
-    return sd_bus_message_append(reply, "s", mpathd_agreement_word(view.judgement.mpathd));
+    return sd_bus_message_append(reply, "s", mpathd_agreement_word(view.agreement.mpathd));
 }
 
 static int get_reason(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -65,7 +65,7 @@ static int get_reason(sd_bus *bus, const char *path, const char *interface, cons
     struct disk_view view;
 
     disk_views_read(userdata, &view);
-    return sd_bus_message_append(reply, "s", view.judgement.reason);
+    return sd_bus_message_append(reply, "s", view.agreement.reason);
 }
 
 static int get_reapplications(sd_bus *bus, const char *path, const char *interface,

@@ -11,7 +11,7 @@
 #include "service/model/news.h"
 #include "service/model/session-maps.h"
 #include "service/model/states.h"
-#include "service/view/judgement.h"
+#include "service/view/agreement.h"
 #include "service/view/views.h"
 
 static int get_session_id(sd_bus *bus, const char *path, const char *interface,

@@ -55,8 +55,8 @@ enum mpathd_agreement {
 };
 
 /* How far kernel and multipathd agree with the policies in force for one map. */
-struct judgement {
-    enum agreement agreement;
+struct map_agreement {
+    enum agreement kernel;
     enum mpathd_agreement mpathd;
     char reason[256]; /* UTF-8: why one of the two is not the best; empty where both are */
 };

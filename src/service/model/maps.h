@@ -15,7 +15,7 @@ struct disk_view {
     uint64_t sectors;
     uint32_t policy;        /* enum dsm_policy, the one in force */
     const char *provenance; /* "disk", "session", "default" or "host" */
-    struct judgement judgement;
+    struct map_agreement agreement;
     uint32_t n_reapplied;
 };
 

@@ -116,8 +116,8 @@ static void mpathd_sync_take_verdict(struct host *host, const struct sync_attemp
     free(TAKE_PTR(map->rival));
     if (verdict->rival[0])
         map->rival = strdup(verdict->rival);
-    map_state_judge(&map->state, verdict->in_force, map->rival,
-                    host->mpathd_sync->schedule.check_wished);
+    map_state_take_verdict(&map->state, verdict->in_force, map->rival,
+                           host->mpathd_sync->schedule.check_wished);
 }
 
 static void mpathd_sync_answer_waiters(struct mpathd_sync *s, int r)

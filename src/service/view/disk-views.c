@@ -6,8 +6,8 @@
 #include "service/model/announce-disk.h"
 #include "service/model/find.h"
 #include "service/tables/lb-plan.h"
+#include "service/view/agreement.h"
 #include "service/view/disk-views.h"
-#include "service/view/judgement.h"
 
 /* The policy of the map's sessions that was chosen last, NULL: they have none. */
 static const struct store_policy *session_policy(const struct host_map *map)
@@ -49,7 +49,7 @@ void disk_views_read(const struct host_map *map, struct disk_view *ret)
     snprintf(view.name, sizeof(view.name), "%s", map->name ?: "");
     view_policy(map, &view);
     if (view.policy != DSM_NONE)
-        judge_map(map, &view.judgement);
+        map_agreement_read(map, &view.agreement);
     *ret = view;
 }
 
@@ -67,11 +67,11 @@ static unsigned compare(const struct disk_view *a, const struct disk_view *b)
         changes |= DISK_POLICY;
     if (strcmp(a->provenance, b->provenance) != 0)
         changes |= DISK_PROVENANCE;
-    if (a->judgement.agreement != b->judgement.agreement)
+    if (a->agreement.kernel != b->agreement.kernel)
         changes |= DISK_AGREEMENT;
-    if (a->judgement.mpathd != b->judgement.mpathd)
+    if (a->agreement.mpathd != b->agreement.mpathd)
         changes |= DISK_MPATHD;
-    if (strcmp(a->judgement.reason, b->judgement.reason) != 0)
+    if (strcmp(a->agreement.reason, b->agreement.reason) != 0)
         changes |= DISK_REASON;
     if (a->n_reapplied != b->n_reapplied)
         changes |= DISK_REAPPLIED;

@@ -4,25 +4,25 @@
 
 #include "basic/macros.h"
 #include "service/model/maps.h"
-#include "service/view/judgement.h"
+#include "service/view/agreement.h"
 #include "service/view/views.h"
 
 /* What the maps over the session's disks come to. */
-static void judge_maps(const struct session *session, struct judgement *ret)
+static void agreement_of_maps(const struct session *session, struct map_agreement *ret)
 {
     size_t n = 0;
 
     for (size_t i = 0; i < session->n_maps; i++) {
-        struct judgement judgement;
+        struct map_agreement one;
         if (!session->maps[i]->dev)
             continue;
-        judge_map(session->maps[i], &judgement);
-        judgement_merge(ret, &judgement);
+        map_agreement_read(session->maps[i], &one);
+        map_agreement_merge(ret, &one);
         n++;
     }
     if (n == 0)
-        *ret = (struct judgement){
-            .agreement = AGREEMENT_PENDING,
+        *ret = (struct map_agreement){
+            .kernel = AGREEMENT_PENDING,
             .reason = "There is no multipath map over the session's disks.",
         };
 }
@@ -33,22 +33,21 @@ void views_read(const struct session *session, struct session_view *ret)
         .logged_in = session->n_connections > 0,
         .n_reapplied = session->n_reapplied,
     };
-
-    struct judgement judgement = {0};
+    struct map_agreement all = {0};
 
     if (session->policy) {
         view.policy = session->policy->policy;
         if (view.logged_in)
-            judge_maps(session, &judgement);
+            agreement_of_maps(session, &all);
         else
-            judgement = (struct judgement){
-                .agreement = AGREEMENT_PENDING,
+            all = (struct map_agreement){
+                .kernel = AGREEMENT_PENDING,
                 .reason = "The session is not logged in.",
             };
     }
-    view.agreement = judgement.agreement;
-    view.mpathd = judgement.mpathd;
-    snprintf(view.reason, sizeof(view.reason), "%s", judgement.reason);
+    view.agreement = all.kernel;
+    view.mpathd = all.mpathd;
+    snprintf(view.reason, sizeof(view.reason), "%s", all.reason);
     *ret = view;
 }
 

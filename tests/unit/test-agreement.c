@@ -13,12 +13,12 @@
 
 #include "basic/sanitize.h"
 #include "service/model/maps.h"
-#include "service/view/judgement.h"
+#include "service/view/agreement.h"
 
 static char name[] = "mpatha", entry[] = "multipath {}";
 
 /* Of a map that has its table, and whose entry `rival` wins over. */
-static void judge(char *rival, struct judgement *ret)
+static void read_with_rival(char *rival, struct map_agreement *ret)
 {
     struct host host = {0};
     const struct host_map map = {
@@ -30,44 +30,44 @@ static void judge(char *rival, struct judgement *ret)
         .rival = rival,
     };
 
-    judge_map(&map, ret);
-    assert_int_equal(ret->agreement, AGREEMENT_APPLIED);
+    map_agreement_read(&map, ret);
+    assert_int_equal(ret->kernel, AGREEMENT_APPLIED);
     assert_int_equal(ret->mpathd, MPATHD_ALONE);
 }
 
 static void test_a_name_that_is_no_text(void **state)
 {
     char rival[] = "/etc/multipath/conf.d/caf\xe9.conf line 3: path_selector";
-    struct judgement judgement;
+    struct map_agreement agreement;
 
-    judge(rival, &judgement);
-    assert_non_null(strstr(judgement.reason, "/caf?.conf line 3: path_selector wins."));
-    assert_true(sink_takes(SINK_BUS, judgement.reason));
+    read_with_rival(rival, &agreement);
+    assert_non_null(strstr(agreement.reason, "/caf?.conf line 3: path_selector wins."));
+    assert_true(sink_takes(SINK_BUS, agreement.reason));
 }
 
 /* Wherever the name ends, or the reason, a character of two bytes is whole or not there. */
 static void test_a_name_that_is_cut(void **state)
 {
-    struct judgement judgement;
-    char rival[2 * sizeof(judgement.reason)];
+    struct map_agreement agreement;
+    char rival[2 * sizeof(agreement.reason)];
 
     for (size_t n = 1; n < sizeof(rival); n++) {
         for (size_t i = 0; i < n; i++)
             rival[i] = i % 2 ? '\xa9' : '\xc3';
         rival[n] = '\0';
-        judge(rival, &judgement);
-        assert_true(sink_takes(SINK_BUS, judgement.reason));
-        assert_non_null(strstr(judgement.reason, n > 1 ? "\xc3\xa9" : ": ? wins."));
+        read_with_rival(rival, &agreement);
+        assert_true(sink_takes(SINK_BUS, agreement.reason));
+        assert_non_null(strstr(agreement.reason, n > 1 ? "\xc3\xa9" : ": ? wins."));
     }
 }
 
 static void test_the_worse_reason_is_kept_whole(void **state)
 {
     char rival[] = "caf\xe9";
-    struct judgement all = {0}, one;
+    struct map_agreement all = {0}, one;
 
-    judge(rival, &one);
-    judgement_merge(&all, &one);
+    read_with_rival(rival, &one);
+    map_agreement_merge(&all, &one);
     assert_int_equal(all.mpathd, MPATHD_ALONE);
     assert_string_equal(all.reason, one.reason);
 }

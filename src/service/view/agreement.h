@@ -6,10 +6,10 @@
 #include "service/model/host.h"
 
 /* As the model has it; a map that is gone is pending. */
-void judge_map(const struct host_map *map, struct judgement *ret);
+void map_agreement_read(const struct host_map *map, struct map_agreement *ret);
 
 /* Takes over the worse of each; the reason of the one that is worse in all counts. */
-void judgement_merge(struct judgement *into, const struct judgement *other);
+void map_agreement_merge(struct map_agreement *into, const struct map_agreement *other);
 
 /* "Applied", ...; "Agrees", ...: as the bus has them. */
 const char *agreement_word(enum agreement agreement);
