@@ -22,7 +22,7 @@
 #include "bus/objects/start.h"
 #include "bus/unread.h"
 #include "multipath/dm.h"
-#include "service/model/news.h"
+#include "service/model/freshness.h"
 #include "service/reconcile/reconcile.h"
 #include "service/start.h"
 
@@ -129,7 +129,7 @@ static int loop(sd_event *event, sd_bus *bus, struct host *host)
 {
     int r = 0, end = 0;
     while (r >= 0 && (!stopping || service_is_busy(host))) {
-        news_move_on(host);
+        freshness_next_moment(host);
         r = sd_event_run(event, UINT64_MAX);
         bus_answer_queued(bus, host);
         bus_drain_asker();

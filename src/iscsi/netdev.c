@@ -47,7 +47,7 @@ static uint32_t read_number(const char *interface, const char *name)
  * them before whoever made it goes on: so what no message has come of since is still so.
  */
 static struct ifaddrs *known;
-static int news = -1;
+static int monitor = -1;
 
 /* Interfaces as they were read at this moment: speed and MTU are not all announced. */
 #define READ_MAX 16U
@@ -59,14 +59,14 @@ static struct {
 static size_t n_read_now;
 
 /* Takes all messages. An error, such as more of them than there was room for, is one too. */
-static bool has_news(void)
+static bool has_changed(void)
 {
     bool any = false;
     ssize_t n;
     char byte;
 
     do {
-        n = recv(news, &byte, sizeof(byte), 0);
+        n = recv(monitor, &byte, sizeof(byte), 0);
         any = any || n >= 0 || errno != EAGAIN;
     } while (n >= 0 || errno == ENOBUFS || errno == EINTR);
     return any;
@@ -74,7 +74,7 @@ static bool has_news(void)
 
 static int refresh(uint64_t moment)
 {
-    bool was_listening = news >= 0;
+    bool was_listening = monitor >= 0;
 
     if (known && moment && moment == now)
         return 0;
@@ -83,8 +83,9 @@ static int refresh(uint64_t moment)
 
     /* Before the list is read, so that no change falls between. Without it nothing is kept. */
     if (!was_listening)
-        news = netlink_listen(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
-    if (!known || !was_listening || has_news()) {
+        monitor =
+            netlink_listen(NETLINK_ROUTE, RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+    if (!known || !was_listening || has_changed()) {
         freeifaddrsp(&known);
         known = NULL;
         if (getifaddrs(&known) < 0)

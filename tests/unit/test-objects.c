@@ -105,7 +105,7 @@ static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *erro
 static void make_host(struct fixture *f)
 {
     assert_true(sd_event_new(&f->host.event) >= 0);
-    f->host.news_fd = -1;
+    f->host.uevent_fd = -1;
     f->adapter = (struct adapter){
         .id = ADAPTER_ID, .initiator = (char *)"iqn.2025-01.com.example:host", .host = &f->host};
     f->session = (struct session){.id = SESSION_ID,

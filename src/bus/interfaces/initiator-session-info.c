@@ -5,8 +5,8 @@
 #include "bus/ip-address.h"
 #include "iscsi/session-info.h"
 #include "service/model/connection-look.h"
+#include "service/model/freshness.h"
 #include "service/model/host.h"
-#include "service/model/news.h"
 #include "service/model/states.h"
 
 #define IP_ADDRESS "(uuayuus)"
@@ -24,7 +24,7 @@ static int append_connection(sd_bus_message *reply, struct connection *connectio
 
     states_read(connection, &state);
     connection_info_read(connection->kernel->sid, connection_look_ends(connection),
-                         news_moment(connection->session->host), &info);
+                         freshness_moment(connection->session->host), &info);
     int r = sd_bus_message_open_container(reply, 'r', CONNECTION);
     if (r >= 0)
         r = sd_bus_message_append(reply, "tqyyyyquu", connection->id, CID,

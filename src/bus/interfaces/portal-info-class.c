@@ -8,8 +8,8 @@
 #include "bus/ip-address.h"
 #include "iscsi/session-info.h"
 #include "service/model/connection-look.h"
+#include "service/model/freshness.h"
 #include "service/model/host.h"
-#include "service/model/news.h"
 
 #define PORTAL "uyyyy(uuayuus)uq"
 #define PORTAL_INITIATOR 0U
@@ -56,7 +56,7 @@ static int read_portals(const struct adapter *adapter, struct portals *portals)
         for (size_t k = 0; k < session->n_connections && r >= 0; k++) {
             struct ip_address local;
             connection_local_address(connection_look_ends(session->connections[k]),
-                                     news_moment(host), &local);
+                                     freshness_moment(host), &local);
             r = add_portal(portals, &local);
         }
     }

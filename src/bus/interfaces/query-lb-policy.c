@@ -5,8 +5,8 @@
 #include "basic/macros.h"
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
+#include "service/model/freshness.h"
 #include "service/model/host.h"
-#include "service/model/news.h"
 #include "service/view/lb-query.h"
 
 static int append_session(sd_bus_message *reply, struct session *session, uint64_t serial)
@@ -40,7 +40,7 @@ static int get_policies(sd_bus *bus, const char *path, const char *interface, co
 {
     const struct adapter *adapter = userdata;
     struct host *host = adapter->host;
-    uint64_t serial = news_serial(host);
+    uint64_t serial = freshness_serial(host);
 
     int r = sd_bus_message_open_container(reply, 'a', "(tuua(ttuuuu))");
     for (size_t i = 0; i < host->n_sessions && r >= 0; i++)

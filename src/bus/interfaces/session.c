@@ -7,8 +7,8 @@
 #include "basic/macros.h"
 #include "bus/interfaces/interfaces.h"
 #include "service/model/connection-look.h"
+#include "service/model/freshness.h"
 #include "service/model/host.h"
-#include "service/model/news.h"
 #include "service/model/session-maps.h"
 #include "service/model/states.h"
 #include "service/view/agreement.h"
@@ -74,7 +74,7 @@ static int get_connections(sd_bus *bus, const char *path, const char *interface,
                            sd_bus_error *error)
 {
     const struct session *session = userdata;
-    uint64_t serial = news_session_serial(session->host);
+    uint64_t serial = freshness_session_serial(session->host);
 
     int r = sd_bus_message_open_container(reply, 'a', "(tussqsqsass)");
     for (size_t i = 0; i < session->n_connections && r >= 0; i++)

@@ -9,8 +9,8 @@
 #include "bus/names.h"
 #include "bus/objects/objects.h"
 #include "bus/unread.h"
+#include "service/model/freshness.h"
 #include "service/model/host.h"
-#include "service/model/news.h"
 
 #define QUEUED_USEC 200U /* so long may events wait for calls that are queued */
 
@@ -74,7 +74,7 @@ void bus_answer_queued(sd_bus *bus, struct host *host)
     uint64_t until = monotonic_usec() + QUEUED_USEC;
 
     while (!host->changes && monotonic_usec() < until) {
-        news_move_on(host);
+        freshness_next_moment(host);
         if (sd_bus_process(bus, NULL) <= 0)
             return;
     }

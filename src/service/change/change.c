@@ -8,7 +8,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "service/change/change.h"
-#include "service/model/news.h"
+#include "service/model/freshness.h"
 #include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/intents.h"
@@ -125,7 +125,7 @@ static void change_give_up_policy(const struct change *change)
         change->session->given_up = true;
     else
         map_state_clear_policy(&change->map->state);
-    news_of_model(change->host);
+    freshness_model_changed(change->host);
 }
 
 static void change_delist(const struct change *change)
@@ -139,7 +139,7 @@ static void change_delist(const struct change *change)
         change->session->busy = change->session->given_up = false;
     else
         map_state_end_change(&change->map->state);
-    news_of_model(change->host);
+    freshness_model_changed(change->host);
 }
 
 /* --- From the end of repairs to the answer --------------------------------------------------- */

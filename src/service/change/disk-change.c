@@ -10,7 +10,7 @@
 #include "service/base/bounds.h"
 #include "service/change/disk-change.h"
 #include "service/model/find.h"
-#include "service/model/news.h"
+#include "service/model/freshness.h"
 #include "service/model/settings.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/lb-plan.h"
@@ -71,7 +71,7 @@ static uint32_t disk_change_save(struct change *change, const struct map_change 
                   strerror(-r));
     store_disk_policy_free(map->policy);
     map->policy = TAKE_PTR(change->choice);
-    news_of_model(change->host);
+    freshness_model_changed(change->host);
     map->leader = 0; /* its primary leads */
     return STATUS_SUCCESS;
 }

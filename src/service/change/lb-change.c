@@ -11,8 +11,8 @@
 #include "service/base/bounds.h"
 #include "service/change/lb-change.h"
 #include "service/model/find.h"
+#include "service/model/freshness.h"
 #include "service/model/maps.h"
-#include "service/model/news.h"
 #include "service/model/session-maps.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/lb-plan.h"
@@ -72,7 +72,7 @@ static uint32_t lb_change_save(struct change *change, const struct map_change *m
 
     store_policy_free(session->policy);
     session->policy = TAKE_PTR(change->choice);
-    news_of_model(host);
+    freshness_model_changed(host);
     return r < 0 ? ISDSC_FAILURE_TO_PERSIST_LB_POLICY : STATUS_SUCCESS;
 }
 

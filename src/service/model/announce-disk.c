@@ -2,8 +2,8 @@
 #include "service/model/announce-disk.h"
 #include "service/model/announce.h"
 #include "service/model/find.h"
+#include "service/model/freshness.h"
 #include "service/model/maps.h"
-#include "service/model/news.h"
 
 void announce_disk_end(struct host_map *map)
 {
@@ -42,7 +42,7 @@ static bool defer(struct host *host)
 
 void announce_disk(struct host_map *map, unsigned changes)
 {
-    news_of_model(map->host);
+    freshness_model_changed(map->host);
     map->untold |= changes;
     if (map->to_tell)
         return;
@@ -58,7 +58,7 @@ static void tell_one(struct host_map *map, void *userdata)
 
 void announce_all_disks(struct host *host)
 {
-    news_of_model(host);
+    freshness_model_changed(host);
     if (host->all_disks_to_tell)
         return;
     if (defer(host))

@@ -4,8 +4,8 @@
 #include "basic/macros.h"
 #include "service/model/announce.h"
 #include "service/model/find.h"
+#include "service/model/freshness.h"
 #include "service/model/host.h"
-#include "service/model/news.h"
 
 /* Clients can have the main loop busy with their calls for as long as they like. */
 #define ANNOUNCE_USEC 100000U
@@ -118,7 +118,7 @@ static bool defer_one(struct host *host, uint64_t session_id)
 
 void announce_session(struct session *session, unsigned changes)
 {
-    news_of_model(session->host);
+    freshness_model_changed(session->host);
     session->untold |= changes;
     if (session->announced)
         return;
@@ -129,7 +129,7 @@ void announce_session(struct session *session, unsigned changes)
 
 void announce_all_sessions(struct host *host)
 {
-    news_of_model(host);
+    freshness_model_changed(host);
     if (defer(host))
         host->all_sessions_to_tell = true;
     else

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "service/model/connection-look.h"
-#include "service/model/news.h"
+#include "service/model/freshness.h"
 
 const struct kernel_session_ends *connection_look_ends(struct connection *connection)
 {
-    uint64_t moment = news_moment(connection->session->host);
+    uint64_t moment = freshness_moment(connection->session->host);
 
     if (!moment || connection->ends_moment != moment) {
         kernel_session_ends_done(&connection->ends);

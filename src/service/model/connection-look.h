@@ -4,7 +4,7 @@
 /*
  * What sysfs has of a connection, read once for an answer of many properties: its addresses, which
  * nothing announces, once for a moment, and its disks, which are announced, once until then
- * (service/model/news.h).
+ * (service/model/freshness.h).
  */
 
 #include "service/model/host.h"
@@ -14,6 +14,6 @@ const struct kernel_session_ends *connection_look_ends(struct connection *connec
 
 /*
  * Names of its disks, NULL-terminated, ascending; good until the connection is looked at again.
- * `serial` is what news_session_serial() says now. Errors as kernel_session_disks() has them.
+ * `serial` is what freshness_session_serial() says now. Errors as kernel_session_disks() has them.
  */
 int connection_look_disks(struct connection *connection, uint64_t serial, char ***ret);

@@ -10,8 +10,8 @@
 #include "iscsi/openiscsi.h"
 #include "service/model/announce.h"
 #include "service/model/find.h"
+#include "service/model/freshness.h"
 #include "service/model/host.h"
-#include "service/model/news.h"
 #include "service/model/observer.h"
 #include "service/model/states.h"
 
@@ -295,10 +295,10 @@ static void remove_connection(struct host *host, struct connection *connection)
     uint64_t id = connection->announced_id;
     unsigned changes = changes_with(connection);
 
-    news_of_model(host);
+    freshness_model_changed(host);
     tdelete(connection, &host->connections_by_sid, model_compare_sids);
     remove_item((void **)session->connections, &session->n_connections, connection);
-    session->devices_mark = (struct news_mark){0}; /* the devices over its disks are others */
+    session->devices_mark = (struct freshness_mark){0}; /* the devices over its disks are others */
     connection_free(connection);
     observe_connection_removed(host, id);
     number_connections(session);
@@ -353,8 +353,8 @@ static int add_connection(struct host *host, struct kernel_session *kernel)
         return r;
     }
     struct connection *added = TAKE_PTR(connection);
-    session->devices_mark = (struct news_mark){0}; /* the devices over its disks are others */
-    news_of_model(host);
+    session->devices_mark = (struct freshness_mark){0}; /* the devices over its disks are others */
+    freshness_model_changed(host);
     number_connections(session);
     read_tag(host, added);
 
@@ -464,7 +464,7 @@ struct host *host_free(struct host *host)
     announcer_done(&host->disk_announcer);
     timer_done(&host->states_closer);
     tdestroy(host->connections_by_sid, keep);
-    news_end(host);
+    freshness_end(host);
     free(host->initiator);
     if (host->iscsi)
         iscsi_context_free(host->iscsi);
@@ -484,7 +484,7 @@ int host_new(sd_event *event, struct store *store, struct host **ret)
     if (!host)
         return -ENOMEM;
     host->event = sd_event_ref(event);
-    news_begin(host);
+    freshness_begin(host);
     host->store = store;
     host->iscsi = iscsi_context_new();
     if (!host->iscsi)

@@ -16,7 +16,7 @@
 #include "iscsi/records.h"
 #include "service/base/timer.h"
 #include "service/model/announce.h"
-#include "service/model/news.h"
+#include "service/model/freshness.h"
 #include "service/model/observer.h"
 #include "store/store.h"
 #include "wmi/policy.h"
@@ -76,7 +76,7 @@ struct lb_answer {
     uint32_t policy;
     struct lb_path *paths;
     size_t n_paths;
-    uint64_t serial; /* news_serial() when it was read, 0: good for once */
+    uint64_t serial; /* freshness_serial() when it was read, 0: good for once */
     uint64_t usec;   /* when that was, CLOCK_MONOTONIC */
 };
 
@@ -95,7 +95,7 @@ struct session {
     uint32_t n_reapplied; /* maps that got their table again without a request */
     dev_t *devices;       /* dm devices over its disks (service/model/session-maps.h) */
     size_t n_devices;
-    struct news_mark devices_mark; /* when they were listed */
+    struct freshness_mark devices_mark; /* when they were listed */
     struct lb_answer *answer;  /* as it was read last (service/view/lb-query.h), NULL: not yet */
     struct session_view shown; /* as clients were last told */
     unsigned untold;           /* bits of enum session_change that they were not told yet */
@@ -186,10 +186,11 @@ struct host {
     bool all_disks_to_tell;
     struct timer states_closer;
     size_t n_state_fds;
-    int news_fd;       /* what the kernel announces (service/model/news.h), -1: not to be had */
-    uint64_t serial;   /* grows with each change of the model and each announcement */
+    int uevent_fd;   /* what the kernel announces (service/model/freshness.h), -1: not to be had */
+    uint64_t serial; /* grows with each change of the model and each announcement */
     uint64_t topology; /* of these, announcements that are not of a map's table */
-    uint32_t tables[NEWS_TABLES]; /* the minors of the maps whose tables changed last, in a ring */
+    uint32_t
+        tables[FRESHNESS_TABLES]; /* the minors of the maps whose tables changed last, in a ring */
     uint64_t n_tables;
     uint64_t session_serial; /* with each announcement of a session, or of what is below it */
     uint64_t moment;         /* with each message and event, 0: the main loop does not run yet */

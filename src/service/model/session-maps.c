@@ -5,7 +5,7 @@
 
 #include "basic/macros.h"
 #include "service/model/connection-look.h"
-#include "service/model/news.h"
+#include "service/model/freshness.h"
 #include "service/model/session-maps.h"
 
 void session_maps_done(struct session_maps *maps)
@@ -19,7 +19,7 @@ void session_maps_done(struct session_maps *maps)
 /* The dm devices over a session's disks, by name; NULL: none. */
 static int dm_devices(const struct session *session, char ***names)
 {
-    uint64_t serial = news_session_serial(session->host);
+    uint64_t serial = freshness_session_serial(session->host);
     int r = 0;
 
     for (size_t i = 0; i < session->n_connections && r >= 0; i++) {
@@ -59,13 +59,14 @@ static int list_devices(const struct session *session, dev_t **ret, size_t *ret_
 /* The list is kept: sysfs has to be searched for it, disk by disk. */
 int session_map_devices(struct session *session, const dev_t **ret, size_t *ret_n)
 {
-    struct news_mark mark;
+    struct freshness_mark mark;
     dev_t *devices;
     size_t n;
 
-    if (!news_since(session->host, &session->devices_mark, session->devices, session->n_devices)) {
+    if (!freshness_holds(session->host, &session->devices_mark, session->devices,
+                         session->n_devices)) {
         /* What is announced during the search may have been missed by it. */
-        news_mark(session->host, &mark);
+        freshness_mark(session->host, &mark);
         int r = list_devices(session, &devices, &n);
         if (r < 0)
             return r;

@@ -10,8 +10,8 @@
 #include "service/model/announce-disk.h"
 #include "service/model/announce.h"
 #include "service/model/find.h"
+#include "service/model/freshness.h"
 #include "service/model/maps.h"
-#include "service/model/news.h"
 #include "service/model/session-maps.h"
 #include "service/model/settings.h"
 #include "service/model/states.h"
@@ -496,7 +496,7 @@ static void look(struct host *host, dev_t dev)
     _cleanup_(map_look_done) struct map_look look = {0};
     struct host_map *map;
 
-    news_of_model(host);
+    freshness_model_changed(host);
     int r = map_look_read(host, dev, &look);
     if (is_no_map(r)) {
         map_is_gone(host, dev);

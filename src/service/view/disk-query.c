@@ -8,7 +8,7 @@
 #include "plan/failover.h"
 #include "plan/plan.h"
 #include "service/base/timer.h"
-#include "service/model/news.h"
+#include "service/model/freshness.h"
 #include "service/tables/lb-plan.h"
 #include "service/view/disk-query.h"
 
@@ -228,7 +228,7 @@ static bool read_asymmetry(const struct host_map *map)
 
 static bool is_asymmetric(struct host_map *map)
 {
-    uint64_t moment = news_moment(map->host);
+    uint64_t moment = freshness_moment(map->host);
 
     if (!moment || map->asymmetry_moment != moment) {
         map->asymmetric_now = read_asymmetry(map);

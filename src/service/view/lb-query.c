@@ -7,7 +7,7 @@
 #include "plan/classify.h"
 #include "service/base/timer.h"
 #include "service/model/connection-look.h"
-#include "service/model/news.h"
+#include "service/model/freshness.h"
 #include "service/model/session-maps.h"
 #include "service/model/states.h"
 #include "service/tables/lb-plan.h"
@@ -94,7 +94,7 @@ static struct lb_path describe_connection(struct connection *connection)
     return (struct lb_path){
         .connection_id = connection->id,
         .link_speed = connection_link_speed(connection_look_ends(connection),
-                                            news_moment(connection->session->host)),
+                                            freshness_moment(connection->session->host)),
         .offload = kernel_session_offloads(connection->kernel),
     };
 }

@@ -11,9 +11,9 @@
 
 /*
  * The policy that was chosen while every map means it, otherwise the one that the tables amount
- * to; 6 where that is none, or there is no map. `serial` is what news_serial() says now. The states
- * of the connections are read each time; what else the kernel does not announce, access states of
- * disks and speeds of network interfaces, after a second. The answer is the session's, good until
- * the main loop goes on.
+ * to; 6 where that is none, or there is no map. `serial` is what freshness_serial() says now. The
+ * states of the connections are read each time; what else the kernel does not announce, access
+ * states of disks and speeds of network interfaces, after a second. The answer is the session's,
+ * good until the main loop goes on.
  */
 int lb_query(struct session *session, uint64_t serial, const struct lb_answer **ret);

@@ -43,7 +43,7 @@ static void announce(const char *event)
 /* A session's list of dm-3 and dm-7, made before anything is announced. */
 static struct {
     struct host host;
-    struct news_mark mark;
+    struct freshness_mark mark;
     dev_t devices[2];
 } known;
 
@@ -52,26 +52,26 @@ static int begin(void **state)
     known.host = (struct host){0};
     known.devices[0] = makedev(253, 3);
     known.devices[1] = makedev(253, 7);
-    news_begin(&known.host);
-    news_mark(&known.host, &known.mark);
-    return known.host.news_fd < 0 ? -1 : 0;
+    freshness_begin(&known.host);
+    freshness_mark(&known.host, &known.mark);
+    return known.host.uevent_fd < 0 ? -1 : 0;
 }
 
 static int end(void **state)
 {
-    news_end(&known.host);
+    freshness_end(&known.host);
     close(kernel);
     return 0;
 }
 
 static bool is_good(void)
 {
-    return news_since(&known.host, &known.mark, known.devices, ELEMENTSOF(known.devices));
+    return freshness_holds(&known.host, &known.mark, known.devices, ELEMENTSOF(known.devices));
 }
 
 static const struct {
     const char *event;
-    bool is_news, spoils;
+    bool changes_serial, spoils;
 } events[] = {
     {"change@" MAP "3", true, false},
     {"change@" MAP "7", true, false},
@@ -92,13 +92,13 @@ static const struct {
 static void test_events(void **state)
 {
     for (size_t i = 0; i < ELEMENTSOF(events); i++) {
-        uint64_t serial = news_serial(&known.host);
+        uint64_t serial = freshness_serial(&known.host);
 
-        news_mark(&known.host, &known.mark);
+        freshness_mark(&known.host, &known.mark);
         announce(events[i].event);
         if (is_good() == events[i].spoils)
             fail_msg("\"%s\" %s", events[i].event, events[i].spoils ? "is missed" : "spoils it");
-        assert_int_equal(news_serial(&known.host) != serial, events[i].is_news);
+        assert_int_equal(freshness_serial(&known.host) != serial, events[i].changes_serial);
     }
 }
 
@@ -110,45 +110,45 @@ static void test_stays_spoiled(void **state)
     assert_false(is_good());
     announce("change@" MAP "3");
     assert_false(is_good());
-    news_mark(&known.host, &known.mark);
+    freshness_mark(&known.host, &known.mark);
     assert_true(is_good());
 }
 
 static void test_nothing_known(void **state)
 {
-    known.mark = (struct news_mark){0};
+    known.mark = (struct freshness_mark){0};
     assert_false(is_good());
 }
 
 /* More tables than are remembered: one of them may have been another map's. */
 static void test_many_tables(void **state)
 {
-    for (unsigned i = 0; i < NEWS_TABLES; i++) {
+    for (unsigned i = 0; i < FRESHNESS_TABLES; i++) {
         announce("change@" MAP "7");
-        (void)news_serial(&known.host);
+        (void)freshness_serial(&known.host);
     }
     assert_true(is_good());
-    for (unsigned i = 0; i <= NEWS_TABLES; i++) {
+    for (unsigned i = 0; i <= FRESHNESS_TABLES; i++) {
         announce("change@" MAP "7");
-        (void)news_serial(&known.host);
+        (void)freshness_serial(&known.host);
     }
     assert_false(is_good());
 }
 
 static void test_model(void **state)
 {
-    uint64_t serial = news_serial(&known.host);
+    uint64_t serial = freshness_serial(&known.host);
 
-    news_of_model(&known.host);
-    assert_true(news_serial(&known.host) > serial);
+    freshness_model_changed(&known.host);
+    assert_true(freshness_serial(&known.host) > serial);
     assert_true(is_good());
 }
 
 static void test_no_socket(void **state)
 {
-    news_end(&known.host);
-    assert_int_equal(news_serial(&known.host), 0);
-    news_mark(&known.host, &known.mark);
+    freshness_end(&known.host);
+    assert_int_equal(freshness_serial(&known.host), 0);
+    freshness_mark(&known.host, &known.mark);
     assert_false(is_good());
 }
 

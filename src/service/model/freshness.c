@@ -9,25 +9,25 @@
 
 #include "basic/macros.h"
 #include "basic/netlink.h"
+#include "service/model/freshness.h"
 #include "service/model/host.h"
-#include "service/model/news.h"
 
 #define KERNEL_GROUP 1U /* udev's own messages are in another */
 #define EVENT_MAX 512U  /* of its text, "change@/devices/virtual/block/dm-3" is the beginning */
 
-void news_begin(struct host *host)
+void freshness_begin(struct host *host)
 {
     host->serial = host->topology = host->session_serial = 1;
-    host->news_fd = netlink_listen(NETLINK_KOBJECT_UEVENT, KERNEL_GROUP);
+    host->uevent_fd = netlink_listen(NETLINK_KOBJECT_UEVENT, KERNEL_GROUP);
 }
 
-void news_end(struct host *host)
+void freshness_end(struct host *host)
 {
-    closep(&host->news_fd);
-    host->news_fd = -1;
+    closep(&host->uevent_fd);
+    host->uevent_fd = -1;
 }
 
-void news_of_model(struct host *host)
+void freshness_model_changed(struct host *host)
 {
     host->serial++;
 }
@@ -43,7 +43,7 @@ static void take_event(struct host *host, const char *event)
     host->serial++;
     host->session_serial += of_session;
     if (sscanf(event, "change@/devices/virtual/block/dm-%u", &minor) == 1)
-        host->tables[host->n_tables++ % NEWS_TABLES] = minor;
+        host->tables[host->n_tables++ % FRESHNESS_TABLES] = minor;
     else
         host->topology++;
 }
@@ -62,7 +62,7 @@ static void take_events(struct host *host)
     ssize_t n;
 
     do {
-        n = recv(host->news_fd, text, sizeof(text) - 1, 0);
+        n = recv(host->uevent_fd, text, sizeof(text) - 1, 0);
         if (n >= 0) {
             text[n] = '\0';
             take_event(host, text);
@@ -71,19 +71,19 @@ static void take_events(struct host *host)
     } while (n >= 0 || errno == ENOBUFS || errno == EINTR);
 }
 
-uint64_t news_serial(struct host *host)
+uint64_t freshness_serial(struct host *host)
 {
-    if (host->news_fd < 0)
+    if (host->uevent_fd < 0)
         return 0;
     take_events(host);
     return host->serial;
 }
 
-void news_mark(struct host *host, struct news_mark *ret)
+void freshness_mark(struct host *host, struct freshness_mark *ret)
 {
-    bool known = news_serial(host) != 0;
+    bool known = freshness_serial(host) != 0;
 
-    *ret = (struct news_mark){
+    *ret = (struct freshness_mark){
         .topology = known ? host->topology : 0,
         .n_tables = host->n_tables,
     };
@@ -97,31 +97,31 @@ static bool has_minor(const dev_t *devices, size_t n, unsigned number)
     return false;
 }
 
-bool news_since(struct host *host, struct news_mark *mark, const dev_t *devices, size_t n)
+bool freshness_holds(struct host *host, struct freshness_mark *mark, const dev_t *devices, size_t n)
 {
-    struct news_mark now;
+    struct freshness_mark now;
 
-    news_mark(host, &now);
+    freshness_mark(host, &now);
     if (!mark->topology || mark->topology != now.topology ||
-        now.n_tables - mark->n_tables > NEWS_TABLES)
+        now.n_tables - mark->n_tables > FRESHNESS_TABLES)
         return false;
     for (; mark->n_tables < now.n_tables; mark->n_tables++)
-        if (!has_minor(devices, n, host->tables[mark->n_tables % NEWS_TABLES]))
+        if (!has_minor(devices, n, host->tables[mark->n_tables % FRESHNESS_TABLES]))
             return false;
     return true;
 }
 
-uint64_t news_session_serial(struct host *host)
+uint64_t freshness_session_serial(struct host *host)
 {
-    return news_serial(host) ? host->session_serial : 0;
+    return freshness_serial(host) ? host->session_serial : 0;
 }
 
-uint64_t news_moment(const struct host *host)
+uint64_t freshness_moment(const struct host *host)
 {
     return host->moment;
 }
 
-void news_move_on(struct host *host)
+void freshness_next_moment(struct host *host)
 {
     host->moment++;
 }
