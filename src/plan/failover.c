@@ -38,10 +38,10 @@ static bool is_usable(const struct mp_table *live, const struct mp_status *statu
     return false;
 }
 
-dev_t failover_leader(const struct mp_table *live, const struct mp_status *status, dev_t last,
-                      bool told)
+dev_t failover_active_path(const struct mp_table *live, const struct mp_status *status, dev_t last,
+                           bool in_sync)
 {
-    size_t group = told ? find_group(live, status) : find_first(live, status);
+    size_t group = in_sync ? find_group(live, status) : find_first(live, status);
     bool alone = group < live->n_groups && live->groups[group].n_paths == 1;
 
     if (alone && group != find_first(live, status))
@@ -51,7 +51,7 @@ dev_t failover_leader(const struct mp_table *live, const struct mp_status *statu
     return alone ? live->groups[group].paths[0] : 0;
 }
 
-bool failover_leads(const struct mp_table *live, const struct mp_status *status, dev_t dev)
+bool failover_is_active(const struct mp_table *live, const struct mp_status *status, dev_t dev)
 {
     size_t group = find_group(live, status);
 

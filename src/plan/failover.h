@@ -16,9 +16,9 @@
 #include "plan/table.h"
 
 /*
- * The path that leads now, by a table whose paths are alone in a group each; `last` is the one that
- * led until now, 0: none. `told`: multipathd has read these groups. Until then it may have the
- * kernel switch to another one, by the priorities of earlier groups, and which is in use says
+ * The path that is active now, by a table whose paths are alone in a group each; `last` is the one
+ * that was until now, 0: none. `in_sync`: multipathd has read these groups. Until then it may have
+ * the kernel switch to another one, by the priorities of earlier groups, and which is in use says
  * nothing of a failover: the first that has a usable path stands for it.
  *   - Where the kernel has passed over a group that has a usable path again, the path that it uses.
  *   - Else `last` stays, while it is in the map and usable: that another group is in use, or first,
@@ -27,14 +27,14 @@
  *     group that has one.
  * 0: no path is usable, or that group has several, so that the table says nothing of one of them.
  */
-dev_t failover_leader(const struct mp_table *live, const struct mp_status *status, dev_t last,
-                      bool told);
+dev_t failover_active_path(const struct mp_table *live, const struct mp_status *status, dev_t last,
+                           bool in_sync);
 
 /*
  * Whether the path is in the group in use, or, where none is or it has no usable path, in the first
  * one that has one.
  */
-bool failover_leads(const struct mp_table *live, const struct mp_status *status, dev_t dev);
+bool failover_is_active(const struct mp_table *live, const struct mp_status *status, dev_t dev);
 
 /*
  * The members of a failover policy in the order of their tiers: `first`, if it is not 0, be it a

@@ -77,7 +77,7 @@ void map_state_set_intent(struct map_state *state, bool has_intent);
  */
 void map_state_reset(struct map_state *state);
 
-/* The paths are others, or another path leads: the rounds until now were no contest. */
+/* The paths are others, or another one is active: the rounds until now were no contest. */
 void map_state_forget_rounds(struct map_state *state);
 
 /* --- Losing the groups ---------------------------------------------------------------------- */

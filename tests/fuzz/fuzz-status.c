@@ -31,26 +31,26 @@ static bool has_path(const struct mp_table *table, dev_t dev)
     return false;
 }
 
-static void check_leader(const struct mp_table *table, const struct mp_status *status, dev_t last,
-                         bool told)
+static void check_active_path(const struct mp_table *table, const struct mp_status *status,
+                              dev_t last, bool in_sync)
 {
-    dev_t leader = failover_leader(table, status, last, told);
+    dev_t active = failover_active_path(table, status, last, in_sync);
 
-    if (leader == 0)
+    if (active == 0)
         return;
-    CHECK(has_path(table, leader));
-    CHECK(mp_status_usable(status, leader));
+    CHECK(has_path(table, active));
+    CHECK(mp_status_usable(status, active));
 }
 
 static void check_together(const struct mp_table *table, const struct mp_status *status)
 {
     CHECK(mp_table_same_meaning(table, table, status));
-    check_leader(table, status, 0, true);
-    check_leader(table, status, 0, false);
+    check_active_path(table, status, 0, true);
+    check_active_path(table, status, 0, false);
     for (size_t i = 0; status && i < status->n_paths; i++) {
-        check_leader(table, status, status->paths[i].dev, true);
-        check_leader(table, status, status->paths[i].dev, false);
-        if (failover_leads(table, status, status->paths[i].dev))
+        check_active_path(table, status, status->paths[i].dev, true);
+        check_active_path(table, status, status->paths[i].dev, false);
+        if (failover_is_active(table, status, status->paths[i].dev))
             CHECK(has_path(table, status->paths[i].dev));
     }
 }

@@ -164,22 +164,22 @@ static void test_failover(void **state)
     /* Chosen just now, or a map that has appeared: the primary leads, whatever is in use. */
     name_paths(&scene, 2, 0);
     status.group_states = (char *)"EEAE";
-    assert_true(lb_stays(scene.map));
+    assert_true(lb_failback_is_manual(scene.map));
     assert_plan(&scene, "round-robin 2 1 3 4");
     /* Later, what the kernel has come to; then that stays, while it is usable. */
-    scene.map->leader = 2;
+    scene.map->active_path = 2;
     assert_plan(&scene, "round-robin 3 2 1 4");
     status.group_states = (char *)"EAEE";
     states[1].failed = true;
     assert_plan(&scene, "round-robin 1 2 3 4");
-    scene.map->leader = 1;
+    scene.map->active_path = 1;
     states[1].failed = false;
     status.group_states = (char *)"AEEE";
     assert_plan(&scene, "round-robin 1 2 3 4");
 
     /* A preferred path leads, and then the primary. */
     name_paths(&scene, 2, 4);
-    assert_false(lb_stays(scene.map));
+    assert_false(lb_failback_is_manual(scene.map));
     assert_plan(&scene, "round-robin 4 2 1 3");
     scene_done(&scene);
 }

@@ -87,7 +87,7 @@ static void test_golden_one_group(void **state)
     assert_entry("0 1 alua 1 1 queue-length 0 4 1 8:1 1 8:2 1 8:3 1 8:4 1", NULL, 0, expected);
 }
 
-/* A failover that stays where it is: multipathd must not go back by itself. */
+/* Failback is manual: multipathd must not go back by itself. */
 static void test_failback(void **state)
 {
     _cleanup_(mp_table_freep) struct mp_table *table =

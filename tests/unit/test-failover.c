@@ -45,31 +45,31 @@ static void make(const char *groups, const char *states, const char *failed,
     *ret_status = status;
 }
 
-static void assert_leads(const char *groups, const char *states, const char *failed, unsigned last,
-                         bool told, unsigned wanted)
+static void assert_active(const char *groups, const char *states, const char *failed, unsigned last,
+                          bool in_sync, unsigned wanted)
 {
     _cleanup_(mp_table_freep) struct mp_table *table = NULL;
     _cleanup_(mp_status_freep) struct mp_status *status = NULL;
 
     make(groups, states, failed, &table, &status);
-    dev_t leader = failover_leader(table, status, last ? makedev(8, last) : 0, told);
-    if (leader != (wanted ? makedev(8, wanted) : 0))
-        fail_msg("%s (%s, failed %s): %u", groups, states, failed, minor(leader));
+    dev_t active = failover_active_path(table, status, last ? makedev(8, last) : 0, in_sync);
+    if (active != (wanted ? makedev(8, wanted) : 0))
+        fail_msg("%s (%s, failed %s): %u", groups, states, failed, minor(active));
 }
 
 static void assert_stays(const char *groups, const char *states, const char *failed, unsigned last,
                          unsigned wanted)
 {
-    assert_leads(groups, states, failed, last, true, wanted);
+    assert_active(groups, states, failed, last, true, wanted);
 }
 
-static void assert_leader(const char *groups, const char *states, const char *failed,
-                          unsigned wanted)
+static void assert_active_path(const char *groups, const char *states, const char *failed,
+                               unsigned wanted)
 {
     assert_stays(groups, states, failed, 0, wanted);
 }
 
-static void test_last_leader(void **state)
+static void test_last_active_path(void **state)
 {
     /* It leads while it can, wherever somebody else's table has it. */
     assert_stays("1 2 3", "EEE", "", 2, 2);
@@ -89,43 +89,43 @@ static void test_last_leader(void **state)
     assert_stays("1 2 3", "EEA", "", 2, 3);
 }
 
-static void test_leader(void **state)
+static void test_active_path(void **state)
 {
     /* Nobody has used it yet: the first that is usable. */
-    assert_leader("1 2 3", "EEE", "", 1);
-    assert_leader("1 2 3", "EEE", "1", 2);
-    assert_leader("1 2 3", "EEE", "12", 3);
+    assert_active_path("1 2 3", "EEE", "", 1);
+    assert_active_path("1 2 3", "EEE", "1", 2);
+    assert_active_path("1 2 3", "EEE", "12", 3);
     /* The group in use, wherever it stands, while it has its path. */
-    assert_leader("1 2 3", "EAE", "", 2);
-    assert_leader("1 2 3", "EAE", "1", 2);
-    assert_leader("1 2 3", "EEA", "1", 3);
-    assert_leader("1 2 3", "AEE", "1", 2);
-    assert_leader("1 2 3", "EEA", "3", 1);
-    assert_leader("1 2 3", "EEA", "13", 2);
+    assert_active_path("1 2 3", "EAE", "", 2);
+    assert_active_path("1 2 3", "EAE", "1", 2);
+    assert_active_path("1 2 3", "EEA", "1", 3);
+    assert_active_path("1 2 3", "AEE", "1", 2);
+    assert_active_path("1 2 3", "EEA", "3", 1);
+    assert_active_path("1 2 3", "EEA", "13", 2);
     /* A disabled group is a group. */
-    assert_leader("1 2 3", "DEE", "", 1);
+    assert_active_path("1 2 3", "DEE", "", 1);
     /* A lone path leads, and no path does where none is usable. */
-    assert_leader("1", "E", "", 1);
-    assert_leader("1 2", "AE", "12", 0);
-    assert_leader("", "", "", 0);
+    assert_active_path("1", "E", "", 1);
+    assert_active_path("1 2", "AE", "12", 0);
+    assert_active_path("", "", "", 0);
     /* Several paths in the group that counts tell of no one; in another they do not matter. */
-    assert_leader("12 3", "EE", "", 0);
-    assert_leader("12 3", "AE", "1", 0);
-    assert_leader("12 3", "EA", "", 3);
-    assert_leader("12 3", "EE", "12", 3);
-    assert_leader("1 23", "AE", "", 1);
+    assert_active_path("12 3", "EE", "", 0);
+    assert_active_path("12 3", "AE", "1", 0);
+    assert_active_path("12 3", "EA", "", 3);
+    assert_active_path("12 3", "EE", "12", 3);
+    assert_active_path("1 23", "AE", "", 1);
 }
 
 /* What multipathd, which was not told of the groups, has the kernel use is no failover. */
 static void test_before_multipathd_is_told(void **state)
 {
-    assert_leads("1 2 3", "EAE", "", 1, false, 1);
-    assert_leads("1 2 3", "EAE", "", 0, false, 1);
-    assert_leads("2 1 3", "EAE", "", 2, false, 2);
+    assert_active("1 2 3", "EAE", "", 1, false, 1);
+    assert_active("1 2 3", "EAE", "", 0, false, 1);
+    assert_active("2 1 3", "EAE", "", 2, false, 2);
     /* That its path has failed, is one. */
-    assert_leads("1 2 3", "EEA", "1", 1, false, 2);
-    assert_leads("1 2 3", "EAE", "1", 0, false, 2);
-    assert_leads("1 2", "AE", "12", 1, false, 0);
+    assert_active("1 2 3", "EEA", "1", 1, false, 2);
+    assert_active("1 2 3", "EAE", "1", 0, false, 2);
+    assert_active("1 2", "AE", "12", 1, false, 0);
 }
 
 static void test_without_a_status(void **state)
@@ -134,18 +134,18 @@ static void test_without_a_status(void **state)
     _cleanup_(mp_status_freep) struct mp_status *status = NULL;
 
     make("2 1", "EA", "", &table, &status);
-    assert_true(failover_leader(table, NULL, 0, true) == makedev(8, 2));
-    assert_true(failover_leader(table, status, 0, true) == makedev(8, 1));
+    assert_true(failover_active_path(table, NULL, 0, true) == makedev(8, 2));
+    assert_true(failover_active_path(table, status, 0, true) == makedev(8, 1));
 }
 
-static void test_leads(void **state)
+static void test_is_active(void **state)
 {
     _cleanup_(mp_table_freep) struct mp_table *table = NULL;
     _cleanup_(mp_status_freep) struct mp_status *status = NULL;
 
     make("12 34", "EA", "3", &table, &status);
     for (unsigned i = 1; i <= 5; i++)
-        assert_int_equal(failover_leads(table, status, makedev(8, i)), i == 3 || i == 4);
+        assert_int_equal(failover_is_active(table, status, makedev(8, i)), i == 3 || i == 4);
 }
 
 static void assert_order(const char *primaries, const char *others, uint64_t first,
@@ -182,8 +182,8 @@ static void test_order(void **state)
     assert_order("34", "12", 4, "4312");
 }
 
-/* The leader's table has its path first, and then says so again: it stays. */
-static void test_a_leader_stays(void **state)
+/* The table for it has that path first, and then says so again: it stays. */
+static void test_it_stays_active(void **state)
 {
     struct prng prng = {3};
 
@@ -206,31 +206,31 @@ static void test_a_leader_stays(void **state)
         _cleanup_(mp_table_freep) struct mp_table *table = NULL, *planned = NULL;
         _cleanup_(mp_status_freep) struct mp_status *status = NULL;
         make(groups, states, failed, &table, &status);
-        dev_t leader = failover_leader(table, status, 0, true);
-        if (!leader)
+        dev_t active = failover_active_path(table, status, 0, true);
+        if (!active)
             continue;
 
         struct plan_policy policy = {.policy = LB_FAILOVER, .members = order};
-        policy.n_members = failover_order(members, n, minor(leader), order);
+        policy.n_members = failover_order(members, n, minor(active), order);
         assert_int_equal(plan_map(table, &policy, 1, paths, n, &planned), 0);
-        assert_true(planned->groups[0].paths[0] == leader);
+        assert_true(planned->groups[0].paths[0] == active);
         /* A new table has no group in use yet. */
         memset(status->group_states, 'E', n);
-        assert_true(failover_leader(planned, status, 0, true) == leader);
-        assert_true(failover_leader(table, status, leader, true) == leader);
+        assert_true(failover_active_path(planned, status, 0, true) == active);
+        assert_true(failover_active_path(table, status, active, true) == active);
     }
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_leader),
-        cmocka_unit_test(test_last_leader),
+        cmocka_unit_test(test_active_path),
+        cmocka_unit_test(test_last_active_path),
         cmocka_unit_test(test_before_multipathd_is_told),
         cmocka_unit_test(test_without_a_status),
-        cmocka_unit_test(test_leads),
+        cmocka_unit_test(test_is_active),
         cmocka_unit_test(test_order),
-        cmocka_unit_test(test_a_leader_stays),
+        cmocka_unit_test(test_it_stays_active),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,8 +48,7 @@ struct host_map {
 
     /* the disk's own policy (wmi/dsm.h), which ranks above those of sessions */
     struct store_disk_policy *policy; /* NULL: none */
-    uint64_t
-        leader; /* failover that stays where it is: the path that has the I/O; 0: not led yet */
+    uint64_t active_path; /* the one with the I/O, where failback is manual; 0: not known yet */
 
     /* multipathd's part (multipath/drop-in.h) */
     char *entry;       /* its section in the drop-in, NULL: no policy, or it cannot be told */

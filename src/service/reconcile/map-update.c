@@ -64,13 +64,14 @@ static bool needs_device(const struct map_look *look, const struct mp_table *pla
 }
 
 /*
- * Whether an entry of an earlier table will do, should it fit. Not for a failover that stays where
- * it is: a path that logs in again, at its old address, must not lead as it did then.
+ * Whether an entry of an earlier table will do, should it fit. Not where failback is manual: a path
+ * that logs in again, at its old address, must not lead as it did then.
  */
 static bool may_keep_entry(const struct host_map *map, const struct map_look *look,
                            const struct mp_table *planned)
 {
-    return map->entry && !lb_stays(map) && (map->vendor || !needs_device(look, planned));
+    return map->entry && !lb_failback_is_manual(map) &&
+           (map->vendor || !needs_device(look, planned));
 }
 
 /* Sets the map's part of the drop-in. 1: it is another one than before. */
@@ -88,7 +89,8 @@ static int set_entry(struct host_map *map, const struct map_look *look,
             entry_fits(map->entry, planned, true, paths, n))
             return 0;
         if (r >= 0)
-            r = entry_multipath(map->wwid, planned, !lb_stays(map), paths, n, &entry, &alone);
+            r = entry_multipath(map->wwid, planned, !lb_failback_is_manual(map), paths, n, &entry,
+                                &alone);
         if (r < 0 && r != -EOPNOTSUPP)
             return r;
         if (entry && needs_device(look, planned))
@@ -129,22 +131,22 @@ static bool has_primary(const struct host_map *map, const struct map_look *look)
 }
 
 /*
- * Which path of a failover that stays where it is has the I/O. The primary has it first when the
+ * Which path has the I/O, where failback is manual. The primary has it first when the
  * map appears, or the policy is chosen, whatever path was there before it; and a path that takes
  * over is nobody's contest.
  */
-static void take_leader(struct host_map *map, const struct map_look *look)
+static void take_active_path(struct host_map *map, const struct map_look *look)
 {
-    bool led = map->leader != 0;
-    uint64_t leader =
-        lb_stays(map) ? lb_leader(look, map->leader, led && !map_awaits_mpathd(map)) : 0;
+    bool manual = lb_failback_is_manual(map), was_known = map->active_path != 0;
+    uint64_t active =
+        manual ? lb_active_path(look, map->active_path, was_known && !map_awaits_mpathd(map)) : 0;
 
-    if (!lb_stays(map))
-        map->leader = 0;
-    else if (!led && map_state_agrees(&map->state) && has_primary(map, look))
-        map->leader = leader;
-    else if (led && leader != 0 && leader != map->leader) {
-        map->leader = leader;
+    if (!manual)
+        map->active_path = 0;
+    else if (!was_known && map_state_agrees(&map->state) && has_primary(map, look))
+        map->active_path = active;
+    else if (was_known && active != 0 && active != map->active_path) {
+        map->active_path = active;
         map_state_forget_rounds(&map->state);
     }
 }
@@ -181,7 +183,7 @@ int map_update(struct host_map *map, const struct map_look *look, const struct m
     }
     map->asymmetric = lb_is_asymmetric(look);
     map_state_see(&map->state, compare(look, planned));
-    take_leader(map, look);
+    take_active_path(map, look);
     r = set_entry(map, look, planned);
     if (r < 0)
         return r;

@@ -19,7 +19,7 @@ void map_expect_access(struct host_map *map);
 
 /*
  * Takes over what the map looks like, its paths, whether it means `planned` (NULL: it has no
- * policy), which path leads a failover that stays where it is, and the map's entry in the drop-in.
+ * policy), the active path where failback is manual, and the map's entry in the drop-in.
  * Bits of enum map_difference, or a negative errno: -ENOMEM, or what entry_multipath() fails with.
  */
 int map_update(struct host_map *map, const struct map_look *look, const struct mp_table *planned);

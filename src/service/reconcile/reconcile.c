@@ -478,13 +478,13 @@ static void give_default(struct host_map *map)
 
 /*
  * What a map brings about that was not there before. One that was there when the service started in
- * the midst of a boot is none of those: its groups tell which path leads.
+ * the midst of a boot is none of those: its groups tell which path is active.
  */
 static void on_appearance(struct host_map *map, const struct map_look *look)
 {
     if (is_old(map->host->reconciler, map->dev)) {
-        if (lb_stays(map))
-            map->leader = lb_leader(look, 0, true);
+        if (lb_failback_is_manual(map))
+            map->active_path = lb_active_path(look, 0, true);
         return;
     }
     if (!map->policy && !map_state_is_requested(&map->state) && !map_has_any_policy(map))

@@ -195,14 +195,14 @@ bool lb_is_asymmetric(const struct map_look *look)
     return false;
 }
 
-uint64_t lb_leader(const struct map_look *look, uint64_t last, bool told)
+uint64_t lb_active_path(const struct map_look *look, uint64_t last, bool in_sync)
 {
     dev_t last_dev = 0;
 
     for (size_t i = 0; i < look->n_paths && last; i++)
         if (look->paths[i].id == last)
             last_dev = look->paths[i].dev;
-    dev_t dev = failover_leader(look->map->table, look->map->status, last_dev, told);
+    dev_t dev = failover_active_path(look->map->table, look->map->status, last_dev, in_sync);
     const struct map_path *path = dev ? map_look_path(look, dev) : NULL;
     return path ? path->id : 0;
 }
@@ -215,7 +215,7 @@ static uint64_t preferred_path(const struct store_disk_policy *policy)
     return 0;
 }
 
-bool lb_stays(const struct host_map *map)
+bool lb_failback_is_manual(const struct host_map *map)
 {
     return map_has_policy(map) && map->policy->policy == DSM_FAILOVER &&
            !preferred_path(map->policy);
@@ -226,11 +226,11 @@ static uint64_t first_path(const struct map_look *look, const struct host_map *m
 {
     if (map->policy->policy != DSM_FAILOVER)
         return 0;
-    if (!lb_stays(map))
+    if (!lb_failback_is_manual(map))
         return preferred_path(map->policy);
-    if (!map->leader)
+    if (!map->active_path)
         return 0;
-    return lb_leader(look, map->leader, !map_awaits_mpathd(map)) ?: map->leader;
+    return lb_active_path(look, map->active_path, !map_awaits_mpathd(map)) ?: map->active_path;
 }
 
 /* The disk's policy with the members of a failover in the order of their tiers. */

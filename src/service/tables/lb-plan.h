@@ -28,14 +28,14 @@ bool lb_has_disk_policy(const struct map_look *look);
 bool lb_is_asymmetric(const struct map_look *look);
 
 /*
- * DsmPathId of the path that leads a failover that stays where it is, `last` being the one until
- * now, 0: none, and `told` whether multipathd knows the groups (plan/failover.h). 0 where the table
- * does not tell.
+ * DsmPathId of the active path of a failover with manual failback, `last` being the one until
+ * now, 0: none, and `in_sync` whether multipathd knows the groups (plan/failover.h). 0 where the
+ * table does not tell.
  */
-uint64_t lb_leader(const struct map_look *look, uint64_t last, bool told);
+uint64_t lb_active_path(const struct map_look *look, uint64_t last, bool in_sync);
 
-/* Whether the disk's own policy is failover that stays where it is: it has no preferred path. */
-bool lb_stays(const struct host_map *map);
+/* Whether the disk's own policy is failover without a preferred path, which does not fail back. */
+bool lb_failback_is_manual(const struct host_map *map);
 
 /*
  * Plans the table of a map under all policies in force; a disk's own stands for all of its paths.

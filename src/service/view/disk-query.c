@@ -134,7 +134,7 @@ static bool gets_io(const struct map_look *look, size_t i, bool led, uint32_t po
                     const struct classify_role *role)
 {
     if (led)
-        return failover_leads(look->map->table, look->map->status, look->paths[i].dev);
+        return failover_is_active(look->map->table, look->map->status, look->paths[i].dev);
     return policy != DSM_ROUND_ROBIN_WITH_SUBSET || role->primary;
 }
 
