@@ -71,6 +71,13 @@ int read_link(const char *path, char **ret)
 
 int read_text(const char *path, size_t max, char **ret)
 {
+    size_t size;
+
+    return read_whole(path, max, ret, &size);
+}
+
+int read_whole(const char *path, size_t max, char **ret, size_t *ret_size)
+{
     _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return -errno;
@@ -87,6 +94,7 @@ int read_text(const char *path, size_t max, char **ret)
         if (n == 0) {
             text[size] = '\0';
             *ret = TAKE_PTR(text);
+            *ret_size = size;
             return 0;
         }
         size += (size_t)n;

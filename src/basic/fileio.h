@@ -18,6 +18,9 @@ int read_link(const char *path, char **ret);
 /* A whole text file of at most `max` bytes. -EFBIG: it is longer. Other errors as above. */
 int read_text(const char *path, size_t max, char **ret);
 
+/* The same of any bytes, with a NUL behind them that is not counted. */
+int read_whole(const char *path, size_t max, char **ret, size_t *ret_size);
+
 /* The first bytes of a file, at most `max`. */
 int read_bytes(const char *path, void *data, size_t max, size_t *ret_n);
 

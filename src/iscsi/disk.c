@@ -10,8 +10,10 @@
 #include "basic/macros.h"
 #include "iscsi/disk.h"
 #include "iscsi/kernel-session.h"
+#include "iscsi/target-port.h"
 
 #define DISK_PATH "/sys/dev/block/%u:%u"
+#define INQUIRY_SIZE 36U /* of the standard data */
 
 /* ".../target2:0:0/2:0:0:1/block/sda": the address is the device below "block". */
 static bool address_of_path(const char *path, struct scsi_disk *disk)
@@ -56,18 +58,29 @@ static void trim(char *text)
         text[--n] = '\0';
 }
 
-int scsi_disk_product(dev_t dev, char **ret_vendor, char **ret_product)
+int scsi_disk_detection(dev_t dev, bool has_access, struct detection_disk *ret)
 {
     _cleanup_free_ char *vendor = NULL, *product = NULL;
+    uint8_t inquiry[INQUIRY_SIZE];
+    char path[64];
+    size_t n;
 
-    int r = read_first_linef(&vendor, DISK_PATH "/device/vendor", major(dev), minor(dev));
+    snprintf(path, sizeof(path), DISK_PATH "/device/inquiry", major(dev), minor(dev));
+    int r = read_bytes(path, inquiry, sizeof(inquiry), &n);
+    if (r < 0)
+        return r;
+    enum dsm_alua alua = target_port_alua(inquiry, n);
+    if (alua == DSM_ALUA_NONE) {
+        *ret = (struct detection_disk){.has_access = has_access};
+        return 0;
+    }
+    r = read_first_linef(&vendor, DISK_PATH "/device/vendor", major(dev), minor(dev));
     if (r >= 0)
         r = read_first_linef(&product, DISK_PATH "/device/model", major(dev), minor(dev));
     if (r < 0)
         return r;
     trim(vendor);
     trim(product);
-    *ret_vendor = TAKE_PTR(vendor);
-    *ret_product = TAKE_PTR(product);
+    *ret = (struct detection_disk){TAKE_PTR(vendor), TAKE_PTR(product), alua, has_access};
     return 0;
 }

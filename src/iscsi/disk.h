@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "plan/access.h"
+#include "plan/detection.h"
 
 #define NO_SID UINT32_MAX
 
@@ -26,5 +27,8 @@ struct scsi_disk {
  */
 int scsi_disk_read(dev_t dev, struct scsi_disk *ret);
 
-/* Vendor and product of its INQUIRY data, trailing blanks dropped. -ENOENT: gone. */
-int scsi_disk_product(dev_t dev, char **ret_vendor, char **ret_product);
+/*
+ * What multipathd detects a prio by, of a disk of which scsi_disk_read() has found `has_access`;
+ * vendor and product, to be freed, only where it does: of asymmetric access. -ENOENT: it is gone.
+ */
+int scsi_disk_detection(dev_t dev, bool has_access, struct detection_disk *ret);

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static int parent_directory(char ret[PATH_MAX])
     return 0;
 }
 
-static int file_path(char ret[PATH_MAX])
+int drop_in_path(char ret[PATH_MAX])
 {
     int n = snprintf(ret, PATH_MAX, "%s/" DROP_IN_NAME, drop_in_directory());
     return n < PATH_MAX ? 0 : -ENAMETOOLONG;
@@ -116,7 +117,7 @@ int drop_in_write(const char *text, bool *changed)
     char path[PATH_MAX];
     _cleanup_free_ char *old = NULL;
 
-    int r = file_path(path);
+    int r = drop_in_path(path);
     if (r < 0)
         return r;
     remove_leftovers();
@@ -138,12 +139,7 @@ int drop_in_write(const char *text, bool *changed)
 /* How a file of the directory stands to ours: below 0 read before it, above 0 after. */
 static int compare_with_ours(const char *path)
 {
-    const char *directory = drop_in_directory();
-    size_t length = strlen(directory);
-
-    if (strncmp(path, directory, length) != 0 || path[length] != '/')
-        return -1; /* multipath.conf */
-    return strcmp(path + length + 1, DROP_IN_NAME);
+    return strcmp(path + strlen(drop_in_directory()) + 1, DROP_IN_NAME);
 }
 
 /* "/etc/multipath/conf.d" -> "/etc/multipath.conf" */
@@ -158,31 +154,85 @@ int drop_in_main_file(char ret[PATH_MAX])
     return 0;
 }
 
-int drop_in_each_other(int (*func)(const char *path, bool later, const char *text, void *userdata),
-                       void *userdata)
+/* Tells contents and names of files apart from others (FNV-1a, 64 bits). */
+static uint64_t digest(uint64_t so_far, const void *data, size_t size)
+{
+    for (const unsigned char *at = data, *end = at + size; at < end; at++)
+        so_far = (so_far ^ *at) * UINT64_C(0x100000001b3);
+    return so_far;
+}
+
+struct reading {
+    struct mpath_conf *conf;
+    const char *ours; /* NULL: its turn has been */
+    uint64_t digest;
+};
+
+static int read_ours(struct reading *reading)
+{
+    const char *text = TAKE_PTR(reading->ours);
+    char path[PATH_MAX];
+    int r;
+
+    if (!text)
+        return 0;
+    r = drop_in_path(path);
+    return r < 0 ? r : mpath_conf_read(reading->conf, path, false, text, strlen(text));
+}
+
+/* One that cannot be read is left out. */
+static int read_other(struct reading *reading, const char *path, bool is_main)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t size;
+
+    int r = read_whole(path, FILE_MAX, &text, &size);
+    if (r < 0)
+        return r == -ENOMEM ? r : 0;
+    reading->digest = digest(reading->digest, path, strlen(path) + 1);
+    reading->digest = digest(reading->digest, text, size);
+    return mpath_conf_read(reading->conf, path, is_main, text, size);
+}
+
+static int read_directory(struct reading *reading)
 {
     char pattern[PATH_MAX];
     _cleanup_(globfree) glob_t found = {0};
+    int r = 0;
 
-    int r = drop_in_main_file(pattern);
-    if (r < 0)
-        return r;
-    if (glob(pattern, 0, NULL, &found) == GLOB_NOSPACE)
-        return -ENOMEM;
     if (snprintf(pattern, sizeof(pattern), "%s/*.conf", drop_in_directory()) >= PATH_MAX)
         return -ENAMETOOLONG;
-    if (glob(pattern, GLOB_APPEND | GLOB_PERIOD, NULL, &found) == GLOB_NOSPACE)
+    if (glob(pattern, GLOB_PERIOD, NULL, &found) == GLOB_NOSPACE)
         return -ENOMEM;
-
-    r = 0;
-    for (size_t i = 0; i < found.gl_pathc && r == 0; i++) {
-        _cleanup_free_ char *text = NULL;
+    for (size_t i = 0; i < found.gl_pathc && r >= 0; i++) {
         int order = compare_with_ours(found.gl_pathv[i]);
-        int read = order == 0 ? -EEXIST : read_text(found.gl_pathv[i], FILE_MAX, &text);
-        if (read == -ENOMEM)
-            return read;
-        if (read >= 0)
-            r = func(found.gl_pathv[i], order > 0, text, userdata);
+        if (order >= 0)
+            r = read_ours(reading);
+        if (r >= 0 && order != 0)
+            r = read_other(reading, found.gl_pathv[i], false);
     }
-    return r;
+    return r < 0 ? r : read_ours(reading);
+}
+
+int drop_in_read(const struct mpath_release *release, const char *text, struct mpath_conf **ret,
+                 uint64_t *ret_digest)
+{
+    _cleanup_(mpath_conf_freep) struct mpath_conf *conf = NULL;
+    struct reading reading = {.ours = text, .digest = UINT64_C(0xcbf29ce484222325)};
+    char path[PATH_MAX];
+
+    int r = mpath_conf_new(release, &conf);
+    if (r >= 0)
+        r = drop_in_main_file(path);
+    if (r < 0)
+        return r;
+    reading.conf = conf;
+    r = read_other(&reading, path, true);
+    if (r >= 0)
+        r = read_directory(&reading);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(conf);
+    *ret_digest = reading.digest;
+    return 0;
 }

@@ -10,11 +10,17 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "plan/mpath-conf.h"
 
 #define DROP_IN_NAME "90-iscsi-wmi.conf"
 
 /* The directory, conf.d. */
 const char *drop_in_directory(void);
+
+/* Our file in it. -ENAMETOOLONG. */
+int drop_in_path(char ret[PATH_MAX]);
 
 /* The main file, beside the directory's parent: multipath.conf. */
 int drop_in_main_file(char ret[PATH_MAX]);
@@ -29,9 +35,10 @@ int drop_in_main_file(char ret[PATH_MAX]);
 int drop_in_write(const char *text, bool *changed);
 
 /*
- * Calls func for each other file of multipathd's configuration, in the order in which it reads
- * them: multipath.conf, then the directory's *.conf by name. `later`: read after ours. Ends when
- * func returns other than 0, and returns that. Files that cannot be read are left out. -ENOMEM.
+ * Reads multipathd's configuration, as this release will: multipath.conf, then the directory's
+ * *.conf by name, each named by its path, and `text` in place of our own file. Files that cannot be
+ * read are left out. *ret_digest tells the others apart from what they were. -ENOMEM, or
+ * -ENAMETOOLONG.
  */
-int drop_in_each_other(int (*func)(const char *path, bool later, const char *text, void *userdata),
-                       void *userdata);
+int drop_in_read(const struct mpath_release *release, const char *text, struct mpath_conf **ret,
+                 uint64_t *ret_digest);

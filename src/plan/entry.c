@@ -246,6 +246,11 @@ bool entry_fits(const char *entry, const struct mp_table *table, bool fails_back
     return table->n_groups > 0;
 }
 
+bool entry_has_several(const char *entry)
+{
+    return strstr(entry, "prio_args \"hbtl ^");
+}
+
 /*
  * An extended regex of exactly these bytes. A bracket expression needs no backslash, of which
  * multipathd could one day think otherwise; ^ has to have one, being special in front there.
@@ -309,12 +314,26 @@ int entry_device(const char *vendor, const char *product, const char *prio, char
     return 0;
 }
 
-static bool came_before(const char *const *texts, size_t i)
+static int compare_texts(const void *a, const void *b)
 {
-    for (size_t j = 0; j < i; j++)
-        if (strcmp(texts[j], texts[i]) == 0)
-            return true;
-    return false;
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Writes the section around; of equal devices, one. */
+static int put_devices(FILE *out, const char *const *devices, size_t n)
+{
+    _cleanup_free_ const char **sorted = calloc(n + 1, sizeof(*sorted));
+
+    if (!sorted)
+        return -ENOMEM;
+    memcpy(sorted, devices, n * sizeof(*sorted));
+    qsort(sorted, n, sizeof(*sorted), compare_texts);
+    fputs("\ndevices {\n", out);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || strcmp(sorted[i], sorted[i - 1]) != 0)
+            fputs(sorted[i], out);
+    fputs("}\n", out);
+    return 0;
 }
 
 int entry_file(const char *const *devices, size_t n_devices, const char *const *entries,
@@ -331,13 +350,8 @@ int entry_file(const char *const *devices, size_t n_devices, const char *const *
         return -ENOMEM;
 
     fputs(header, out);
-    if (n_devices > 0) {
-        fputs("\ndevices {\n", out);
-        for (size_t i = 0; i < n_devices; i++)
-            if (!came_before(devices, i))
-                fputs(devices[i], out);
-        fputs("}\n", out);
-    }
+    if (n_devices > 0 && put_devices(out, devices, n_devices) < 0)
+        return -ENOMEM;
     fputs("\nmultipaths {\n", out);
     for (size_t i = 0; i < n_entries; i++)
         fputs(entries[i], out);

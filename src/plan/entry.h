@@ -48,19 +48,23 @@ int entry_multipath(const char *wwid, const struct mp_table *table, bool fails_b
 bool entry_fits(const char *entry, const struct mp_table *table, bool fails_back,
                 const struct entry_path *paths, size_t n_paths);
 
+/* Whether an entry_multipath() has more than one group, each with a prio of its own. */
+bool entry_has_several(const char *entry);
+
 /*
  * The `device` section for a product whose paths multipathd would otherwise give a prio of its own
  * (detect_prio), so that the sections above count for them. It holds for all LUNs of the product:
  * `prio` is the one that their paths have now, so that nothing changes for the others. Vendor and
  * product are as in sysfs; trailing white space does not count. detect_pgpolicy (0.9.6 and later)
- * is left alone: all that it can make of a map is group_by_prio, which ours are.
+ * is left alone: it makes groups of prios of its own alone.
  * -EOPNOTSUPP: vendor or product is nothing for SINK_MULTIPATH_CONF or too long for a line, or prio
  * is not a plain word. -ENOMEM.
  */
 int entry_device(const char *vendor, const char *product, const char *prio, char **ret);
 
 /*
- * The whole file, from texts of the two functions above in the order given; of equal devices, one.
+ * The whole file, from texts of the two functions above: devices in the order of their texts, of
+ * equal ones one, and entries in the order given.
  * -ENODATA: no entry, devices or not: there should be no file. -ENOMEM.
  */
 int entry_file(const char *const *devices, size_t n_devices, const char *const *entries,

@@ -305,18 +305,26 @@ static int remember_file(struct mpath_conf *conf, const char *file, const char *
     return 0;
 }
 
-int mpath_conf_read(struct mpath_conf *conf, const char *file, bool is_main, const char *text,
-                    size_t size)
+static int read_lines(struct mpath_conf *conf, const char *file, bool is_main, const char *text,
+                      size_t size)
 {
     struct reader reader = {.conf = conf, .is_main = is_main};
     const char *end = text + size;
     struct mpath_line line = {0};
-    size_t n_devices = conf->devices.n;
     int r;
 
     r = remember_file(conf, file, &reader.file);
     while (r >= 0 && mpath_line_next(&text, end, &line))
         r = read_line(&reader, &line);
+    return r;
+}
+
+int mpath_conf_read(struct mpath_conf *conf, const char *file, bool is_main, const char *text,
+                    size_t size)
+{
+    size_t n_devices = conf->devices.n;
+    int r = read_lines(conf, file, is_main, text, size);
+
     if (r < 0)
         return r;
     merge_devices(&conf->devices, n_devices, &conf->release);
@@ -357,6 +365,17 @@ int mpath_conf_refusal(const struct mpath_conf *conf, struct mpath_refusal *ret)
     for (size_t i = 0; i < conf->devices.n && r == 0; i++)
         r = device_refusal(conf->devices.sections[i], ret);
     return r;
+}
+
+bool mpath_conf_is_later(const struct mpath_conf *conf, const char *file, const char *than)
+{
+    for (size_t i = conf->n_files; i-- > 0;) {
+        if (strcmp(conf->files[i], than) == 0)
+            return false;
+        if (strcmp(conf->files[i], file) == 0)
+            return true;
+    }
+    return false;
 }
 
 const struct mpath_value *mpath_conf_default(const struct mpath_conf *conf,
@@ -461,9 +480,11 @@ int mpath_conf_shown(unsigned version, const char *answer, struct mpath_conf **r
         release.lacks[differing[i]] = false;
     r = mpath_conf_new(&release, &conf);
     if (r >= 0)
-        r = mpath_conf_read(conf, "show config", false, answer, strlen(answer));
+        r = read_lines(conf, "show config", false, answer, strlen(answer));
     if (r < 0)
         return r;
+    /* Its device sections are merged already, which takes the square of their number. */
+    merge_multipaths(&conf->multipaths, &conf->release);
     for (size_t i = 0; i < ELEMENTSOF(differing); i++)
         conf->release.lacks[differing[i]] = !has_text(&conf->defaults, differing[i]);
     *ret = TAKE_PTR(conf);

@@ -44,6 +44,9 @@ struct mpath_refusal {
 /* Whether there is one: 1, 0 or -ENOMEM. */
 int mpath_conf_refusal(const struct mpath_conf *conf, struct mpath_refusal *ret);
 
+/* Whether a file was read after another one, both by their names. */
+bool mpath_conf_is_later(const struct mpath_conf *conf, const char *file, const char *than);
+
 /* What the defaults and the overrides have for a keyword. */
 const struct mpath_value *mpath_conf_default(const struct mpath_conf *conf,
                                              enum mpath_keyword keyword);

@@ -2,55 +2,49 @@
 #pragma once
 
 /*
- * What in an administrator's multipath configuration wins over our drop-in file. For values,
- * multipathd takes multipaths > overrides > devices > defaults, and of each the file that it reads
- * last; but a prio that it detects beats them all, unless detect_prio (overrides > devices >
- * defaults) is off (libmultipath/propsel.c).
+ * What in an administrator's multipath configuration wins over our drop-in file. multipathd takes
+ * multipaths > overrides > devices > defaults, and of each the value that it reads last; a prio
+ * that it detects beats them all (plan/detection.h). Pure.
  */
 
 #include <stdbool.h>
 
-/* A keyword of a configuration that wins over ours. */
+#include "plan/detection.h"
+#include "plan/mpath-conf.h"
+
+/* A keyword of a configuration that wins over ours. It lives with the configuration. */
 struct rival {
-    const char *section; /* static: "multipaths", "devices", "overrides" */
+    const char *file;
+    unsigned line;
     const char *keyword; /* static */
-    char *value;         /* without its quotes */
-    unsigned line;       /* from 1 */
 };
 
-void rival_done(struct rival *rival);
+/* A map, and what we have multipathd read for it. */
+struct rival_map {
+    const char *wwid;
+    const char *entry;                 /* its entry_multipath() */
+    const char *ours;                  /* the file that has it, as it was read */
+    const struct detection *detection; /* for its disks; NULL: no prio is detected */
+};
 
 /*
- * Looks for it in the text of one configuration file. `later`: multipathd reads that file after
- * ours. `entry` is our entry_multipath() for the map with that WWID, `detects` whether the map
- * needs an entry_device() too; vendor and product are those of its disk as in sysfs, NULL where
- * unknown: any regex matches them then.
- *
- * What wins:
- *   - a keyword of ours in a multipath section with that WWID, with another value, if `later`;
- *   - detect_prio yes or detect_pgpolicy yes in a device section whose vendor and product regexes
- *     both match (multipathd drops one that lacks either), if `later` and `detects`;
- *   - the same in overrides, if `detects`, in whatever file.
- * Of a keyword that comes several times, in one section or in several that match, the last counts.
- *
- * Lines and sections are read as multipathd reads them (libmpathutil/parser.c), mistakes included:
- * what follows the brace or the value in a line does not count, and a section that is never closed
- * ends with the text. One that it does not know is passed over with all that is in it.
- *
- * Returns 1 and fills *ret with the first one, to be given to rival_done(); 0: none. -ENOMEM.
+ * Looks for what wins over a map's entry, in all files, of which ours has the entry: a keyword of
+ * ours with another value in a multipath section that counts more, or one that keeps multipathd
+ * detecting a prio. 1: *ret is the first one. 0: there is none. -ENOMEM.
  */
-int rival_find(const char *text, bool later, const char *wwid, const char *entry, bool detects,
-               const char *vendor, const char *product, struct rival *ret);
+int rival_find(const struct mpath_conf *files, const struct rival_map *map, struct rival *ret);
+
+/* The same for an entry that multipathd has in force: what only the detection leaves to win. */
+bool rival_in_detection(const struct rival_map *map, struct rival *ret);
 
 /*
- * Whether all of an entry_multipath() stands in the configuration as multipathd has merged it
- * ("show config"). 1, 0 or -ENOMEM.
+ * Whether multipathd moves paths that come and go to a group of their own, whatever an entry says;
+ * and what has it do so.
  */
-int rival_in_force(const char *config, const char *wwid, const char *entry);
+bool rival_marginal(const struct mpath_conf *files, struct rival *ret);
 
 /*
- * Whether multipathd would detect a prio for paths of that product, by a configuration as it has
- * merged it; `ours` is our own entry_device() for the product, which does not count. 1, 0 or
- * -ENOMEM.
+ * Whether all of an entry_multipath() stands in what multipathd has in force (mpath_conf_shown()),
+ * but for keywords that this release does not have. 1, 0 or -ENOMEM.
  */
-int rival_detection(const char *config, const char *vendor, const char *product, const char *ours);
+int rival_in_force(const struct mpath_conf *shown, const char *wwid, const char *entry);

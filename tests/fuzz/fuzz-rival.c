@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * multipath.conf, and multipathd's answer to "show config", which has the same form. What is found
- * to win is what keeps our entry from being in force, and the other way round.
+ * What wins over our entry, in whatever file an administrator has: exactly what keeps the entry
+ * from being in force, and a line that there is. A device section of ours changes nothing for
+ * others.
  */
 
 #include "fuzz.h"
+#include "plan/entry.h"
 #include "plan/rival.h"
 
 #define WWID "36001405aaaa"
+#define RELEASE 1101U
 
 static const char entry[] = "    multipath {\n"
                             "        wwid \"" WWID "\"\n"
@@ -20,72 +23,67 @@ static const char entry[] = "    multipath {\n"
                             "        rr_weight uniform\n"
                             "        rr_min_io_rq 1\n"
                             "    }\n";
-static const char device[] = "    device {\n"
-                             "        vendor \"LIO-ORG\"\n"
-                             "        product \"lun0\"\n"
-                             "        prio const\n"
-                             "        detect_prio no\n"
-                             "    }\n";
+static char vendor[] = "LIO-ORG", product[] = "lun0";
+static const struct detection_disk disk = {vendor, product, DSM_ALUA_BOTH, true};
 
-static unsigned count_lines(const char *text)
+static void read_into(struct mpath_conf *conf, const char *name, const char *text, size_t size)
+{
+    CHECK(mpath_conf_read(conf, name, false, text, size) == 0);
+}
+
+/* The file, read before ours or after it. */
+static struct mpath_conf *read_files(const char *text, size_t size, bool later)
+{
+    const struct mpath_release release = mpath_release_of(RELEASE);
+    _cleanup_free_ char *ours = NULL;
+    struct mpath_conf *conf;
+
+    CHECK(asprintf(&ours, "multipaths {\n%s}\n", entry) > 0);
+    CHECK(mpath_conf_new(&release, &conf) == 0);
+    if (!later)
+        read_into(conf, "theirs", text, size);
+    read_into(conf, "ours", ours, strlen(ours));
+    if (later)
+        read_into(conf, "theirs", text, size);
+    return conf;
+}
+
+static unsigned count_lines(const char *text, size_t size)
 {
     unsigned n = 1;
 
-    for (; *text; text++)
-        n += *text == '\n';
+    for (size_t i = 0; i < size; i++)
+        n += text[i] == '\n';
     return n;
 }
 
-/* A negative errno, or whether there is a rival. */
-static int find(const char *text, bool later, bool detects)
+static void check(const char *text, size_t size, bool later)
 {
-    _cleanup_(rival_done) struct rival rival = {0};
-    int r = rival_find(text, later, WWID, entry, detects, "LIO-ORG ", "lun0            ", &rival);
+    _cleanup_(mpath_conf_freep) struct mpath_conf *conf = read_files(text, size, later);
+    struct detection detection;
+    struct rival_map map = {WWID, entry, "ours", NULL};
+    struct rival rival;
+    int r = rival_find(conf, &map, &rival);
 
-    CHECK(r == 0 || r == 1);
-    if (r == 0) {
-        CHECK(!rival.value);
-        return 0;
-    }
-    CHECK(rival.value && rival.keyword && rival.section);
-    CHECK(rival.line >= 1 && rival.line <= count_lines(text));
-    CHECK(strstr(text, rival.keyword));
-    CHECK(later || strcmp(rival.section, "overrides") == 0);
-    CHECK(detects || strcmp(rival.section, "multipaths") == 0);
-    return 1;
-}
-
-/* Our file, as multipathd has read it before this one. */
-static void check_in_force(const char *text)
-{
-    _cleanup_free_ char *merged = NULL;
-
-    CHECK(asprintf(&merged, "multipaths {\n%s}\n%s", entry, text) > 0);
-    CHECK(rival_in_force(merged, WWID, entry) == !find(text, true, false));
-}
-
-static void check_detection(const char *text)
-{
-    _cleanup_free_ char *merged = NULL;
-    int r = rival_detection(text, "LIO-ORG ", "lun0            ", device);
-
-    CHECK(r == 0 || r == 1);
-    /* Our own section is no reason. */
-    CHECK(asprintf(&merged, "devices {\n%s}\n%s", device, text) > 0);
-    CHECK(rival_detection(merged, "LIO-ORG ", "lun0            ", device) == r);
+    CHECK(r == 0 || (r == 1 && later));
+    CHECK(rival_in_force(conf, WWID, entry) == !r);
+    CHECK(detection_find(conf, NULL, "ours", &disk, &detection) == 0);
+    CHECK(!detection.other || !detection_needs_section(&detection, true));
+    CHECK(!detection.by_target || detection_matters(&detection, false));
+    map.detection = &detection;
+    CHECK(rival_find(conf, &map, &rival) >= r);
+    if (rival_find(conf, &map, &rival) == 0)
+        return;
+    CHECK(strcmp(rival.file, "theirs") == 0);
+    CHECK(rival.line >= 1 && rival.line <= count_lines(text, size));
+    CHECK(memmem(text, size, rival.keyword, strlen(rival.keyword)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    _cleanup_free_ char *text = fuzz_text(data, size);
-    bool found = find(text, true, true);
+    _cleanup_free_ char *text = fuzz_text(data, size); /* ends with the input, for ASan */
 
-    /* What wins before our file does so after it, too. */
-    CHECK(found || !find(text, false, true));
-    CHECK(found || !find(text, true, false));
-    CHECK(!find(text, false, false));
-    check_in_force(text);
-    check_detection(text);
-    CHECK(rival_in_force(text, "", entry) >= 0);
+    check(text, size, true);
+    check(text, size, false);
     return 0;
 }

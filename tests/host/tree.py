@@ -27,6 +27,7 @@ CONNECTION = {
 }
 HOST = {"hwaddress": "(null)", "initiatorname": INITIATOR, "ipaddress": "127.0.0.1",
         "netdev": "(null)", "port_speed": "Unknown", "port_state": "Unknown"}
+TPGS = 3  # of INQUIRY data: the array tells of asymmetric access, and can be asked to change it
 DISK = {"access_state": "active/optimized", "model": "bench", "vendor": "LIO-ORG"}
 
 
@@ -60,6 +61,7 @@ class Tree:
     def __init__(self, root, connections, luns, access):
         self.root, self.sys = root, root / "sys"
         self.per_session, self.luns = connections, luns
+        self.inquiry = bytes([0, 0, 5, 2, 31, (TPGS if access else 0) << 4]) + bytes(30)
         self.disk_values = {name: value for name, value in DISK.items()
                             if access or name != "access_state"}
         self._lay_out()
@@ -144,6 +146,7 @@ class Tree:
         name, number = self.disk_name(sid, lun), self.disk(sid, lun)
         disk = scsi / "block" / name
         put(scsi, self.disk_values)
+        (scsi / "inquiry").write_bytes(self.inquiry)
         put(disk, {"dev": number})
         link(disk / "device", scsi)
         link(self.sys / f"dev/block/{number}", disk)

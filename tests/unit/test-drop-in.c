@@ -145,42 +145,78 @@ static void test_failure_at_the_end(void **state)
     assert_int_equal(write_drop_in(NULL), 0); /* nothing left to do */
 }
 
-struct seen {
-    char text[256];
-    unsigned n, stop_after;
-};
-
-static int see(const char *path, bool later, const char *text, void *userdata)
+/* Which file the alias of a map comes from, and with `text` in place of ours. */
+static void assert_alias_from(const char *wwid, const char *text, const char *file)
 {
-    struct seen *seen = userdata;
-    size_t length = strlen(seen->text);
+    const struct mpath_release release = mpath_release_of(1101);
+    _cleanup_(mpath_conf_freep) struct mpath_conf *conf = NULL;
+    const struct mpath_value *values;
+    uint64_t digest;
 
-    snprintf(seen->text + length, sizeof(seen->text) - length, "%s %d %s; ", path + strlen(top),
-             later, text);
-    return ++seen->n == seen->stop_after ? 7 : 0;
+    assert_int_equal(drop_in_read(&release, text, &conf, &digest), 0);
+    values = mpath_conf_multipath(conf, wwid);
+    if (!file) {
+        assert_null(values);
+        return;
+    }
+    assert_non_null(values);
+    assert_string_equal(values[MPATH_ALIAS].file, path_of(file));
 }
 
-static void test_other_files(void **state)
-{
-    struct seen seen = {0}, two = {.stop_after = 2};
+#define SECTION(wwid) "multipaths {\nmultipath {\nwwid " wwid "\nalias x\n}\n}\n"
 
-    assert_int_equal(drop_in_each_other(see, &seen), 0);
-    assert_string_equal(seen.text, "");
+/* Each file as if it were the last one that says something. */
+static void test_order_of_files(void **state)
+{
+    static const char *const files[] = {
+        "multipath.conf",
+        "multipath/conf.d/.old.conf",
+        "multipath/conf.d/10-admin.conf",
+        "multipath/conf.d/95-admin.conf",
+        "multipath/conf.d/a.conf",
+    };
+
+    assert_alias_from("w", "", NULL);
+    assert_alias_from("w", SECTION("w"), "multipath/conf.d/" DROP_IN_NAME);
+    assert_int_equal(write_drop_in(SECTION("old")), 1);
+    for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+        put(files[i], SECTION("w"));
+        assert_alias_from("w", "", files[i]);
+        assert_alias_from("w", SECTION("w"), i < 3 ? "multipath/conf.d/" DROP_IN_NAME : files[i]);
+    }
+    put("multipath/conf.d/99-admin.conf.bak", SECTION("bak"));
+    assert_alias_from("bak", "", NULL);
+    assert_alias_from("old", "", NULL); /* what is there of ours does not count */
+}
+
+static uint64_t digest_of_files(const char *text)
+{
+    const struct mpath_release release = mpath_release_of(1101);
+    _cleanup_(mpath_conf_freep) struct mpath_conf *conf = NULL;
+    uint64_t digest;
+
+    assert_int_equal(drop_in_read(&release, text, &conf, &digest), 0);
+    return digest;
+}
+
+static void test_digest(void **state)
+{
+    uint64_t none = digest_of_files(""), one, moved, other;
 
     assert_int_equal(write_drop_in("ours"), 1);
-    put("multipath.conf", "main");
-    put("multipath/conf.d/.old.conf", "as well");
-    put("multipath/conf.d/95-admin.conf", "later");
-    put("multipath/conf.d/10-admin.conf", "earlier");
-    put("multipath/conf.d/99-admin.conf.bak", "not read");
-    put("multipath/conf.d/a.conf", "last");
-    assert_int_equal(drop_in_each_other(see, &seen), 0);
-    assert_string_equal(seen.text, "/multipath.conf 0 main; /multipath/conf.d/.old.conf 0 as well; "
-                                   "/multipath/conf.d/10-admin.conf 0 earlier; "
-                                   "/multipath/conf.d/95-admin.conf 1 later; "
-                                   "/multipath/conf.d/a.conf 1 last; ");
-    assert_int_equal(drop_in_each_other(see, &two), 7);
-    assert_int_equal(two.n, 2);
+    assert_true(digest_of_files("another") == none);
+    put("multipath/conf.d/10-admin.conf", "a\n");
+    one = digest_of_files("");
+    assert_true(one != none);
+    assert_true(digest_of_files("") == one);
+    put("multipath/conf.d/10-admin.conf", "b\n");
+    other = digest_of_files("");
+    assert_true(other != one);
+    assert_int_equal(unlink(path_of("multipath/conf.d/10-admin.conf")), 0);
+    assert_true(digest_of_files("") == none);
+    put("multipath/conf.d/11-admin.conf", "a\n");
+    moved = digest_of_files("");
+    assert_true(moved != one && moved != none);
 }
 
 static void test_main_file(void **state)
@@ -201,7 +237,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nothing_is_left_beside_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failure_at_the_end, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_other_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_order_of_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_digest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_main_file, set_up, tear_down),
     };
 

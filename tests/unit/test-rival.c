@@ -11,24 +11,18 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "plan/entry.h"
 #include "plan/rival.h"
-#include "prng.h"
 
 #define WWID "36001405aaaa"
-#define VENDOR "LIO-ORG "
-#define PRODUCT "lun0            "
+#define RELEASE 1101U
 
-/* Where a file stands, and what the map needs. */
-#define LATER true
-#define BEFORE false
-#define DETECTS true
-#define PLAIN false
+/* Where a file stands to ours, which is its name as well. */
+#define MAIN "main"
+#define OURS "ours"
+#define LATER "later"
 
-/* Sections around lines of a test. The lines begin on line 3 of the first two, on 2 of the last. */
+/* Sections around lines of a test, which begin on line 3. */
 #define MULTIPATH(lines) "multipaths {\n multipath {\n" lines " }\n}\n"
-#define DEVICE(lines) "devices {\n device {\n" lines " }\n}\n"
-#define OVERRIDES(lines) "overrides {\n" lines "}\n"
 
 static const char our_entry[] = "    multipath {\n"
                                 "        wwid \"" WWID "\"\n"
@@ -41,33 +35,61 @@ static const char our_entry[] = "    multipath {\n"
                                 "        rr_min_io_rq 1\n"
                                 "    }\n";
 
-static void assert_rival(const char *text, bool later, bool detects, const char *section,
-                         const char *keyword, const char *value, unsigned line)
+static void read_file(struct mpath_conf *conf, const char *name, const char *text)
 {
-    _cleanup_(rival_done) struct rival rival = {0};
+    bool is_main = strcmp(name, MAIN) == 0;
 
-    assert_int_equal(rival_find(text, later, WWID, our_entry, detects, VENDOR, PRODUCT, &rival), 1);
-    assert_string_equal(rival.section, section);
+    assert_int_equal(mpath_conf_read(conf, name, is_main, text, strlen(text)), 0);
+}
+
+/* multipathd's files: that one, and ours with the entry. */
+static struct mpath_conf *read_files(const char *name, const char *text, unsigned version)
+{
+    const struct mpath_release release = mpath_release_of(version);
+    _cleanup_free_ char *ours = NULL;
+    struct mpath_conf *conf;
+
+    assert_true(asprintf(&ours, "multipaths {\n%s}\n", our_entry) > 0);
+    assert_int_equal(mpath_conf_new(&release, &conf), 0);
+    if (strcmp(name, MAIN) == 0)
+        read_file(conf, name, text);
+    read_file(conf, OURS, ours);
+    if (strcmp(name, LATER) == 0)
+        read_file(conf, name, text);
+    return conf;
+}
+
+static const struct rival_map our_map = {WWID, our_entry, OURS, NULL};
+
+static void assert_rival_in(const char *file, const char *text, const char *keyword, unsigned line)
+{
+    _cleanup_(mpath_conf_freep) struct mpath_conf *conf = read_files(file, text, RELEASE);
+    struct rival rival;
+
+    assert_int_equal(rival_find(conf, &our_map, &rival), 1);
+    assert_string_equal(rival.file, file);
     assert_string_equal(rival.keyword, keyword);
-    assert_string_equal(rival.value, value);
     assert_int_equal(rival.line, line);
 }
 
-static void assert_none(const char *text, bool later, bool detects)
+static void assert_rival(const char *text, const char *keyword, unsigned line)
 {
+    assert_rival_in(LATER, text, keyword, line);
+}
+
+static void assert_none_in(const char *file, const char *text, unsigned version)
+{
+    _cleanup_(mpath_conf_freep) struct mpath_conf *conf = read_files(file, text, version);
     struct rival rival = {.line = 4711};
 
-    assert_int_equal(rival_find(text, later, WWID, our_entry, detects, VENDOR, PRODUCT, &rival), 0);
-    assert_null(rival.value);
+    assert_int_equal(rival_find(conf, &our_map, &rival), 0);
     assert_int_equal(rival.line, 4711);
 }
 
-static void assert_none_anywhere(const char *text)
+static void assert_none(const char *text)
 {
-    assert_none(text, LATER, DETECTS);
-    assert_none(text, LATER, PLAIN);
-    assert_none(text, BEFORE, DETECTS);
-    assert_none(text, BEFORE, PLAIN);
+    assert_none_in(MAIN, text, RELEASE);
+    assert_none_in(LATER, text, RELEASE);
 }
 
 /* A file as administrators have it. */
@@ -77,13 +99,6 @@ static const char usual[] = "# ours since 2019\n"
                             "\tdetect_prio yes ! the default\n"
                             "\tpath_selector \"service-time 0\"\n"
                             "}\n"
-                            "blacklist {\n"
-                            "\tdevnode \"^(ram|loop)[0-9]*\"\n"
-                            "\tdevice {\n"
-                            "\t\tvendor \".*\"\n"
-                            "\t\tproduct \".*\"\n"
-                            "\t}\n"
-                            "}\n"
                             "multipaths {\n"
                             "\tmultipath {\n"
                             "\t\twwid 3600140bbbb\n"
@@ -92,503 +107,245 @@ static const char usual[] = "# ours since 2019\n"
                             "\tmultipath {\n"
                             "\t\talias data\n"
                             "\t\tfailback 30 # seconds\n"
-                            "\t\tprio \"alua\"\n"
                             "\t\twwid \"36001405aaaa\"\n"
                             "\t}\n"
                             "}\n";
 
-static void test_golden(void **state)
+static void test_usual(void **state)
 {
-    assert_rival(usual, LATER, PLAIN, "multipaths", "failback", "30", 21);
-    assert_rival(usual, LATER, DETECTS, "multipaths", "failback", "30", 21);
-    assert_none(usual, BEFORE, PLAIN);
-    assert_none(usual, BEFORE, DETECTS);
+    assert_rival(usual, "failback", 14);
+    assert_none_in(MAIN, usual, RELEASE);
 }
 
 static void test_each_keyword(void **state)
 {
-    static const char *const keywords[] = {
-        "path_grouping_policy", "path_selector", "prio", "prio_args", "failback", "rr_weight",
-        "rr_min_io_rq"};
+    static const struct {
+        const char *name, *value;
+    } keywords[] = {
+        {"path_grouping_policy", "multibus"},
+        {"path_selector", "\"queue-length 0\""},
+        {"prio", "const"},
+        {"prio_args", "other"},
+        {"failback", "manual"},
+        {"rr_weight", "priorities"},
+        {"rr_min_io_rq", "100"},
+    };
 
     for (size_t i = 0; i < ELEMENTSOF(keywords); i++) {
         _cleanup_free_ char *text = NULL;
 
-        assert_true(asprintf(&text, MULTIPATH(" wwid " WWID "\n %s other\n"), keywords[i]) > 0);
-        assert_rival(text, LATER, PLAIN, "multipaths", keywords[i], "other", 4);
-        assert_none(text, BEFORE, DETECTS);
+        assert_true(asprintf(&text, MULTIPATH(" wwid " WWID "\n %s %s\n"), keywords[i].name,
+                             keywords[i].value) > 0);
+        assert_rival(text, keywords[i].name, 4);
+        assert_none_in(MAIN, text, RELEASE);
     }
 }
 
 static void test_same_values(void **state)
 {
-    static const char quoted[] = MULTIPATH("wwid \"" WWID "\"\n"
-                                           "path_grouping_policy \"group_by_prio\"\n"
-                                           "path_selector \"round-robin 0\"\n"
-                                           "prio \"weightedpath\"\n"
-                                           "prio_args \"hbtl ^7:0:0:1$ 20 .* 10\"\n"
-                                           "failback \"immediate\"\n"
-                                           "rr_weight \"uniform\"\n"
-                                           "rr_min_io_rq \"1\"\n");
-    _cleanup_free_ char *ours = NULL;
-
-    assert_none_anywhere(quoted);
-    assert_true(asprintf(&ours, "multipaths {\n%s}\n", our_entry) > 0);
-    assert_none_anywhere(ours);
-    /* without quotes a value ends at the first blank */
-    assert_rival(MULTIPATH("wwid " WWID "\npath_selector round-robin 0\n"), LATER, PLAIN,
-                 "multipaths", "path_selector", "round-robin", 4);
+    assert_none(MULTIPATH("wwid \"" WWID "\"\n"
+                          "path_grouping_policy \"group_by_prio\"\n"
+                          "path_selector \"round-robin 0\"\n"
+                          "prio \"weightedpath\"\n"
+                          "prio_args \"hbtl ^7:0:0:1$ 20 .* 10\"\n"
+                          "failback \"immediate\"\n"
+                          "rr_weight \"uniform\"\n"
+                          "rr_min_io_rq \"1\"\n"));
 }
 
-/* Only what our entry says can lose. */
-static void test_other_keywords(void **state)
+/* Only what our entry says can lose, and only to a section for the same map. */
+static void test_what_is_none(void **state)
 {
-    static const char text[] = MULTIPATH("wwid " WWID "\nalias data\nno_path_retry fail\n"
-                                         "rr_min_io 100\nprio alua\n");
-    struct rival rival;
-
-    assert_rival(text, LATER, PLAIN, "multipaths", "prio", "alua", 7);
-    assert_int_equal(rival_find(text, LATER, WWID,
-                                "    multipath {\n        failback manual\n    }\n", PLAIN, NULL,
-                                NULL, &rival),
-                     0);
-    assert_int_equal(rival_find(text, LATER, WWID, "", PLAIN, NULL, NULL, &rival), 0);
+    assert_none("");
+    assert_none(MULTIPATH("wwid " WWID "\nalias data\nno_path_retry fail\nrr_min_io 100\n"));
+    assert_none(MULTIPATH("wwid " WWID "0\nprio alua\n"));
+    assert_none(MULTIPATH("wwid \".*\"\nprio alua\n"));
+    assert_none(MULTIPATH("prio alua\n"));
+    assert_none("overrides {\nprio alua\nfailback manual\n}\n");
+    assert_none("devices {\ndevice {\nvendor .*\nproduct .*\nfailback manual\n}\n}\n");
+    assert_none(MULTIPATH("wwid " WWID "\npath_selector round-robin\n")); /* it makes no sense */
 }
 
-static void test_wwid(void **state)
-{
-    assert_none_anywhere(MULTIPATH("wwid " WWID "0\nprio alua\n"));
-    assert_none_anywhere(MULTIPATH("wwid 36001405aaa\nprio alua\n"));
-    assert_none_anywhere(MULTIPATH("wwid \".*\"\nprio alua\n")); /* not a regex here */
-    assert_none_anywhere(MULTIPATH("prio alua\n"));
-    assert_none_anywhere(MULTIPATH("wwid\nprio alua\n"));
-    assert_none_anywhere("wwid " WWID "\n" MULTIPATH("prio alua\n"));
-    /* in the next section, not in this one */
-    assert_none_anywhere("multipaths {\n multipath {\n prio alua\n }\n multipath {\n wwid " WWID
-                         "\n }\n}\n");
-    assert_rival(MULTIPATH("prio alua\nwwid " WWID "\n"), LATER, PLAIN, "multipaths", "prio",
-                 "alua", 3);
-    assert_rival(MULTIPATH("wwid x\nprio alua\nwwid " WWID "\n"), LATER, PLAIN, "multipaths",
-                 "prio", "alua", 4);
-}
-
-/* The same section elsewhere, or the keywords of another, mean nothing. */
-static void test_place_of_sections(void **state)
-{
-    assert_none_anywhere("multipath {\n wwid " WWID "\n prio alua\n}\n");
-    assert_none_anywhere("defaults {\n multipath {\n wwid " WWID "\n prio alua\n }\n}\n");
-    assert_none_anywhere("multipaths {\n wwid " WWID "\n prio alua\n}\n");
-    assert_none_anywhere("device {\n vendor .*\n product .*\n detect_prio yes\n}\n");
-    assert_none_anywhere(
-        "blacklist {\n device {\n vendor .*\n product .*\n detect_prio yes\n }\n}\n");
-    assert_none_anywhere("blacklist_exceptions {\n device {\n vendor .*\n product .*\n"
-                         " detect_prio yes\n }\n}\n");
-    assert_none_anywhere("defaults {\n detect_prio yes\n}\n");
-    assert_none_anywhere("detect_prio yes\n");
-    assert_none_anywhere(OVERRIDES("prio alua\nfailback manual\n"));
-    assert_none_anywhere(DEVICE("vendor .*\nproduct .*\nprio alua\nfailback manual\n"));
-    assert_none_anywhere(MULTIPATH("wwid " WWID "\ndetect_prio yes\n"));
-}
-
-/* multipathd's value is the last one. */
+/* multipathd's value is the last one of each keyword. */
 static void test_last_one_counts(void **state)
 {
-    assert_none_anywhere(MULTIPATH("wwid " WWID "\nprio alua\nprio weightedpath\n"));
-    assert_rival(MULTIPATH("wwid " WWID "\nprio weightedpath\nprio alua\n"), LATER, PLAIN,
-                 "multipaths", "prio", "alua", 5);
-    assert_none_anywhere(MULTIPATH("wwid " WWID "\nprio alua\n")
-                             MULTIPATH("wwid " WWID "\nprio weightedpath\n"));
-    /* a section about another map takes nothing back, and one of two keywords stays */
-    assert_rival(MULTIPATH("wwid " WWID "\nprio alua\n") MULTIPATH("wwid x\nprio weightedpath\n"),
-                 LATER, PLAIN, "multipaths", "prio", "alua", 4);
+    assert_none(MULTIPATH("wwid " WWID "\nprio alua\nprio weightedpath\n"));
+    assert_rival(MULTIPATH("wwid " WWID "\nprio weightedpath\nprio alua\n"), "prio", 5);
+    assert_none(MULTIPATH("wwid " WWID "\nprio alua\n")
+                    MULTIPATH("wwid " WWID "\nprio weightedpath\n"));
     assert_rival(MULTIPATH("wwid " WWID "\nprio alua\nfailback manual\n")
                      MULTIPATH("wwid " WWID "\nprio weightedpath\n"),
-                 LATER, PLAIN, "multipaths", "failback", "manual", 5);
-    assert_none_anywhere(OVERRIDES("detect_prio yes\ndetect_prio no\n"));
-    assert_none_anywhere(OVERRIDES("detect_prio yes\n") OVERRIDES("detect_prio no\n"));
-    assert_none_anywhere(DEVICE("vendor LIO\nproduct .*\ndetect_prio yes\n")
-                             DEVICE("vendor LIO-ORG\nproduct .*\ndetect_prio no\n"));
+                 "failback", 5);
 }
 
-static void test_first_one_is_told(void **state)
+/* 0.15 takes no rr_weight and no rr_min_io_rq: they do not win, though they stand there. */
+static void test_deprecated_keywords(void **state)
 {
-    static const char text[] =
-        DEVICE("vendor .*\nproduct .*\ndetect_prio yes\n")            /* its keyword in line 5 */
-        MULTIPATH("rr_weight priorities\nprio alua\nwwid " WWID "\n") /* 10 and 11 */
-        OVERRIDES("detect_prio yes\n");                               /* 16 */
+    static const char text[] = MULTIPATH("wwid " WWID "\nrr_weight priorities\nrr_min_io_rq 9\n");
 
-    assert_rival(text, LATER, DETECTS, "devices", "detect_prio", "yes", 5);
-    assert_rival(text, LATER, PLAIN, "multipaths", "rr_weight", "priorities", 10);
-    assert_rival(text, BEFORE, DETECTS, "overrides", "detect_prio", "yes", 16);
-    assert_none(text, BEFORE, PLAIN);
+    assert_none_in(LATER, text, 1501);
+    assert_rival(text, "rr_weight", 4);
 }
 
-static void test_overrides(void **state)
+/* Values of ours that an earlier reading of our file has are nobody else's. */
+static void test_another_entry_of_ours(void **state)
 {
-    static const char *const values[] = {"yes", "\"yes\"", "1"};
-    static const char *const others[] = {"no", "\"no\"", "0", "maybe", "YES", "\"\"", ""};
-
-    for (size_t i = 0; i < ELEMENTSOF(values); i++) {
-        _cleanup_free_ char *text = NULL;
-        const char *value = i == 2 ? "1" : "yes";
-
-        assert_true(asprintf(&text, OVERRIDES("detect_prio %s\n"), values[i]) > 0);
-        assert_rival(text, BEFORE, DETECTS, "overrides", "detect_prio", value, 2);
-        assert_rival(text, LATER, DETECTS, "overrides", "detect_prio", value, 2);
-        assert_none(text, LATER, PLAIN);
-    }
-    for (size_t i = 0; i < ELEMENTSOF(others); i++) {
-        _cleanup_free_ char *text = NULL;
-
-        assert_true(asprintf(&text, OVERRIDES("detect_prio %s\n"), others[i]) > 0);
-        assert_none_anywhere(text);
-    }
-    /* what multipathd does not understand leaves what was there */
-    assert_rival(OVERRIDES("detect_prio yes\ndetect_prio maybe\n"), BEFORE, DETECTS, "overrides",
-                 "detect_prio", "yes", 2);
-}
-
-static void test_devices(void **state)
-{
-    static const char *const matching[] = {
-        "vendor \"LIO-ORG\"\nproduct \"lun0\"\n",
-        "vendor \"^LIO-ORG$\"\nproduct \"^lun0$\"\n",
-        "product \"^lun[0-9]+$\"\nvendor \"(EMC|LIO.ORG)\"\n",
-        "vendor \"\"\nproduct \"\"\n",
-    };
-    static const char *const others[] = {
-        "vendor \"LIO-ORG\"\nproduct \"lun1\"\n",
-        "vendor \"EMC\"\nproduct \"lun0\"\n",
-        "vendor \"LIO-ORG\"\nproduct \"^un0\"\n",
-        "vendor \"^LIO-ORG $\"\nproduct \"lun0\"\n",
-        "vendor \"LIO-ORG\"\nproduct \"(\"\n",
-        "vendor \"[\"\nproduct \"lun0\"\n",
-        "vendor \"LIO-ORG\"\n",
-        "product \"lun0\"\n",
-    };
-
-    for (size_t i = 0; i < ELEMENTSOF(matching); i++) {
-        _cleanup_free_ char *text = NULL;
-
-        assert_true(asprintf(&text, DEVICE("%sdetect_prio yes\n"), matching[i]) > 0);
-        assert_rival(text, LATER, DETECTS, "devices", "detect_prio", "yes", 5);
-        assert_none(text, LATER, PLAIN);
-        assert_none(text, BEFORE, DETECTS);
-    }
-    for (size_t i = 0; i < ELEMENTSOF(others); i++) {
-        _cleanup_free_ char *text = NULL;
-
-        assert_true(asprintf(&text, DEVICE("%sdetect_prio yes\n"), others[i]) > 0);
-        assert_none_anywhere(text);
-    }
-    assert_none_anywhere(DEVICE("vendor .*\nproduct .*\ndetect_prio no\n"));
-}
-
-/* A disk of which nothing is known may be any. */
-static void test_unknown_product(void **state)
-{
-    static const char text[] = DEVICE("vendor EMC\nproduct lun0\ndetect_prio yes\n");
+    static const char before[] =
+        "    multipath {\n        wwid \"" WWID "\"\n        prio x\n    }\n";
+    const struct rival_map map = {WWID, before, OURS, NULL};
+    _cleanup_(mpath_conf_freep) struct mpath_conf *conf = read_files(LATER, "", RELEASE);
     struct rival rival;
 
-    assert_int_equal(rival_find(text, LATER, WWID, our_entry, DETECTS, NULL, "lun0", &rival), 1);
-    rival_done(&rival);
-    assert_int_equal(rival_find(text, LATER, WWID, our_entry, DETECTS, NULL, NULL, &rival), 1);
-    rival_done(&rival);
-    assert_int_equal(rival_find(text, LATER, WWID, our_entry, DETECTS, NULL, "lun1", &rival), 0);
-    assert_int_equal(rival_find(text, LATER, WWID, our_entry, DETECTS, "LIO", NULL, &rival), 0);
+    assert_int_equal(rival_find(conf, &map, &rival), 0);
 }
 
-static void test_values(void **state)
-{
-    static const struct {
-        const char *line;
-        const char *value;
-    } lines[] = {
-        {"prio alua", "alua"},
-        {"prio alua#comment", "alua"},
-        {"prio alua!comment", "alua"},
-        {"prio\talua\t# prio const", "alua"},
-        {"   prio   alua   }", "alua"},
-        {"prio \"alua\"", "alua"},
-        {"prio\"alua\"", "alua"},
-        {"prio \"alua\" extra", "alua"},
-        {"prio \"alua\"# comment", "alua"},
-        {"prio \"a # b ! c { d }\"", "a # b ! c { d }"},
-        {"prio \"a \"\"b\"\" c\"", "a \"b\" c"},
-        {"prio \"\"\"\"", "\""},
-        {"prio \"\"", ""},
-        {"prio \"", ""},
-        {"prio \"open", "open"},
-        {"prio \" alua \"", " alua "},
-        {"prio \"a\\\"b", "a\\"},
-        {"prio }", "}"},
-        {"\xc2\xa0prio alua", "alua"}, /* what is not ASCII is a blank */
-        {"prio alua\r", "alua"},
-    };
-
-    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
-        _cleanup_free_ char *text = NULL;
-
-        assert_true(asprintf(&text, MULTIPATH("wwid " WWID "\n%s\n"), lines[i].line) > 0);
-        assert_rival(text, LATER, PLAIN, "multipaths", "prio", lines[i].value, 4);
-    }
-}
-
-static void test_no_values(void **state)
-{
-    static const char *const lines[] = {
-        "prio",          "prio # alua",       "#prio alua",      "!prio alua",
-        "\"prio\" alua", "{ prio alua",       "prios alua",      "pri alua",
-        "PRIO alua",     "alias x prio alua", "alias prio alua", "-prio alua",
-    };
-
-    for (size_t i = 0; i < ELEMENTSOF(lines); i++) {
-        _cleanup_free_ char *text = NULL;
-
-        assert_true(asprintf(&text, MULTIPATH("wwid " WWID "\n%s\n"), lines[i]) > 0);
-        assert_none_anywhere(text);
-    }
-}
-
-static void test_braces(void **state)
-{
-    /* never closed, closed too often, opened on a line of its own, or closed with more behind */
-    assert_rival("multipaths {\nmultipath {\nwwid " WWID "\nprio alua", LATER, PLAIN, "multipaths",
-                 "prio", "alua", 4);
-    assert_rival("}\n}\n" MULTIPATH("wwid " WWID "\nprio alua\n") "}\n", LATER, PLAIN, "multipaths",
-                 "prio", "alua", 6);
-    assert_rival("multipaths\n{\nmultipath\n{\nwwid " WWID "\nprio alua\n}\n}\n", LATER, PLAIN,
-                 "multipaths", "prio", "alua", 6);
-    assert_rival("defaults {\n} multipaths {\n" MULTIPATH("wwid " WWID "\nprio alua\n"), LATER,
-                 PLAIN, "multipaths", "prio", "alua", 6);
-    assert_rival("overrides{\ndetect_prio yes\n", BEFORE, DETECTS, "overrides", "detect_prio",
-                 "yes", 2);
-    /* what follows the brace in its line is lost on multipathd */
-    assert_none_anywhere("multipaths { multipath { wwid " WWID "\nprio alua\n}\n}\n");
-    assert_none_anywhere("multipaths {\nmultipath { wwid " WWID "\nprio alua\n}\n}\n");
-    /* a section that was left is over */
-    assert_none_anywhere(MULTIPATH("wwid " WWID "\n") "prio alua\n");
-    assert_none_anywhere(MULTIPATH("wwid " WWID "\n}\nprio alua\n"));
-}
-
+/* A section that multipathd does not know is none: its lines go to the one around, its brace closes
+ * that. */
 static void test_nested_sections(void **state)
 {
-    static const char protocol[] = "protocol {\ntype \"scsi:iscsi\"\nfast_io_fail_tmo 5\n"
-                                   "detect_prio yes\n}\n";
-    static const char unknown[] = "new {\ndetect_prio yes\nprio const\ndeeper {\n}\n}\n";
-    _cleanup_free_ char *known = NULL;
-    _cleanup_free_ char *skipped = NULL;
-    _cleanup_free_ char *inside = NULL;
-    _cleanup_free_ char *alone = NULL;
+    static const char unknown[] = "new {\ndetect_prio yes\nprio const\n}\n";
+    _cleanup_free_ char *inside = NULL, *behind = NULL;
 
-    assert_true(asprintf(&known, OVERRIDES("%sdetect_prio yes\n"), protocol) > 0);
-    assert_rival(known, BEFORE, DETECTS, "overrides", "detect_prio", "yes", 7);
-    assert_true(asprintf(&alone, OVERRIDES("%s"), protocol) > 0);
-    assert_none_anywhere(alone);
-    assert_true(asprintf(&skipped, OVERRIDES("%sdetect_prio yes\n"), unknown) > 0);
-    assert_rival(skipped, BEFORE, DETECTS, "overrides", "detect_prio", "yes", 8);
-    assert_true(asprintf(&inside, MULTIPATH("wwid " WWID "\n%sprio alua\n"), unknown) > 0);
-    assert_rival(inside, LATER, PLAIN, "multipaths", "prio", "alua", 10);
-    assert_none_anywhere("new {\n" MULTIPATH("wwid " WWID "\nprio alua\n") "}\n");
+    assert_true(asprintf(&inside, MULTIPATH("wwid " WWID "\n%s"), unknown) > 0);
+    assert_rival(inside, "prio", 6);
+    assert_true(asprintf(&behind, MULTIPATH("wwid " WWID "\nnew {\n}\nprio const\n")) > 0);
+    assert_none(behind);
+    assert_rival("new {\n" MULTIPATH("wwid " WWID "\nprio alua\n") "}\n", "prio", 5);
 }
 
-static void test_trivial_texts(void **state)
+/* One-liners stay open; what they hold goes on until a brace closes them. */
+static void test_one_liners(void **state)
 {
-    static const char *const texts[] = {
-        "",     "\n",         "\n\n\n",       "}",           "{",  "\"", "#", "!", " ",
-        "\r\n", "multipaths", "multipaths {", "overrides {", "x {"};
+    static const char cloud[] = "defaults { user_friendly_names yes }\n"
+                                "blacklist {\n"
+                                "  devnode \"^sd\"\n"
+                                "}\n"
+                                "multipaths {\n"
+                                "  multipath {\n"
+                                "    wwid " WWID "\n"
+                                "    path_grouping_policy multibus\n"
+                                "  }\n"
+                                "}\n";
+    static const char braces[] = "multipaths {\n"
+                                 "multipath { wwid " WWID "\n"
+                                 "prio const\n"
+                                 "}\n"
+                                 "}\n";
 
-    for (size_t i = 0; i < ELEMENTSOF(texts); i++)
-        assert_none_anywhere(texts[i]);
+    assert_rival(cloud, "path_grouping_policy", 8);
+    assert_none(braces); /* it has no wwid */
 }
 
-/* What the service writes does not win over itself. */
-static void test_our_own_file(void **state)
-{
-    _cleanup_free_ char *device = NULL;
-    _cleanup_free_ char *file = NULL;
+/* --- Detection ------------------------------------------------------------------------------ */
 
-    assert_int_equal(entry_device(VENDOR, PRODUCT, "sysfs", &device), 0);
-    assert_int_equal(entry_file((const char *[]){device}, 1, (const char *[]){our_entry}, 1, &file),
-                     0);
-    assert_none_anywhere(file);
-}
-
-static void mutate(char *text, size_t size, struct prng *prng)
-{
-    static const char bytes[] = "{}\"#! \n\r\t\\yn10x.*([\xff";
-    size_t n = 1 + prng_below(prng, 12);
-
-    for (size_t i = 0; i < n; i++) {
-        size_t length = strlen(text);
-        size_t at = prng_below(prng, length + 1);
-        char byte = bytes[prng_below(prng, sizeof(bytes) - 1)];
-
-        switch (prng_below(prng, 4)) {
-        case 0: /* another byte */
-            if (at < length)
-                text[at] = byte;
-            break;
-        case 1: /* one more */
-            if (length + 1 < size) {
-                memmove(text + at + 1, text + at, length - at + 1);
-                text[at] = byte;
-            }
-            break;
-        case 2: /* a few less */
-            length = prng_below(prng, length - at + 1) % 16;
-            memmove(text + at, text + at + length, strlen(text + at + length) + 1);
-            break;
-        default: /* nothing from there on, now and then */
-            if (prng_below(prng, 20) == 0)
-                text[at] = '\0';
-            break;
-        }
-    }
-}
-
-/* Whatever it says, a rival is one of those that there are, in a line that there is. */
-static void test_garbage(void **state)
-{
-    static const char *const seeds[] = {
-        usual,
-        MULTIPATH("prio alua\nwwid \"" WWID "\"\npath_selector \"queue-length 0\"\n"),
-        DEVICE("vendor \"^LIO\"\nproduct \".*\"\ndetect_prio yes\n")
-            OVERRIDES("protocol {\ntype \"scsi:iscsi\"\n}\ndetect_prio \"yes\"\n"),
-    };
-    struct prng prng = {77};
-    size_t n_found = 0;
-
-    for (unsigned i = 0; i < 6000; i++) {
-        char buffer[1024];
-        _cleanup_free_ char *text = NULL;
-        struct rival rival;
-        unsigned n_lines = 1;
-
-        snprintf(buffer, sizeof(buffer), "%s", seeds[i % ELEMENTSOF(seeds)]);
-        mutate(buffer, sizeof(buffer), &prng);
-        text = strdup(buffer); /* so that ASan sees its end */
-        assert_non_null(text);
-        for (const char *at = text; (at = strchr(at, '\n')); at++)
-            n_lines++;
-        if (rival_find(text, LATER, WWID, our_entry, DETECTS, VENDOR, PRODUCT, &rival) == 0)
-            continue;
-        n_found++;
-        assert_true(rival.line >= 1 && rival.line <= n_lines);
-        assert_non_null(strstr(text, rival.keyword));
-        assert_non_null(rival.value);
-        rival_done(&rival);
-    }
-    assert_true(n_found > 1000);
-    assert_true(n_found < 6000);
-}
-
-static void test_random_bytes(void **state)
-{
-    static const char *const words[] = {
-        "multipaths", "multipath", "devices", "device", "overrides", "protocol",    "wwid", WWID,
-        "vendor",     "product",   ".*",      "prio",   "alua",      "detect_prio", "yes",  "{",
-        "}",          "\"",        "\n",      " ",      "#",         "\n",          " {\n", "\n}\n",
-    };
-    struct prng prng = {99};
-
-    for (unsigned i = 0; i < 4000; i++) {
-        char buffer[1024] = "";
-        _cleanup_free_ char *text = NULL;
-        struct rival rival = {0};
-        size_t length = 0;
-        int r;
-
-        while (length < 400)
-            length += (size_t)snprintf(buffer + length, sizeof(buffer) - length, "%s ",
-                                       words[prng_below(&prng, ELEMENTSOF(words))]);
-        text = strdup(buffer);
-        assert_non_null(text);
-        r = rival_find(text, LATER, WWID, our_entry, DETECTS, VENDOR, PRODUCT, &rival);
-        assert_true(r == 0 || r == 1);
-        rival_done(&rival);
-    }
-}
-
-/* As "show config" prints it. */
-#define IN_FORCE(policy, more)                                                                     \
-    MULTIPATH("\t\twwid \"" WWID "\"\n\t\tpath_grouping_policy \"" policy                          \
-              "\"\n\t\tpath_selector \"round-robin 0\"\n\t\tprio \"weightedpath\"\n"               \
-              "\t\tprio_args \"hbtl ^7:0:0:1$ 20 .* 10\"\n\t\tfailback \"immediate\"\n"            \
-              "\t\trr_weight \"uniform\"\n" more)
-
-static void test_in_force(void **state)
-{
-    static const char all[] = IN_FORCE("group_by_prio", "\t\trr_min_io_rq 1\n");
-    static const char lacking[] = IN_FORCE("group_by_prio", "");
-    static const char other[] = IN_FORCE("multibus", "\t\trr_min_io_rq 1\n");
-
-    assert_int_equal(rival_in_force(all, WWID, our_entry), 1);
-    assert_int_equal(rival_in_force(our_entry, WWID, our_entry), 0); /* not in its section */
-    assert_int_equal(rival_in_force(all, "another", our_entry), 0);
-    assert_int_equal(rival_in_force(lacking, WWID, our_entry), 0);
-    assert_int_equal(rival_in_force(other, WWID, our_entry), 0);
-    assert_int_equal(rival_in_force("", WWID, our_entry), 0);
-    assert_int_equal(rival_in_force("defaults {\n}\n", WWID, our_entry), 0);
-}
-
-static int detection(const char *config)
-{
-    _cleanup_free_ char *ours = NULL;
-
-    assert_int_equal(entry_device(VENDOR, PRODUCT, "sysfs", &ours), 0);
-    return rival_detection(config, VENDOR, PRODUCT, ours);
-}
+static const struct mpath_value place = {NULL, LATER, 7};
 
 static void test_detection(void **state)
 {
-    static const char defaults_no[] = "defaults {\n detect_prio \"no\"\n}\n";
-    static const char device_no[] = DEVICE("vendor LIO\nproduct .*\ndetect_prio no\n");
-    static const char device_yes[] = DEVICE("vendor LIO\nproduct .*\ndetect_prio yes\n");
-    static const char other_no[] = DEVICE("vendor EMC\nproduct .*\ndetect_prio no\n");
-    static const char ours_no[] =
-        DEVICE("vendor \"^LIO-ORG$\"\nproduct \"^lun0$\"\ndetect_prio no\nprio sysfs\n");
-    char text[512];
+    const struct detection insists = {.prio = "sysfs", .insists = &place};
+    const struct detection none = {.prio = "sysfs"};
+    _cleanup_(mpath_conf_freep) struct mpath_conf *conf = read_files(LATER, "", RELEASE);
+    struct rival_map map = our_map;
+    struct rival rival;
 
-    assert_int_equal(detection(""), 1);
-    assert_int_equal(detection(defaults_no), 0);
-    assert_int_equal(detection(device_no), 0);
-    assert_int_equal(detection(other_no), 1);
-    assert_int_equal(detection(ours_no), 1);
-    snprintf(text, sizeof(text), "%s%s", defaults_no, device_yes);
-    assert_int_equal(detection(text), 1);
-    snprintf(text, sizeof(text), "%s%s", device_no, ours_no);
-    assert_int_equal(detection(text), 0);
-    snprintf(text, sizeof(text), "%s%s", device_yes, OVERRIDES("detect_prio no\n"));
-    assert_int_equal(detection(text), 0);
-    snprintf(text, sizeof(text), "%s%s", device_no, OVERRIDES("detect_prio yes\n"));
-    assert_int_equal(detection(text), 1);
+    map.detection = &none;
+    assert_int_equal(rival_find(conf, &map, &rival), 0);
+    assert_false(rival_in_detection(&map, &rival));
+    map.detection = &insists;
+    assert_int_equal(rival_find(conf, &map, &rival), 1);
+    assert_string_equal(rival.keyword, "detect_prio");
+    assert_string_equal(rival.file, LATER);
+    assert_int_equal(rival.line, 7);
+    assert_true(rival_in_detection(&map, &rival));
+    map.entry =
+        "    multipath {\n        wwid \"" WWID "\"\n        prio_args \"hbtl .* 10\"\n    }\n";
+    assert_false(rival_in_detection(&map, &rival));
+}
+
+static void test_marginal(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned version;
+        bool found;
+    } cases[] = {
+        {"", RELEASE, false},
+        {"defaults {\nmarginal_pathgroups yes\n}\n", RELEASE, true},
+        {"defaults {\nmarginal_pathgroups yes\n}\n", 805, true},
+        {"defaults {\nmarginal_pathgroups fpin\n}\n", RELEASE, true},
+        {"defaults {\nmarginal_pathgroups no\n}\n", RELEASE, false},
+        {"defaults {\nmarginal_pathgroups perhaps\n}\n", RELEASE, false},
+    };
+
+    for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
+        _cleanup_(mpath_conf_freep) struct mpath_conf *conf =
+            read_files(MAIN, cases[i].text, cases[i].version);
+        struct rival rival;
+
+        assert_int_equal(rival_marginal(conf, &rival), cases[i].found);
+        if (!cases[i].found)
+            continue;
+        assert_string_equal(rival.keyword, "marginal_pathgroups");
+        assert_string_equal(rival.file, MAIN);
+        assert_int_equal(rival.line, 2);
+    }
+}
+
+/* --- In force ------------------------------------------------------------------------------- */
+
+#define DEFAULTS "defaults {\n\trr_weight \"uniform\"\n\trr_min_io_rq 1\n}\n"
+
+/* As "show config" prints it. */
+#define SHOWN(policy, more)                                                                        \
+    MULTIPATH("\t\twwid \"" WWID "\"\n\t\tpath_grouping_policy \"" policy                          \
+              "\"\n\t\tpath_selector \"round-robin 0\"\n\t\tprio \"weightedpath\"\n"               \
+              "\t\tprio_args \"hbtl ^7:0:0:1$ 20 .* 10\"\n\t\tfailback \"immediate\"\n" more)
+
+static int in_force(const char *answer, const char *wwid)
+{
+    _cleanup_(mpath_conf_freep) struct mpath_conf *shown = NULL;
+
+    assert_int_equal(mpath_conf_shown(RELEASE, answer, &shown), 0);
+    return rival_in_force(shown, wwid, our_entry);
+}
+
+static void test_in_force(void **state)
+{
+    static const char more[] = "\t\trr_weight \"uniform\"\n\t\trr_min_io_rq 1\n";
+    _cleanup_free_ char *all = NULL, *other = NULL;
+
+    assert_true(asprintf(&all, DEFAULTS SHOWN("group_by_prio", "%s"), more) > 0);
+    assert_true(asprintf(&other, DEFAULTS SHOWN("multibus", "%s"), more) > 0);
+    assert_int_equal(in_force(all, WWID), 1);
+    assert_int_equal(in_force(all, "another"), 0);
+    assert_int_equal(in_force(other, WWID), 0);
+    assert_int_equal(in_force(DEFAULTS SHOWN("group_by_prio", ""), WWID), 0);
+    assert_int_equal(in_force(our_entry, WWID), 0); /* not in its section */
+    assert_int_equal(in_force("", WWID), 0);
+}
+
+/* One whose defaults do not know them does not know them elsewhere. */
+static void test_in_force_without_keywords(void **state)
+{
+    assert_int_equal(in_force("defaults {\n}\n" SHOWN("group_by_prio", ""), WWID), 1);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),
+        cmocka_unit_test(test_usual),
         cmocka_unit_test(test_each_keyword),
         cmocka_unit_test(test_same_values),
-        cmocka_unit_test(test_other_keywords),
-        cmocka_unit_test(test_wwid),
-        cmocka_unit_test(test_place_of_sections),
+        cmocka_unit_test(test_what_is_none),
         cmocka_unit_test(test_last_one_counts),
-        cmocka_unit_test(test_first_one_is_told),
-        cmocka_unit_test(test_overrides),
-        cmocka_unit_test(test_in_force),
-        cmocka_unit_test(test_detection),
-        cmocka_unit_test(test_devices),
-        cmocka_unit_test(test_unknown_product),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_no_values),
-        cmocka_unit_test(test_braces),
+        cmocka_unit_test(test_deprecated_keywords),
+        cmocka_unit_test(test_another_entry_of_ours),
         cmocka_unit_test(test_nested_sections),
-        cmocka_unit_test(test_trivial_texts),
-        cmocka_unit_test(test_our_own_file),
-        cmocka_unit_test(test_garbage),
-        cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_one_liners),
+        cmocka_unit_test(test_detection),
+        cmocka_unit_test(test_marginal),
+        cmocka_unit_test(test_in_force),
+        cmocka_unit_test(test_in_force_without_keywords),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

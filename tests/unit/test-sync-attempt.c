@@ -55,7 +55,7 @@ static int set_up(void **state)
 {
     refuse_sync = false;
     n_reconfigured = 0;
-    snprintf(top, sizeof(top), "/tmp/test-sync-attempt-XXXXXX");
+    snprintf(top, sizeof(top), "/tmp/test-attempt-XXXXXX");
     assert_non_null(mkdtemp(top));
     snprintf(conf_d, sizeof(conf_d), "%s/conf.d", top);
     return setenv("CONFIGURATION_DIRECTORY", conf_d, 1);
@@ -68,9 +68,9 @@ static int tear_down(void **state)
 }
 
 /* One attempt that has nothing to tell but that there is nothing left. */
-static struct sync_outcome sync_nothing(bool owed)
+static struct sync_outcome publish_nothing(bool owed)
 {
-    struct sync_attempt attempt = {.owed = owed};
+    struct sync_attempt attempt = {.schedule = {.running = ATTEMPT_SYNC, .owed = owed}};
     struct sync_outcome outcome;
     int fds[2];
 
@@ -93,12 +93,12 @@ static void write_file(void)
 static void test_last_entry_goes(void **state)
 {
     write_file();
-    struct sync_outcome outcome = sync_nothing(false);
+    struct sync_outcome outcome = publish_nothing(false);
     assert_int_equal(outcome.error, 0);
     assert_true(outcome.changed && outcome.reconfigured);
     assert_int_equal(n_reconfigured, 1);
 
-    outcome = sync_nothing(false);
+    outcome = publish_nothing(false);
     assert_false(outcome.changed || outcome.reconfigured);
     assert_int_equal(n_reconfigured, 1);
 }
@@ -108,12 +108,12 @@ static void test_last_entry_goes_but_for_the_disk(void **state)
 {
     write_file();
     refuse_sync = true;
-    struct sync_outcome outcome = sync_nothing(false);
+    struct sync_outcome outcome = publish_nothing(false);
     assert_int_equal(outcome.error, -EIO);
     assert_true(outcome.changed);
     assert_int_equal(n_reconfigured, 0);
 
-    outcome = sync_nothing(outcome.changed);
+    outcome = publish_nothing(outcome.changed);
     assert_int_equal(outcome.error, 0);
     assert_true(outcome.reconfigured);
     assert_int_equal(n_reconfigured, 1);

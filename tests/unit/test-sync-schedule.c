@@ -18,7 +18,8 @@ static void test_next(void **state)
     for (enum sync_kind running = ATTEMPT_NONE; running <= ATTEMPT_SYNC; running++)
         for (enum sync_wish wish = WISH_NOTHING; wish <= WISH_SYNC_SOON; wish++)
             for (unsigned check = 0; check <= 1; check++) {
-                struct sync_schedule schedule = {running, wish, check};
+                struct sync_schedule schedule = {
+                    .running = running, .wish = wish, .check_wished = check};
                 enum sync_kind expected = running != ATTEMPT_NONE ? ATTEMPT_NONE
                                           : check                 ? ATTEMPT_CHECK
                                           : wish != WISH_NOTHING  ? ATTEMPT_SYNC
@@ -49,15 +50,82 @@ static void test_end(void **state)
 {
     for (enum sync_kind running = ATTEMPT_CHECK; running <= ATTEMPT_SYNC; running++)
         for (unsigned bits = 0; bits < 8; bits++) {
-            bool failed = bits & 1, again = bits & 2, reconfigured = bits & 4;
+            const struct sync_end end = {
+                .failed = bits & 1, .again = bits & 2, .reconfigured = bits & 4};
             struct sync_schedule schedule = {
                 .running = running, .failures = 3, .last_reconfigure = 7};
-            assert_int_equal(sync_schedule_end(&schedule, failed, again, reconfigured, 9), running);
+            assert_int_equal(sync_schedule_end(&schedule, &end, 9), running);
             assert_int_equal(schedule.running, ATTEMPT_NONE);
-            assert_int_equal(schedule.failures, failed ? 4 : 0);
-            assert_int_equal(schedule.last_reconfigure, reconfigured ? 9 : 7);
-            assert_int_equal(schedule.wish, failed || again ? WISH_SYNC : WISH_NOTHING);
+            assert_int_equal(schedule.failures, end.failed ? 4 : 0);
+            assert_int_equal(schedule.last_reconfigure, end.reconfigured ? 9 : 7);
+            assert_int_equal(schedule.wish, end.failed || end.again ? WISH_SYNC : WISH_NOTHING);
         }
+}
+
+/* What has changed is owed until an attempt to tell it succeeds; a check tells nothing. */
+static void test_owed(void **state)
+{
+    for (unsigned bits = 0; bits < 16; bits++) {
+        const struct sync_end end = {.failed = bits & 1, .changed = bits & 2};
+        bool owed = bits & 4, checks = bits & 8;
+        struct sync_schedule schedule = {.running = checks ? ATTEMPT_CHECK : ATTEMPT_SYNC,
+                                         .owed = owed};
+
+        sync_schedule_end(&schedule, &end, 9);
+        assert_int_equal(schedule.owed, checks ? owed : end.failed && (owed || end.changed));
+    }
+}
+
+#define OLD_DIGEST 11
+#define NEW_DIGEST 12
+
+/* Of each count of vain attempts, and what is new since: whether one more is worth it. */
+static void test_may_reconfigure(void **state)
+{
+    for (unsigned unproved = 0; unproved <= SYNC_TRIES + 1; unproved++) {
+        const struct sync_schedule schedule = {.unproved = unproved, .digest = OLD_DIGEST};
+        bool may = unproved < SYNC_TRIES;
+
+        assert_int_equal(sync_schedule_may_reconfigure(&schedule, false, OLD_DIGEST), may);
+        assert_int_equal(sync_schedule_may_reconfigure(&schedule, false, 0), may);
+        assert_true(sync_schedule_may_reconfigure(&schedule, true, OLD_DIGEST));
+        assert_true(sync_schedule_may_reconfigure(&schedule, false, NEW_DIGEST));
+    }
+}
+
+/* What each end of an attempt makes of the count of vain ones. */
+static void test_unproved(void **state)
+{
+    for (unsigned before = 0; before <= SYNC_TRIES; before++)
+        for (unsigned bits = 0; bits < 32; bits++) {
+            bool failed = bits & 1, changed = bits & 4, other = bits & 8, checks = bits & 16;
+            const struct sync_end end = {
+                .failed = failed,
+                .unproved = failed && (bits & 2),
+                .changed = changed,
+                .digest = other ? NEW_DIGEST : OLD_DIGEST,
+            };
+            struct sync_schedule schedule = {.running = checks ? ATTEMPT_CHECK : ATTEMPT_SYNC,
+                                             .unproved = before,
+                                             .digest = OLD_DIGEST};
+            unsigned kept = failed && !changed && !other ? before : 0;
+
+            sync_schedule_end(&schedule, &end, 9);
+            assert_int_equal(schedule.unproved, checks ? before : kept + end.unproved);
+            assert_int_equal(schedule.digest, checks ? OLD_DIGEST : end.digest);
+        }
+}
+
+/* An attempt that has not come as far as to read the files knows nothing new of them. */
+static void test_unknown_digest(void **state)
+{
+    const struct sync_end end = {.failed = true};
+    struct sync_schedule schedule = {
+        .running = ATTEMPT_SYNC, .unproved = SYNC_TRIES, .digest = OLD_DIGEST};
+
+    sync_schedule_end(&schedule, &end, 9);
+    assert_int_equal(schedule.unproved, SYNC_TRIES);
+    assert_int_equal(schedule.digest, OLD_DIGEST);
 }
 
 static void test_due(void **state)
@@ -90,6 +158,10 @@ int main(void)
         cmocka_unit_test(test_next),
         cmocka_unit_test(test_wish),
         cmocka_unit_test(test_end),
+        cmocka_unit_test(test_owed),
+        cmocka_unit_test(test_may_reconfigure),
+        cmocka_unit_test(test_unproved),
+        cmocka_unit_test(test_unknown_digest),
         cmocka_unit_test(test_due),
     };
 

@@ -30,8 +30,8 @@ static void map_free(struct host_map *map)
     free(map->session_ids);
     free(map->appearance);
     free(map->entry);
-    free(map->vendor);
-    free(map->product);
+    free(map->disk.vendor);
+    free(map->disk.product);
     free(map->rival);
     free(map->paths);
     store_disk_policy_free(map->policy);

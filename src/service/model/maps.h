@@ -4,6 +4,7 @@
 /* The model of the multipath maps over iSCSI disks: as last seen, and what is owed to each. */
 
 #include "multipath/swap.h"
+#include "plan/detection.h"
 #include "plan/map-state.h"
 #include "service/model/host.h"
 #include "service/model/map-look.h"
@@ -53,9 +54,8 @@ struct host_map {
     /* multipathd's part (multipath/drop-in.h) */
     char *entry;       /* its section in the drop-in, NULL: no policy, or it cannot be told */
     const char *alone; /* why it cannot be told */
-    char *vendor;      /* of its disk, where the product needs a section too; else NULL */
-    char *product;
-    char *rival; /* what wins over the entry: of one that is overridden */
+    struct detection_disk disk; /* vendor NULL: multipathd detects no prio for it */
+    char *rival;                /* what wins over the entry: of one that is overridden */
 
     struct map_watch watch;
     uint32_t n_reapplied; /* how often it got its table again without a request */

@@ -31,7 +31,6 @@ struct mpathd_sync {
     struct timer timer;
     struct sync_schedule schedule;
     bool has_synced;                    /* a file was made of maps that were seen */
-    bool owed;                          /* see struct sync_attempt */
     struct sync_attempt *read;          /* what multipathd has read last */
     struct mpathd_sync_waiter *waiters; /* the first n_current of which the running child answers */
     size_t n_waiters, n_current;
@@ -55,7 +54,8 @@ static void mpathd_sync_collect(struct host_map *map, void *userdata)
 {
     struct mpathd_sync_collecting *c = userdata;
 
-    if (!map->entry || c->failed || (c->attempt->check_only && map->state.told != TOLD_DOUBTED))
+    if (!map->entry || c->failed ||
+        (c->attempt->schedule.running == ATTEMPT_CHECK && map->state.told != TOLD_DOUBTED))
         return;
     struct sync_part *more = reallocarray(c->attempt->parts, c->attempt->n + 1, sizeof(*more));
     if (!more) {
@@ -66,8 +66,11 @@ static void mpathd_sync_collect(struct host_map *map, void *userdata)
     more[c->attempt->n++] = (struct sync_part){
         .wwid = mpathd_sync_copy_text(map->wwid, &c->failed),
         .entry = mpathd_sync_copy_text(map->entry, &c->failed),
-        .vendor = mpathd_sync_copy_text(map->vendor, &c->failed),
-        .product = mpathd_sync_copy_text(map->product, &c->failed),
+        .disk = {.vendor = mpathd_sync_copy_text(map->disk.vendor, &c->failed),
+                 .product = mpathd_sync_copy_text(map->disk.product, &c->failed),
+                 .alua = map->disk.alua,
+                 .has_access = map->disk.has_access},
+        .has_lost = map->state.rounds > 0,
     };
 }
 
@@ -95,11 +98,10 @@ static struct sync_attempt *mpathd_sync_make_attempt(const struct mpathd_sync *s
 
     if (!attempt)
         return NULL;
-    attempt->check_only = s->schedule.running == ATTEMPT_CHECK;
+    attempt->schedule = s->schedule;
     maps_each(s->host, mpathd_sync_collect, &collecting);
     attempt->must_tell = s->n_waiters > 0;
-    attempt->owed = s->owed;
-    attempt->previous = attempt->check_only ? NULL : s->read;
+    attempt->previous = s->schedule.running == ATTEMPT_CHECK ? NULL : s->read;
     attempt->keep = !s->has_synced && !attempt->must_tell && mpathd_sync_has_policy(s->host);
     return collecting.failed ? NULL : TAKE_PTR(attempt);
 }
@@ -140,12 +142,17 @@ static void mpathd_sync_conclude(struct mpathd_sync *s, const struct sync_outcom
 {
     struct host *host = s->host;
     bool failed = outcome->error < 0;
-    enum sync_kind ended = sync_schedule_end(&s->schedule, failed, outcome->reread,
-                                             outcome->reconfigured, loop_usec(host->event));
-    if (ended == ATTEMPT_SYNC) {
+    const struct sync_end end = {
+        .failed = failed,
+        .again = outcome->reread,
+        .changed = outcome->changed,
+        .reconfigured = outcome->reconfigured,
+        .unproved = outcome->unproved,
+        .digest = outcome->digest,
+    };
+
+    if (sync_schedule_end(&s->schedule, &end, loop_usec(host->event)) == ATTEMPT_SYNC)
         host->told.left_alone = outcome->alone;
-        s->owed = failed && (s->owed || outcome->changed);
-    }
     if (failed && strcmp(host->told.error, outcome->text) != 0)
         log_warning("%s The maps keep their policies; it is tried again.", outcome->text);
     snprintf(host->told.error, sizeof(host->told.error), "%s", failed ? outcome->text : "");
@@ -185,7 +192,7 @@ static void mpathd_sync_on_child_done(int error, const void *data, size_t size, 
         mpathd_sync_take_verdict(run->sync->host, attempt, &verdict);
         contested = contested || !verdict.in_force || verdict.rival[0];
     }
-    bool was_check = attempt->check_only;
+    bool was_check = attempt->schedule.running == ATTEMPT_CHECK;
     /* What wins over one map's entry may do so over those of maps that nobody doubted. */
     if (was_check && contested)
         sync_schedule_wish(&run->sync->schedule, false);

@@ -10,8 +10,10 @@
 #include "basic/macros.h"
 #include "multipath/drop-in.h"
 #include "multipath/mpathd.h"
+#include "plan/detection.h"
 #include "plan/entry.h"
 #include "plan/rival.h"
+#include "service/multipathd/configuration.h"
 #include "service/multipathd/sync-attempt.h"
 
 #define TIMEOUT_MS 60000
@@ -19,248 +21,366 @@
 #define PROOF_USEC 200000U
 #define RELOADS_WEAKLY 808U /* 0.8.8: a reconfigure reloads only maps that it changes */
 
-/* The prio that multipathd detects where a device handler tells access states (propsel.c). */
-#define DETECTED_PRIO "sysfs"
+/* What the child knows. */
+struct run {
+    const struct sync_attempt *attempt;
+    struct configuration configuration;
+    struct detection *detections;  /* of each part */
+    const struct sync_part **gone; /* that multipathd has read and that are there no more */
+    struct sync_verdict *verdicts; /* on each part */
+    struct sync_outcome outcome;
+    size_t n_gone;
+};
 
 void sync_attempt_free(struct sync_attempt *attempt)
 {
     for (size_t i = 0; i < attempt->n; i++) {
         free(attempt->parts[i].wwid);
         free(attempt->parts[i].entry);
-        free(attempt->parts[i].vendor);
-        free(attempt->parts[i].product);
+        free(attempt->parts[i].disk.vendor);
+        free(attempt->parts[i].disk.product);
     }
     free(attempt->parts);
     free(attempt);
 }
 
-/*
- * The section for a part's product, NULL where it needs none: multipathd detects no prio for it, be
- * it by the administrator's word. `config` NULL: not known, it does.
- */
-static int render_device(const struct sync_part *part, const char *config, char **ret)
+static void run_done(struct run *run)
 {
-    _cleanup_free_ char *device = NULL;
+    configuration_done(&run->configuration);
+    free(run->detections);
+    free(run->gone);
+    free(run->verdicts);
+}
 
-    int r = part->vendor ? entry_device(part->vendor, part->product, DETECTED_PRIO, &device) : 0;
-    if (r == -EOPNOTSUPP)
-        r = 0; /* a product that cannot be named: the maps show that multipathd disagrees */
-    if (r >= 0 && device && config) {
-        r = rival_detection(config, part->vendor, part->product, device);
-        if (r == 0)
-            free(TAKE_PTR(device));
+static int compare_parts(const void *a, const void *b)
+{
+    const struct sync_part *const *x = a, *const *y = b;
+
+    return strcmp((*x)->wwid, (*y)->wwid);
+}
+
+/* Which parts of the one before are no more. */
+static int find_gone(struct run *run)
+{
+    const struct sync_attempt *attempt = run->attempt, *previous = attempt->previous;
+    _cleanup_free_ const struct sync_part **sorted = calloc(attempt->n + 1, sizeof(*sorted));
+
+    if (!previous)
+        return 0;
+    run->gone = calloc(previous->n + 1, sizeof(*run->gone));
+    if (!sorted || !run->gone)
+        return -ENOMEM;
+    for (size_t i = 0; i < attempt->n; i++)
+        sorted[i] = &attempt->parts[i];
+    qsort(sorted, attempt->n, sizeof(*sorted), compare_parts);
+    for (size_t i = 0; i < previous->n; i++) {
+        const struct sync_part *part = &previous->parts[i];
+
+        if (!bsearch(&part, sorted, attempt->n, sizeof(*sorted), compare_parts))
+            run->gone[run->n_gone++] = part;
     }
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(device);
     return 0;
 }
 
-static int render(const struct sync_attempt *attempt, const char *config, char **ret)
+static int run_begin(struct run *run, const struct sync_attempt *attempt)
 {
-    const char **entries = calloc(attempt->n + 1, sizeof(*entries));
+    *run = (struct run){.attempt = attempt};
+    run->detections = calloc(attempt->n + 1, sizeof(*run->detections));
+    run->verdicts = calloc(attempt->n + 1, sizeof(*run->verdicts));
+    if (!run->detections || !run->verdicts)
+        return -ENOMEM;
+    for (size_t i = 0; i < attempt->n; i++)
+        run->verdicts[i].part = i;
+    return find_gone(run);
+}
+
+/* --- Files ---------------------------------------------------------------------------------- */
+
+static bool same_disk(const struct detection_disk *a, const struct detection_disk *b)
+{
+    return a->vendor && b->vendor && strcmp(a->vendor, b->vendor) == 0 &&
+           strcmp(a->product, b->product) == 0 && a->alua == b->alua &&
+           a->has_access == b->has_access;
+}
+
+static int find_detections(struct run *run)
+{
+    const struct configuration *c = &run->configuration;
+    const struct sync_part *parts = run->attempt->parts;
+    int r = 0;
+
+    for (size_t i = 0; i < run->attempt->n && r >= 0; i++) {
+        if (i > 0 && same_disk(&parts[i].disk, &parts[i - 1].disk))
+            run->detections[i] = run->detections[i - 1];
+        else if (parts[i].disk.vendor)
+            r = detection_find(c->files, c->shown, c->ours, &parts[i].disk, &run->detections[i]);
+    }
+    return r;
+}
+
+/* The text of our file; *devices, where not NULL, are its device sections. NULL: no file. */
+static int render_file(const struct sync_attempt *attempt, char **devices, size_t n_devices,
+                       char **ret)
+{
+    _cleanup_free_ const char **entries = calloc(attempt->n + 1, sizeof(*entries));
+
+    if (!entries)
+        return -ENOMEM;
+    for (size_t i = 0; i < attempt->n; i++)
+        entries[i] = attempt->parts[i].entry;
+    int r = entry_file((const char *const *)devices, n_devices, entries, attempt->n, ret);
+    if (r != -ENODATA)
+        return r;
+    *ret = NULL;
+    return 0;
+}
+
+static int read_files(struct run *run)
+{
+    _cleanup_free_ char *text = NULL;
+
+    int r = render_file(run->attempt, NULL, 0, &text);
+    if (r >= 0)
+        r = configuration_read(&run->configuration, text ?: "");
+    return r < 0 ? r : find_detections(run);
+}
+
+static bool needs_section(const struct run *run, size_t part)
+{
+    return detection_needs_section(&run->detections[part],
+                                   entry_has_several(run->attempt->parts[part].entry));
+}
+
+static bool needs_sections(const struct run *run)
+{
+    for (size_t i = 0; i < run->attempt->n; i++)
+        if (needs_section(run, i))
+            return true;
+    return false;
+}
+
+static int render(const struct run *run, char **ret)
+{
+    const struct sync_attempt *attempt = run->attempt;
     char **devices = calloc(attempt->n + 1, sizeof(*devices));
     size_t n_devices = 0;
-    int r = entries && devices ? 0 : -ENOMEM;
+    int r = devices ? 0 : -ENOMEM;
 
     for (size_t i = 0; i < attempt->n && r >= 0; i++) {
-        entries[i] = attempt->parts[i].entry;
-        r = render_device(&attempt->parts[i], config, &devices[n_devices]);
-        if (devices[n_devices])
+        const struct detection_disk *disk = &attempt->parts[i].disk;
+
+        if (!needs_section(run, i))
+            continue;
+        r = entry_device(disk->vendor, disk->product, run->detections[i].prio, &devices[n_devices]);
+        if (r >= 0)
             n_devices++;
+        else if (r == -EOPNOTSUPP)
+            r = 0; /* a product that cannot be named: the maps show that multipathd disagrees */
     }
     if (r >= 0)
-        r = entry_file((const char *const *)devices, n_devices, entries, attempt->n, ret);
-    if (r == -ENODATA) {
-        *ret = NULL;
-        r = 0;
-    }
+        r = render_file(attempt, devices, n_devices, ret);
     for (size_t i = 0; i < n_devices; i++)
         free(devices[i]);
     free(devices);
-    free(entries);
     return r;
 }
 
-/* Looking for what wins over one part. */
-struct search {
-    const struct sync_part *part;
-    struct sync_verdict *verdict;
-};
-
-static int find_in_file(const char *path, bool later, const char *text, void *userdata)
-{
-    const struct search *search = userdata;
-    const struct sync_part *part = search->part;
-    _cleanup_(rival_done) struct rival rival = {0};
-
-    int r = rival_find(text, later, part->wwid, part->entry, part->vendor, part->vendor,
-                       part->product, &rival);
-    if (r > 0)
-        snprintf(search->verdict->rival, sizeof(search->verdict->rival), "%s line %u: %s", path,
-                 rival.line, rival.keyword);
-    return r;
-}
+/* --- Judging -------------------------------------------------------------------------------- */
 
 /* Whether a part is in force, and if not, why. */
-static int judge(const struct sync_part *part, const char *config, struct sync_verdict *verdict)
+static int judge(struct run *run, size_t i)
 {
-    struct search search = {part, verdict};
+    const struct sync_part *part = &run->attempt->parts[i];
+    const struct configuration *c = &run->configuration;
+    const struct rival_map map = {part->wwid, part->entry, c->ours, &run->detections[i]};
+    struct sync_verdict *verdict = &run->verdicts[i];
+    struct rival rival;
 
-    int r = rival_in_force(config, part->wwid, part->entry);
+    int r = rival_in_force(c->shown, part->wwid, part->entry);
     if (r < 0)
         return r;
     verdict->in_force = r > 0;
     verdict->rival[0] = '\0';
-    r = part->vendor || !verdict->in_force ? drop_in_each_other(find_in_file, &search) : 0;
+    r = verdict->in_force ? rival_in_detection(&map, &rival) : rival_find(c->files, &map, &rival);
+    if (r == 0 && part->has_lost)
+        r = rival_marginal(c->files, &rival);
+    if (r > 0)
+        snprintf(verdict->rival, sizeof(verdict->rival), "%s line %u: %s", rival.file, rival.line,
+                 rival.keyword);
     return r < 0 ? r : 0;
 }
 
-static bool has_part(const struct sync_attempt *attempt, const char *wwid)
-{
-    for (size_t i = 0; i < attempt->n; i++)
-        if (strcmp(attempt->parts[i].wwid, wwid) == 0)
-            return true;
-    return false;
-}
-
 /* Whether multipathd still has a part in force that is there no more. */
-static int has_left_over(const struct sync_attempt *attempt, const char *config)
+static int has_left_over(const struct run *run)
 {
-    const struct sync_attempt *previous = attempt->previous;
     int r = 0;
 
-    for (size_t i = 0; previous && i < previous->n && r == 0; i++)
-        if (!has_part(attempt, previous->parts[i].wwid))
-            r = rival_in_force(config, previous->parts[i].wwid, previous->parts[i].entry);
+    for (size_t i = 0; i < run->n_gone && r == 0; i++)
+        r = rival_in_force(run->configuration.shown, run->gone[i]->wwid, run->gone[i]->entry);
     return r;
 }
 
-/* Judges all; *ret_reread says whether multipathd would know better if it read its files. */
-static int judge_all(const struct sync_attempt *attempt, struct sync_verdict *verdicts,
-                     bool *ret_reread)
+/* Asks multipathd, by whose release the files are read, should they not have been. */
+static int ask(struct run *run)
 {
-    _cleanup_free_ char *config = NULL;
+    bool first = !run->configuration.shown;
 
-    int r = mpathd_config(TIMEOUT_MS, &config);
+    int r = configuration_ask(&run->configuration, TIMEOUT_MS);
+    return r < 0 || !first ? r : read_files(run);
+}
+
+/* Judges all; *ret_reread says whether multipathd would know better if it read its files. */
+static int judge_all(struct run *run, bool *ret_reread)
+{
+    int r = ask(run);
+
     if (r >= 0)
-        r = has_left_over(attempt, config);
+        r = has_left_over(run);
     if (r < 0)
         return r;
     *ret_reread = r > 0;
-    for (size_t i = 0; i < attempt->n; i++) {
-        verdicts[i].part = i;
-        r = judge(&attempt->parts[i], config, &verdicts[i]);
+    for (size_t i = 0; i < run->attempt->n; i++) {
+        r = judge(run, i);
         if (r < 0)
             return r;
-        *ret_reread = *ret_reread || (!verdicts[i].in_force && !verdicts[i].rival[0]);
+        *ret_reread = *ret_reread || (!run->verdicts[i].in_force && !run->verdicts[i].rival[0]);
     }
     return 0;
 }
 
-__attribute__((format(printf, 3, 4))) static int fail(struct sync_outcome *outcome, int r,
-                                                      const char *format, ...)
+/* --- Telling -------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static int fail(struct run *run, int r, const char *format,
+                                                      ...)
 {
     va_list ap;
     va_start(ap, format);
-    vsnprintf(outcome->text, sizeof(outcome->text), format, ap);
+    vsnprintf(run->outcome.text, sizeof(run->outcome.text), format, ap);
     va_end(ap);
-    outcome->error = r;
+    run->outcome.error = r;
     return r;
 }
 
-static int fail_at_multipathd(struct sync_outcome *outcome, int r)
+static int fail_at_multipathd(struct run *run, int r)
 {
     if (r == -ENOTCONN)
-        return fail(outcome, r, "multipathd does not run: start multipathd.service.");
-    return fail(outcome, r, "multipathd does not read the policy: %s.", strerror(-r));
+        return fail(run, r, "multipathd does not run: start multipathd.service.");
+    return fail(run, r, "multipathd does not read the policy: %s.", strerror(-r));
 }
 
-static bool needs_devices(const struct sync_attempt *attempt)
+/* Its own configuration stays what it is, and it answers that all is well. */
+static int fail_at_refusal(struct run *run)
 {
-    for (size_t i = 0; i < attempt->n; i++)
-        if (attempt->parts[i].vendor)
-            return true;
-    return false;
-}
+    struct mpath_refusal refusal;
 
-/* Writes the file. Whether it has changed counts on failure as well: multipathd is owed that. */
-static int write_file(const struct sync_attempt *attempt, struct sync_outcome *outcome)
-{
-    _cleanup_free_ char *text = NULL, *config = NULL;
-
-    if (needs_devices(attempt))
-        (void)mpathd_config(TIMEOUT_MS, &config);
-    int r = render(attempt, config, &text);
-    if (r >= 0 && (text || !attempt->keep))
-        r = drop_in_write(text, &outcome->changed);
+    int r = mpath_conf_refusal(run->configuration.files, &refusal);
     if (r < 0)
-        return fail(outcome, r, "%s/" DROP_IN_NAME " cannot be written: %s.", drop_in_directory(),
+        return fail_at_multipathd(run, r);
+    if (r == 0)
+        return 0;
+    return fail(run, -EINVAL, "multipathd refuses to read its configuration for %s line %u: %s.",
+                refusal.file, refusal.line, refusal.keyword);
+}
+
+/*
+ * Writes the file. Whether it has changed counts on failure as well: multipathd is owed that. It is
+ * worth waiting for where it is to say whether a device section is needed.
+ */
+static int write_file(struct run *run)
+{
+    _cleanup_free_ char *text = NULL;
+
+    int r = read_files(run);
+    if (r >= 0 && needs_sections(run))
+        (void)ask(run);
+    if (r >= 0)
+        r = render(run, &text);
+    if (r >= 0 && (text || !run->attempt->keep))
+        r = drop_in_write(text, &run->outcome.changed);
+    if (r < 0)
+        return fail(run, r, "%s/" DROP_IN_NAME " cannot be written: %s.", drop_in_directory(),
                     strerror(-r));
     return 0;
 }
 
 /*
- * Has multipathd read the file where that changes something. A release that queues the request may
- * look idle before it has begun: its configuration is the proof.
+ * Has multipathd read its files. A release that queues the request may look idle before it has
+ * begun: its configuration is the proof.
  */
-static int tell(const struct sync_attempt *attempt, struct sync_verdict *verdicts,
-                struct sync_outcome *outcome)
+static int reconfigure(struct run *run)
 {
-    bool changed = outcome->changed || attempt->owed, reread;
-    unsigned version;
+    bool reread;
 
-    if (attempt->n == 0 && !changed)
-        return 0;
-    int r = mpathd_version(TIMEOUT_MS, &version);
-    if (r >= 0)
-        r = judge_all(attempt, verdicts, &reread);
-    if (r < 0)
-        return fail_at_multipathd(outcome, r);
-    if (!changed && !reread)
-        return 0;
-    if (version < RELOADS_WEAKLY && !attempt->must_tell) {
-        outcome->alone = true;
-        return 0;
-    }
-
-    outcome->reconfigured = true;
-    r = mpathd_reconfigure(TIMEOUT_MS);
+    run->outcome.reconfigured = true;
+    int r = mpathd_reconfigure(TIMEOUT_MS);
     for (unsigned i = 0; r >= 0 && i < PROOFS; i++) {
-        r = judge_all(attempt, verdicts, &reread);
+        r = judge_all(run, &reread);
         if (r >= 0 && !reread)
             return 0;
         usleep(PROOF_USEC);
     }
-    return fail_at_multipathd(outcome, r < 0 ? r : -ETIMEDOUT);
+    run->outcome.unproved = r >= 0;
+    return fail_at_multipathd(run, r < 0 ? r : -ETIMEDOUT);
 }
 
-static int check(const struct sync_attempt *attempt, struct sync_verdict *verdicts,
-                 struct sync_outcome *outcome)
+/* Has multipathd read the file where that changes something. */
+static int tell(struct run *run)
 {
-    int r = judge_all(attempt, verdicts, &outcome->reread);
-    return r < 0 ? fail_at_multipathd(outcome, r) : 0;
+    const struct sync_attempt *attempt = run->attempt;
+    struct sync_outcome *outcome = &run->outcome;
+    bool changed = outcome->changed || attempt->schedule.owed, reread;
+
+    if (attempt->n == 0 && !changed)
+        return 0;
+    int r = judge_all(run, &reread);
+    if (r < 0)
+        return fail_at_multipathd(run, r);
+    outcome->digest = run->configuration.digest;
+    if (!changed && !reread)
+        return 0;
+    if (run->configuration.version < RELOADS_WEAKLY && !attempt->must_tell) {
+        outcome->alone = true;
+        return 0;
+    }
+    r = reread ? fail_at_refusal(run) : 0;
+    if (r < 0)
+        return r;
+    if (!sync_schedule_may_reconfigure(&attempt->schedule, outcome->changed, outcome->digest))
+        return fail(run, -ETIMEDOUT,
+                    "multipathd has read its files and does not have the policy in force: "
+                    "is %s its directory?",
+                    drop_in_directory());
+    return reconfigure(run);
+}
+
+static int check(struct run *run)
+{
+    int r = judge_all(run, &run->outcome.reread);
+    return r < 0 ? fail_at_multipathd(run, r) : 0;
+}
+
+static int report(const struct run *run, int fd)
+{
+    size_t n = run->outcome.error < 0 ? 0 : run->attempt->n;
+
+    for (size_t i = 0; i < n; i++)
+        if (write(fd, &run->verdicts[i], sizeof(run->verdicts[i])) != sizeof(run->verdicts[i]))
+            return EIO;
+    return write(fd, &run->outcome, sizeof(run->outcome)) == sizeof(run->outcome) ? 0 : EIO;
 }
 
 int sync_attempt_run(int fd, void *arg)
 {
     const struct sync_attempt *attempt = arg;
-    struct sync_outcome outcome = {0};
-    _cleanup_free_ struct sync_verdict *verdicts = calloc(attempt->n + 1, sizeof(*verdicts));
+    _cleanup_(run_done) struct run run;
 
     /* Nothing here is harmed by an end half way. */
     signal(SIGTERM, SIG_DFL);
-    if (!verdicts)
+    if (run_begin(&run, attempt) < 0)
         return ENOMEM;
-    for (size_t i = 0; i < attempt->n; i++)
-        verdicts[i].part = i;
-
-    int r =
-        attempt->check_only ? check(attempt, verdicts, &outcome) : write_file(attempt, &outcome);
-    if (r >= 0 && !attempt->check_only)
-        r = tell(attempt, verdicts, &outcome);
-    for (size_t i = 0; i < attempt->n && r >= 0; i++)
-        if (write(fd, &verdicts[i], sizeof(*verdicts)) != sizeof(*verdicts))
-            return EIO;
-    return write(fd, &outcome, sizeof(outcome)) == sizeof(outcome) ? 0 : EIO;
+    if (attempt->schedule.running == ATTEMPT_CHECK)
+        (void)check(&run);
+    else if (write_file(&run) >= 0)
+        (void)tell(&run);
+    return report(&run, fd);
 }

@@ -9,10 +9,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "plan/detection.h"
+#include "service/multipathd/sync-schedule.h"
 
 /* One map's part, as it was when the child was made. */
 struct sync_part {
-    char *wwid, *entry, *vendor, *product;
+    char *wwid, *entry;
+    struct detection_disk disk; /* vendor NULL: nothing is detected for it */
+    bool has_lost;              /* it was given other groups, and it is not known by whom */
 };
 
 /* What is to be told. */
@@ -20,9 +26,8 @@ struct sync_attempt {
     struct sync_part *parts;
     size_t n;
     bool keep; /* no map was seen yet, but policies wait for theirs: leave a file that is there */
-    bool must_tell; /* also a multipathd that reloads every map */
-    bool owed;      /* the file has changed before, and multipathd may not have read that */
-    bool check_only;
+    bool must_tell;                /* also a multipathd that reloads every map */
+    struct sync_schedule schedule; /* how things stand, and what is to be done: its `running` */
     const struct sync_attempt
         *previous; /* the one that multipathd has read last, NULL: not known */
 };
@@ -32,8 +37,10 @@ struct sync_outcome {
     int error;
     bool changed; /* the file */
     bool reconfigured;
-    bool reread; /* after a check: multipathd would know better if it read its files */
-    bool alone;  /* this multipathd was left to read the file when it starts */
+    bool unproved;   /* and it has read its files, but its configuration does not show that */
+    bool reread;     /* after a check: multipathd would know better if it read its files */
+    bool alone;      /* this multipathd was left to read the file when it starts */
+    uint64_t digest; /* of the files of others, 0: not known */
     char text[192];
 };
 

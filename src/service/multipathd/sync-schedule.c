@@ -31,16 +31,41 @@ void sync_schedule_begin(struct sync_schedule *schedule)
         schedule->wish = WISH_NOTHING;
 }
 
-enum sync_kind sync_schedule_end(struct sync_schedule *schedule, bool failed, bool again,
-                                 bool reconfigured, uint64_t now)
+static bool is_new(const struct sync_schedule *schedule, bool changed, uint64_t digest)
+{
+    return changed || (digest != 0 && digest != schedule->digest);
+}
+
+bool sync_schedule_may_reconfigure(const struct sync_schedule *schedule, bool changed,
+                                   uint64_t digest)
+{
+    return schedule->unproved < SYNC_TRIES || is_new(schedule, changed, digest);
+}
+
+/* What multipathd was told, or is owed. */
+static void note_told(struct sync_schedule *schedule, const struct sync_end *end)
+{
+    schedule->owed = end->failed && (schedule->owed || end->changed);
+    if (!end->failed || is_new(schedule, end->changed, end->digest))
+        schedule->unproved = 0;
+    if (end->unproved)
+        schedule->unproved++;
+    if (end->digest != 0)
+        schedule->digest = end->digest;
+}
+
+enum sync_kind sync_schedule_end(struct sync_schedule *schedule, const struct sync_end *end,
+                                 uint64_t now)
 {
     enum sync_kind ended = schedule->running;
 
     schedule->running = ATTEMPT_NONE;
-    schedule->failures = failed ? schedule->failures + 1 : 0;
-    if (reconfigured)
+    schedule->failures = end->failed ? schedule->failures + 1 : 0;
+    if (end->reconfigured)
         schedule->last_reconfigure = now;
-    if (failed || again)
+    if (ended == ATTEMPT_SYNC)
+        note_told(schedule, end);
+    if (end->failed || end->again)
         sync_schedule_wish(schedule, false);
     return ended;
 }

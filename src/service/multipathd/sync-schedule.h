@@ -10,6 +10,7 @@
 #define SYNC_GATHER_USEC SYNC_SECOND         /* for requests that come one after another */
 #define SYNC_INTERVAL_USEC (5 * SYNC_SECOND) /* from one reconfigure to the next */
 #define SYNC_RETRY_MAX_USEC (60 * SYNC_SECOND)
+#define SYNC_TRIES 3U /* reconfigures in vain before one waits for something new to read */
 
 enum sync_wish {
     WISH_NOTHING,
@@ -28,8 +29,21 @@ struct sync_schedule {
     enum sync_kind running;
     enum sync_wish wish;
     bool check_wished;
+    bool owed;                 /* the file has changed, and multipathd may not have read that */
     unsigned failures;         /* one after another */
+    unsigned unproved;         /* of these, reconfigures after which the same files did not show */
+    uint64_t digest;           /* of the files of others, as they were last; 0: not known */
     uint64_t last_reconfigure; /* CLOCK_MONOTONIC, 0: none yet */
+};
+
+/* How an attempt has ended. */
+struct sync_end {
+    bool failed;
+    bool again;   /* after a check: multipathd would know better if it read its files */
+    bool changed; /* the file was written */
+    bool reconfigured;
+    bool unproved; /* and what it has in force does not show it */
+    uint64_t digest;
 };
 
 /* Entries have changed, or multipathd's configuration has; `soon`: and somebody waits. */
@@ -42,11 +56,15 @@ enum sync_kind sync_schedule_next(const struct sync_schedule *schedule);
 void sync_schedule_begin(struct sync_schedule *schedule);
 
 /*
- * It has ended; `again`: multipathd would know better if it read its files. What has failed is
- * wished for once more. Returns which it was.
+ * Whether the attempt that runs may have multipathd read files of that digest: not where it has
+ * done so SYNC_TRIES times in vain. `changed`: ours is another one.
  */
-enum sync_kind sync_schedule_end(struct sync_schedule *schedule, bool failed, bool again,
-                                 bool reconfigured, uint64_t now);
+bool sync_schedule_may_reconfigure(const struct sync_schedule *schedule, bool changed,
+                                   uint64_t digest);
+
+/* It has ended. What has failed is wished for once more. Returns which it was. */
+enum sync_kind sync_schedule_end(struct sync_schedule *schedule, const struct sync_end *end,
+                                 uint64_t now);
 
 /* When to tell, wished for now: after a while, later after each failure, and never too often. */
 uint64_t sync_schedule_due(const struct sync_schedule *schedule, uint64_t now);

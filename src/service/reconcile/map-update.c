@@ -53,25 +53,38 @@ static int entry_paths(const struct map_look *look, struct entry_path **ret, siz
     return 0;
 }
 
-/*
- * One group is what multipathd makes by itself of whatever prio it gives to the paths, as long as
- * their access states are the same, and so are ours. Several need a prio of ours, which counts only
- * where multipathd does not detect one.
- */
-static bool needs_device(const struct map_look *look, const struct mp_table *planned)
+/* Whether what multipathd detects a prio by is known, as it is now. */
+static bool knows_disk(const struct host_map *map, const struct map_look *look)
 {
-    return planned->n_groups > 1 && look->n_paths > 0 && look->paths[0].disk.has_access;
+    return look->n_paths > 0 && map->disk.has_access == look->paths[0].disk.has_access;
 }
 
 /*
  * Whether an entry of an earlier table will do, should it fit. Not where failback is manual: a path
  * that logs in again, at its old address, must not lead as it did then.
  */
-static bool may_keep_entry(const struct host_map *map, const struct map_look *look,
-                           const struct mp_table *planned)
+static bool may_keep_entry(const struct host_map *map, const struct map_look *look)
 {
-    return map->entry && !lb_failback_is_manual(map) &&
-           (map->vendor || !needs_device(look, planned));
+    return map->entry && !lb_failback_is_manual(map) && knows_disk(map, look);
+}
+
+/* Reads it of the first path that is there. 1: it is another one than was known. */
+static int set_disk(struct host_map *map, const struct map_look *look)
+{
+    struct detection_disk disk;
+    int r = -ENOENT;
+
+    for (size_t i = 0; i < look->n_paths && r < 0; i++)
+        r = scsi_disk_detection(look->paths[i].dev, look->paths[i].disk.has_access, &disk);
+    if (r < 0)
+        return r == -ENOMEM ? r : 0;
+    int changed = !same_text(disk.vendor, map->disk.vendor) ||
+                  !same_text(disk.product, map->disk.product) || disk.alua != map->disk.alua ||
+                  disk.has_access != map->disk.has_access;
+    free(map->disk.vendor);
+    free(map->disk.product);
+    map->disk = disk;
+    return changed;
 }
 
 /* Sets the map's part of the drop-in. 1: it is another one than before. */
@@ -79,37 +92,33 @@ static int set_entry(struct host_map *map, const struct map_look *look,
                      const struct mp_table *planned)
 {
     _cleanup_free_ struct entry_path *paths = NULL;
-    _cleanup_free_ char *entry = NULL, *vendor = NULL, *product = NULL;
+    _cleanup_free_ char *entry = NULL;
     const char *alone = NULL;
+    int changed = 0;
     size_t n;
 
     if (planned) {
         int r = entry_paths(look, &paths, &n);
-        if (r >= 0 && may_keep_entry(map, look, planned) &&
-            entry_fits(map->entry, planned, true, paths, n))
+        if (r >= 0 && may_keep_entry(map, look) && entry_fits(map->entry, planned, true, paths, n))
             return 0;
         if (r >= 0)
             r = entry_multipath(map->wwid, planned, !lb_failback_is_manual(map), paths, n, &entry,
                                 &alone);
         if (r < 0 && r != -EOPNOTSUPP)
             return r;
-        if (entry && needs_device(look, planned))
-            (void)scsi_disk_product(look->paths[0].dev, &vendor, &product);
+        changed = entry ? set_disk(map, look) : 0;
+        if (changed < 0)
+            return changed;
     }
     map->alone = alone;
     if (!entry)
         map_state_set_entry(&map->state, false, planned);
-    if (same_text(entry, map->entry) && same_text(vendor, map->vendor) &&
-        same_text(product, map->product))
+    if (same_text(entry, map->entry) && !changed)
         return 0;
 
     free(map->entry);
-    free(map->vendor);
-    free(map->product);
     free(TAKE_PTR(map->rival));
     map->entry = TAKE_PTR(entry);
-    map->vendor = TAKE_PTR(vendor);
-    map->product = TAKE_PTR(product);
     map_state_set_entry(&map->state, map->entry, planned);
     return 1;
 }
