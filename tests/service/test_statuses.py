@@ -141,7 +141,8 @@ class Host(StatusTest):
     def test_11_no_map(self):
         for minor in 0, 1:
             self.host.remove_map(minor)
-        self.wait_for(lambda: self.agent.session("Maps") == [], "their absence")
+        # Maps is looked up when it is asked for, Agreement follows from the event.
+        self.wait_for(lambda: self.agent.session("Agreement") == "Pending", "their end")
         self.before = self.state()
         self.assert_refused(self.agent.set_policy(QUEUE_DEPTH), "ISDSC_DEVICE_NOT_FOUND")
 
