@@ -158,8 +158,8 @@ bool detection_needs_section(const struct detection *detection, bool several)
     return detection_matters(detection, several) && !detection->other;
 }
 
-const struct mpath_value *detection_rival(const struct detection *detection, bool several,
-                                          enum mpath_keyword *ret_keyword)
+const struct mpath_value *detection_override(const struct detection *detection, bool several,
+                                             enum mpath_keyword *ret_keyword)
 {
     if (!detection_matters(detection, several) || (!detection->insists && !detection->other))
         return NULL;

@@ -53,5 +53,5 @@ bool detection_matters(const struct detection *detection, bool several);
 bool detection_needs_section(const struct detection *detection, bool several);
 
 /* What keeps the entry from counting, and which keyword that is; NULL: nothing. */
-const struct mpath_value *detection_rival(const struct detection *detection, bool several,
-                                          enum mpath_keyword *ret_keyword);
+const struct mpath_value *detection_override(const struct detection *detection, bool several,
+                                             enum mpath_keyword *ret_keyword);

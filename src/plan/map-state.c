@@ -61,22 +61,22 @@ static enum map_answer lose_to_untold(struct map_state *state, uint64_t now)
     return ANSWER_REPAIR;
 }
 
-enum map_answer map_state_lose(struct map_state *state, bool left_alone, uint64_t now)
+enum map_answer map_state_lose(struct map_state *state, bool deferred, uint64_t now)
 {
     if (state->table == TABLE_CONTESTED)
         return ANSWER_LEAVE;
-    if (state->told == TOLD_CANNOT || (state->told == TOLD_NOT_YET && left_alone))
+    if (state->sync == SYNC_INEXPRESSIBLE || (state->sync == SYNC_PENDING && deferred))
         return lose_to_untold(state, now);
-    if (state->told == TOLD_NOT_YET)
+    if (state->sync == SYNC_PENDING)
         return ANSWER_REPAIR;
-    if (state->told == TOLD_OVERRIDDEN) {
+    if (state->sync == SYNC_OVERRIDDEN) {
         state->last = now;
         state->rounds++;
     } else
         count_round(state, now);
     if (state->rounds <= CONTEST_ROUNDS_MAX)
         return ANSWER_REPAIR;
-    if (state->told == TOLD_DOUBTED) { /* why is worth waiting for */
+    if (state->sync == SYNC_RECHECK) { /* why is worth waiting for */
         state->rounds = CONTEST_ROUNDS_MAX;
         return ANSWER_REPAIR;
     }
@@ -86,31 +86,31 @@ enum map_answer map_state_lose(struct map_state *state, bool left_alone, uint64_
 
 bool map_state_is_worth_asking(const struct map_state *state)
 {
-    return state->told == TOLD_IN_FORCE && state->rounds < CONTEST_ROUNDS_MAX;
+    return state->sync == SYNC_IN_FORCE && state->rounds < CONTEST_ROUNDS_MAX;
 }
 
 void map_state_set_entry(struct map_state *state, bool has_entry, bool has_policy)
 {
-    state->told = has_entry ? TOLD_NOT_YET : has_policy ? TOLD_CANNOT : TOLD_NOTHING;
+    state->sync = has_entry ? SYNC_PENDING : has_policy ? SYNC_INEXPRESSIBLE : SYNC_NONE;
 }
 
-void map_state_doubt(struct map_state *state)
+void map_state_recheck(struct map_state *state)
 {
-    if (state->told == TOLD_IN_FORCE)
-        state->told = TOLD_DOUBTED;
+    if (state->sync == SYNC_IN_FORCE)
+        state->sync = SYNC_RECHECK;
 }
 
-void map_state_take_verdict(struct map_state *state, bool in_force, bool has_rival,
-                            bool newer_doubt)
+void map_state_take_verdict(struct map_state *state, bool in_force, bool is_overridden,
+                            bool recheck_wished)
 {
-    bool doubted = newer_doubt && state->told == TOLD_DOUBTED;
+    bool again = recheck_wished && state->sync == SYNC_RECHECK;
 
-    if (has_rival)
-        state->told = TOLD_OVERRIDDEN;
+    if (is_overridden)
+        state->sync = SYNC_OVERRIDDEN;
     else if (!in_force)
-        state->told = TOLD_NOT_YET;
+        state->sync = SYNC_PENDING;
     else
-        state->told = doubted ? TOLD_DOUBTED : TOLD_IN_FORCE;
+        state->sync = again ? SYNC_RECHECK : SYNC_IN_FORCE;
 }
 
 void map_state_begin_repair(struct map_state *state)

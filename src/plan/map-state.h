@@ -19,14 +19,14 @@ enum map_table {
     TABLE_CONTESTED, /* something else again and again: it is left so, see map_state_reset() */
 };
 
-/* What multipathd knows of the policy. */
-enum map_told {
-    TOLD_NOTHING,    /* there is none to tell */
-    TOLD_CANNOT,     /* multipathd's configuration cannot express it */
-    TOLD_NOT_YET,    /* there is an entry for it, which multipathd has not read */
-    TOLD_IN_FORCE,   /* multipathd has the entry in force */
-    TOLD_DOUBTED,    /* it had, and made other groups since: it is being asked */
-    TOLD_OVERRIDDEN, /* something in its configuration wins, by name */
+/* Whether multipathd would build the groups of the policy. */
+enum map_sync {
+    SYNC_NONE,          /* there is no policy to tell */
+    SYNC_INEXPRESSIBLE, /* multipathd's configuration cannot express it */
+    SYNC_PENDING,       /* there is an entry for it, which multipathd has not read */
+    SYNC_IN_FORCE,      /* multipathd has the entry in force */
+    SYNC_RECHECK,       /* it had, and made other groups since: it is asked once more */
+    SYNC_OVERRIDDEN,    /* something in its configuration wins, by name */
 };
 
 /* Who changes the map. */
@@ -48,7 +48,7 @@ enum map_hold {
 /* All zeros: a map that nothing is known of. */
 struct map_state {
     enum map_table table;
-    enum map_told told;
+    enum map_sync sync;
     enum map_hold hold;
     bool has_intent; /* in the store: its first policy is not finished */
     unsigned rounds; /* lost, one after another */
@@ -89,11 +89,11 @@ enum map_answer {
 };
 
 /*
- * The map has lost its groups. `left_alone`: this multipathd is not asked to read its
+ * The map has lost its groups. `deferred`: this multipathd is not asked to read its
  * configuration. One that does not know the policy is no rival: its regroupings are answered for
  * ever, though not faster than they are worth.
  */
-enum map_answer map_state_lose(struct map_state *state, bool left_alone, uint64_t now);
+enum map_answer map_state_lose(struct map_state *state, bool deferred, uint64_t now);
 
 /*
  * Whether multipathd, which has the policy in force, is to be asked what it thinks now, so that the
@@ -108,11 +108,11 @@ bool map_state_is_worth_asking(const struct map_state *state);
 void map_state_set_entry(struct map_state *state, bool has_entry, bool has_policy);
 
 /* multipathd is being asked about an entry that it had in force. */
-void map_state_doubt(struct map_state *state);
+void map_state_recheck(struct map_state *state);
 
-/* What multipathd says. `newer_doubt`: it has made other groups since it was asked. */
-void map_state_take_verdict(struct map_state *state, bool in_force, bool has_rival,
-                            bool newer_doubt);
+/* What multipathd says. `recheck_wished`: it has made other groups since it was asked. */
+void map_state_take_verdict(struct map_state *state, bool in_force, bool is_overridden,
+                            bool recheck_wished);
 
 /* --- Who changes it ------------------------------------------------------------------------- */
 

@@ -17,17 +17,17 @@
 
 static char name[] = "mpatha", entry[] = "multipath {}";
 
-/* Of a map that has its table, and whose entry `rival` wins over. */
-static void read_with_rival(char *rival, struct map_agreement *ret)
+/* Of a map that has its table, and whose entry `override` wins over. */
+static void read_with_override(char *override, struct map_agreement *ret)
 {
     struct host host = {0};
     const struct host_map map = {
         .host = &host,
         .dev = 1,
         .name = name,
-        .state = {.table = TABLE_AGREES, .told = TOLD_OVERRIDDEN},
+        .state = {.table = TABLE_AGREES, .sync = SYNC_OVERRIDDEN},
         .entry = entry,
-        .rival = rival,
+        .override = override,
     };
 
     map_agreement_read(&map, ret);
@@ -37,10 +37,10 @@ static void read_with_rival(char *rival, struct map_agreement *ret)
 
 static void test_a_name_that_is_no_text(void **state)
 {
-    char rival[] = "/etc/multipath/conf.d/caf\xe9.conf line 3: path_selector";
+    char override[] = "/etc/multipath/conf.d/caf\xe9.conf line 3: path_selector";
     struct map_agreement agreement;
 
-    read_with_rival(rival, &agreement);
+    read_with_override(override, &agreement);
     assert_non_null(strstr(agreement.reason, "/caf?.conf line 3: path_selector wins."));
     assert_true(sink_takes(SINK_BUS, agreement.reason));
 }
@@ -49,13 +49,13 @@ static void test_a_name_that_is_no_text(void **state)
 static void test_a_name_that_is_cut(void **state)
 {
     struct map_agreement agreement;
-    char rival[2 * sizeof(agreement.reason)];
+    char override[2 * sizeof(agreement.reason)];
 
-    for (size_t n = 1; n < sizeof(rival); n++) {
+    for (size_t n = 1; n < sizeof(override); n++) {
         for (size_t i = 0; i < n; i++)
-            rival[i] = i % 2 ? '\xa9' : '\xc3';
-        rival[n] = '\0';
-        read_with_rival(rival, &agreement);
+            override[i] = i % 2 ? '\xa9' : '\xc3';
+        override[n] = '\0';
+        read_with_override(override, &agreement);
         assert_true(sink_takes(SINK_BUS, agreement.reason));
         assert_non_null(strstr(agreement.reason, n > 1 ? "\xc3\xa9" : ": ? wins."));
     }
@@ -63,10 +63,10 @@ static void test_a_name_that_is_cut(void **state)
 
 static void test_the_worse_reason_is_kept_whole(void **state)
 {
-    char rival[] = "caf\xe9";
+    char override[] = "caf\xe9";
     struct map_agreement all = {0}, one;
 
-    read_with_rival(rival, &one);
+    read_with_override(override, &one);
     map_agreement_merge(&all, &one);
     assert_int_equal(all.mpathd, MPATHD_ALONE);
     assert_string_equal(all.reason, one.reason);

@@ -203,10 +203,10 @@ static void test_prio_of_others(void **state)
         assert_prio(&found, "sysfs");
         assert_place(found.other, cases[i].file, cases[i].line);
         assert_int_equal(detection_needs_section(&found, true), cases[i].file == NULL);
-        assert_place(detection_rival(&found, true, &keyword), cases[i].file, cases[i].line);
+        assert_place(detection_override(&found, true, &keyword), cases[i].file, cases[i].line);
         if (cases[i].file)
             assert_int_equal(keyword, MPATH_PRIO);
-        assert_null(detection_rival(&found, false, &keyword));
+        assert_null(detection_override(&found, false, &keyword));
     }
 }
 
@@ -233,7 +233,7 @@ static void test_by_target(void **state)
 
         assert_int_equal(detection_matters(&found, false), cases[i].by_target);
         assert_int_equal(detection_needs_section(&found, false), cases[i].by_target);
-        assert_null(detection_rival(&found, false, &keyword));
+        assert_null(detection_override(&found, false, &keyword));
     }
 }
 
@@ -246,9 +246,9 @@ static void test_by_target_has_a_name(void **state)
     struct detection found = find(&insisting, &lio);
     enum mpath_keyword keyword;
 
-    assert_place(detection_rival(&found, false, &keyword), MAIN, 2);
+    assert_place(detection_override(&found, false, &keyword), MAIN, 2);
     assert_int_equal(keyword, MPATH_DETECT_PGPOLICY_USE_TPG);
-    assert_place(detection_rival(&found, true, &keyword), LATER, 2);
+    assert_place(detection_override(&found, true, &keyword), LATER, 2);
     assert_int_equal(keyword, MPATH_DETECT_PRIO);
 }
 

@@ -14,19 +14,19 @@
 
 #define SECOND UINT64_C(1000000)
 #define TABLES (TABLE_CONTESTED + 1U)
-#define TOLDS (TOLD_OVERRIDDEN + 1U)
+#define SYNCS (SYNC_OVERRIDDEN + 1U)
 #define HOLDS (HOLD_CLEAR + 1U)
 
 /* How many of a hundred losses, so far apart, are answered by a repair before it is left alone. */
-static unsigned rounds(enum map_told told, bool left_alone, unsigned seconds)
+static unsigned rounds(enum map_sync sync, bool deferred, unsigned seconds)
 {
-    struct map_state state = {.told = told};
+    struct map_state state = {.sync = sync};
     uint64_t now = SECOND;
     unsigned n = 0;
 
     for (unsigned i = 0; i < 100; i++, now += seconds * SECOND) {
         map_state_see(&state, SEEN_OTHER);
-        enum map_answer answer = map_state_lose(&state, left_alone, now);
+        enum map_answer answer = map_state_lose(&state, deferred, now);
         assert_int_equal(answer == ANSWER_LEAVE, state.table == TABLE_CONTESTED);
         if (answer == ANSWER_LEAVE)
             break;
@@ -38,28 +38,35 @@ static unsigned rounds(enum map_told told, bool left_alone, unsigned seconds)
 static void test_rounds(void **state)
 {
     static const struct {
-        enum map_told told;
-        bool left_alone;
+        enum map_sync sync;
+        bool deferred;
         unsigned seconds, rounds;
     } cases[] = {
-        {TOLD_NOT_YET, false, 0, 100},  {TOLD_NOT_YET, false, 3600, 100},
-        {TOLD_DOUBTED, false, 1, 100},  {TOLD_IN_FORCE, false, 0, 3},
-        {TOLD_IN_FORCE, false, 60, 3},  {TOLD_IN_FORCE, false, 61, 100},
-        {TOLD_OVERRIDDEN, false, 0, 3}, {TOLD_OVERRIDDEN, false, 86400, 3},
-        {TOLD_IN_FORCE, true, 0, 3},    {TOLD_CANNOT, false, 0, 3}, /* then it rests, for ever */
-        {TOLD_CANNOT, false, 5, 100},   {TOLD_CANNOT, false, 3600, 100},
-        {TOLD_NOT_YET, true, 0, 3},     {TOLD_NOT_YET, true, 5, 100},
+        {SYNC_PENDING, false, 0, 100},
+        {SYNC_PENDING, false, 3600, 100},
+        {SYNC_RECHECK, false, 1, 100},
+        {SYNC_IN_FORCE, false, 0, 3},
+        {SYNC_IN_FORCE, false, 60, 3},
+        {SYNC_IN_FORCE, false, 61, 100},
+        {SYNC_OVERRIDDEN, false, 0, 3},
+        {SYNC_OVERRIDDEN, false, 86400, 3},
+        {SYNC_IN_FORCE, true, 0, 3},
+        {SYNC_INEXPRESSIBLE, false, 0, 3}, /* then it rests, for ever */
+        {SYNC_INEXPRESSIBLE, false, 5, 100},
+        {SYNC_INEXPRESSIBLE, false, 3600, 100},
+        {SYNC_PENDING, true, 0, 3},
+        {SYNC_PENDING, true, 5, 100},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++)
-        assert_int_equal(rounds(cases[i].told, cases[i].left_alone, cases[i].seconds),
+        assert_int_equal(rounds(cases[i].sync, cases[i].deferred, cases[i].seconds),
                          cases[i].rounds);
 }
 
 /* Whoever cannot be told is answered later, not never: once in the time that it rests. */
 static void test_untold_is_no_rival(void **state)
 {
-    struct map_state map = {.told = TOLD_CANNOT, .table = TABLE_DIFFERS};
+    struct map_state map = {.sync = SYNC_INEXPRESSIBLE, .table = TABLE_DIFFERS};
     unsigned n = 0;
 
     for (uint64_t now = SECOND; now <= 101 * SECOND; now += SECOND) {
@@ -72,7 +79,7 @@ static void test_untold_is_no_rival(void **state)
 
 static void lose_all(struct map_state *map)
 {
-    *map = (struct map_state){.told = TOLD_OVERRIDDEN, .table = TABLE_DIFFERS};
+    *map = (struct map_state){.sync = SYNC_OVERRIDDEN, .table = TABLE_DIFFERS};
     while (map_state_lose(map, false, SECOND) != ANSWER_LEAVE)
         ;
 }
@@ -83,8 +90,8 @@ static void test_contested(void **state)
     struct map_state map;
 
     lose_all(&map);
-    for (enum map_told told = TOLD_NOTHING; told < TOLDS; told++) {
-        map.told = told;
+    for (enum map_sync sync = SYNC_NONE; sync < SYNCS; sync++) {
+        map.sync = sync;
         map_state_see(&map, SEEN_OTHER);
         assert_int_equal(map.table, TABLE_CONTESTED);
         assert_int_equal(map_state_lose(&map, false, 86400 * SECOND), ANSWER_LEAVE);
@@ -106,19 +113,19 @@ static void test_contested(void **state)
 /* Each of the rounds, and no more; the answer comes late, and the rounds meanwhile have counted. */
 static void test_asking(void **state)
 {
-    static const enum map_told answers[] = {TOLD_OVERRIDDEN, TOLD_IN_FORCE};
+    static const enum map_sync answers[] = {SYNC_OVERRIDDEN, SYNC_IN_FORCE};
 
     for (size_t i = 0; i < ELEMENTSOF(answers); i++) {
         struct map_state map = {.table = TABLE_DIFFERS};
         for (unsigned k = 0; k < CONTEST_ROUNDS_MAX; k++) {
-            map.told = TOLD_IN_FORCE;
+            map.sync = SYNC_IN_FORCE;
             assert_true(map_state_is_worth_asking(&map));
-            map_state_doubt(&map);
+            map_state_recheck(&map);
             assert_int_equal(map_state_lose(&map, false, (k + 1) * SECOND), ANSWER_REPAIR);
         }
-        map.told = TOLD_IN_FORCE;
+        map.sync = SYNC_IN_FORCE;
         assert_false(map_state_is_worth_asking(&map));
-        map.told = answers[i];
+        map.sync = answers[i];
         assert_int_equal(map_state_lose(&map, false, 5 * SECOND), ANSWER_LEAVE);
     }
 }
@@ -129,14 +136,14 @@ static void test_untold_does_not_count(void **state)
     struct map_state map = {.table = TABLE_DIFFERS};
 
     for (unsigned i = 1; i <= CONTEST_ROUNDS_MAX; i++) {
-        map.told = TOLD_NOT_YET;
+        map.sync = SYNC_PENDING;
         assert_int_equal(map_state_lose(&map, false, i * SECOND), ANSWER_REPAIR);
-        map.told = TOLD_IN_FORCE;
+        map.sync = SYNC_IN_FORCE;
         assert_int_equal(map_state_lose(&map, false, i * SECOND), ANSWER_REPAIR);
     }
-    map.told = TOLD_NOT_YET;
+    map.sync = SYNC_PENDING;
     assert_int_equal(map_state_lose(&map, false, 9 * SECOND), ANSWER_REPAIR);
-    map.told = TOLD_IN_FORCE;
+    map.sync = SYNC_IN_FORCE;
     assert_int_equal(map_state_lose(&map, false, 9 * SECOND), ANSWER_LEAVE);
 }
 
@@ -182,29 +189,29 @@ static void test_note(void **state)
 
 static void test_told(void **state)
 {
-    for (enum map_told told = TOLD_NOTHING; told < TOLDS; told++) {
-        struct map_state map = {.told = told};
-        map_state_doubt(&map);
-        assert_int_equal(map.told, told == TOLD_IN_FORCE ? TOLD_DOUBTED : told);
+    for (enum map_sync sync = SYNC_NONE; sync < SYNCS; sync++) {
+        struct map_state map = {.sync = sync};
+        map_state_recheck(&map);
+        assert_int_equal(map.sync, sync == SYNC_IN_FORCE ? SYNC_RECHECK : sync);
 
         map_state_set_entry(&map, true, true);
-        assert_int_equal(map.told, TOLD_NOT_YET);
+        assert_int_equal(map.sync, SYNC_PENDING);
         map_state_set_entry(&map, false, true);
-        assert_int_equal(map.told, TOLD_CANNOT);
+        assert_int_equal(map.sync, SYNC_INEXPRESSIBLE);
         map_state_set_entry(&map, false, false);
-        assert_int_equal(map.told, TOLD_NOTHING);
+        assert_int_equal(map.sync, SYNC_NONE);
 
         for (unsigned newer = 0; newer <= 1; newer++) {
-            map.told = told;
+            map.sync = sync;
             map_state_take_verdict(&map, true, true, newer);
-            assert_int_equal(map.told, TOLD_OVERRIDDEN);
-            map.told = told;
+            assert_int_equal(map.sync, SYNC_OVERRIDDEN);
+            map.sync = sync;
             map_state_take_verdict(&map, false, false, newer);
-            assert_int_equal(map.told, TOLD_NOT_YET);
-            map.told = told;
+            assert_int_equal(map.sync, SYNC_PENDING);
+            map.sync = sync;
             map_state_take_verdict(&map, true, false, newer);
-            assert_int_equal(map.told,
-                             newer && told == TOLD_DOUBTED ? TOLD_DOUBTED : TOLD_IN_FORCE);
+            assert_int_equal(map.sync,
+                             newer && sync == SYNC_RECHECK ? SYNC_RECHECK : SYNC_IN_FORCE);
         }
     }
 }

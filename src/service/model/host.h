@@ -134,8 +134,8 @@ struct adapter {
 };
 
 /* How telling multipathd went last (service/multipathd/mpathd-sync.h). */
-struct mpathd_told {
-    bool left_alone; /* this multipathd is not asked to read its configuration */
+struct sync_status {
+    bool deferred;   /* this multipathd is not asked to read its configuration */
     char error[192]; /* why it failed, one sentence; empty: it did not */
 };
 
@@ -159,7 +159,7 @@ struct host {
     void *maps_by_wwid;
     struct reconciler *reconciler;   /* NULL until it is started */
     struct mpathd_sync *mpathd_sync; /* likewise */
-    struct mpathd_told told;
+    struct sync_status sync_status;
     struct drift *drift;    /* likewise */
     struct events *events;  /* likewise */
     bool records_read;      /* open-iscsi's, once since the start */
@@ -212,13 +212,13 @@ int host_load_sessions(struct host *host);
 /* Why multipathd could not be told last, one sentence; NULL: it could. */
 static inline const char *host_mpathd_error(const struct host *host)
 {
-    return host->told.error[0] ? host->told.error : NULL;
+    return host->sync_status.error[0] ? host->sync_status.error : NULL;
 }
 
 /* Why this multipathd is not asked to read its configuration, one clause; NULL: it is. */
-static inline const char *host_mpathd_alone(const struct host *host)
+static inline const char *host_mpathd_deferred(const struct host *host)
 {
-    return host->told.left_alone
+    return host->sync_status.deferred
                ? "this release reloads every map when it reconfigures, and will read the policy "
                  "when it starts."
                : NULL;

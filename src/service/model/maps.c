@@ -32,7 +32,7 @@ static void map_free(struct host_map *map)
     free(map->entry);
     free(map->disk.vendor);
     free(map->disk.product);
-    free(map->rival);
+    free(map->override);
     free(map->paths);
     store_disk_policy_free(map->policy);
     free(map);
@@ -229,7 +229,7 @@ bool map_has_policy(const struct host_map *map)
 
 bool map_awaits_mpathd(const struct host_map *map)
 {
-    return map->state.told == TOLD_NOT_YET && !host_mpathd_alone(map->host);
+    return map->state.sync == SYNC_PENDING && !host_mpathd_deferred(map->host);
 }
 
 static int compare_path_devs(const void *a, const void *b)

@@ -52,10 +52,10 @@ struct host_map {
     uint64_t active_path; /* the one with the I/O, where failback is manual; 0: not known yet */
 
     /* multipathd's part (multipath/drop-in.h) */
-    char *entry;       /* its section in the drop-in, NULL: no policy, or it cannot be told */
-    const char *alone; /* why it cannot be told */
+    char *entry; /* its section in the drop-in, NULL: no policy, or it cannot be told */
+    const char *inexpressible;  /* why multipathd cannot be told of it */
     struct detection_disk disk; /* vendor NULL: multipathd detects no prio for it */
-    char *rival;                /* what wins over the entry: of one that is overridden */
+    char *override;             /* what wins over the entry: of one that is overridden */
 
     struct map_watch watch;
     uint32_t n_reapplied; /* how often it got its table again without a request */

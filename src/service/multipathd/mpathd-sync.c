@@ -55,7 +55,7 @@ static void mpathd_sync_collect(struct host_map *map, void *userdata)
     struct mpathd_sync_collecting *c = userdata;
 
     if (!map->entry || c->failed ||
-        (c->attempt->schedule.running == ATTEMPT_CHECK && map->state.told != TOLD_DOUBTED))
+        (c->attempt->schedule.running == ATTEMPT_CHECK && map->state.sync != SYNC_RECHECK))
         return;
     struct sync_part *more = reallocarray(c->attempt->parts, c->attempt->n + 1, sizeof(*more));
     if (!more) {
@@ -115,10 +115,10 @@ static void mpathd_sync_take_verdict(struct host *host, const struct sync_attemp
     /* One that has another entry by now comes with the next attempt. */
     if (!map || !map->entry || strcmp(map->entry, part->entry) != 0)
         return;
-    free(TAKE_PTR(map->rival));
-    if (verdict->rival[0])
-        map->rival = strdup(verdict->rival);
-    map_state_take_verdict(&map->state, verdict->in_force, map->rival,
+    free(TAKE_PTR(map->override));
+    if (verdict->override[0])
+        map->override = strdup(verdict->override);
+    map_state_take_verdict(&map->state, verdict->in_force, map->override,
                            host->mpathd_sync->schedule.check_wished);
 }
 
@@ -152,10 +152,11 @@ static void mpathd_sync_conclude(struct mpathd_sync *s, const struct sync_outcom
     };
 
     if (sync_schedule_end(&s->schedule, &end, loop_usec(host->event)) == ATTEMPT_SYNC)
-        host->told.left_alone = outcome->alone;
-    if (failed && strcmp(host->told.error, outcome->text) != 0)
+        host->sync_status.deferred = outcome->deferred;
+    if (failed && strcmp(host->sync_status.error, outcome->text) != 0)
         log_warning("%s The maps keep their policies; it is tried again.", outcome->text);
-    snprintf(host->told.error, sizeof(host->told.error), "%s", failed ? outcome->text : "");
+    snprintf(host->sync_status.error, sizeof(host->sync_status.error), "%s",
+             failed ? outcome->text : "");
 
     mpathd_sync_answer_waiters(s, outcome->error);
     announce_all_sessions(host);
@@ -190,10 +191,10 @@ static void mpathd_sync_on_child_done(int error, const void *data, size_t size, 
         struct sync_verdict verdict;
         memcpy(&verdict, (const char *)data + at, sizeof(verdict));
         mpathd_sync_take_verdict(run->sync->host, attempt, &verdict);
-        contested = contested || !verdict.in_force || verdict.rival[0];
+        contested = contested || !verdict.in_force || verdict.override[0];
     }
     bool was_check = attempt->schedule.running == ATTEMPT_CHECK;
-    /* What wins over one map's entry may do so over those of maps that nobody doubted. */
+    /* What wins over one map's entry may do so over those of maps that nobody has rechecked. */
     if (was_check && contested)
         sync_schedule_wish(&run->sync->schedule, false);
     if (outcome.error >= 0 && !was_check) {

@@ -12,7 +12,7 @@
 #include "multipath/mpathd.h"
 #include "plan/detection.h"
 #include "plan/entry.h"
-#include "plan/rival.h"
+#include "plan/override.h"
 #include "service/multipathd/configuration.h"
 #include "service/multipathd/sync-attempt.h"
 
@@ -192,21 +192,22 @@ static int judge(struct run *run, size_t i)
 {
     const struct sync_part *part = &run->attempt->parts[i];
     const struct configuration *c = &run->configuration;
-    const struct rival_map map = {part->wwid, part->entry, c->ours, &run->detections[i]};
+    const struct override_map map = {part->wwid, part->entry, c->ours, &run->detections[i]};
     struct sync_verdict *verdict = &run->verdicts[i];
-    struct rival rival;
+    struct override override;
 
-    int r = rival_in_force(c->shown, part->wwid, part->entry);
+    int r = override_entry_in_force(c->shown, part->wwid, part->entry);
     if (r < 0)
         return r;
     verdict->in_force = r > 0;
-    verdict->rival[0] = '\0';
-    r = verdict->in_force ? rival_in_detection(&map, &rival) : rival_find(c->files, &map, &rival);
+    verdict->override[0] = '\0';
+    r = verdict->in_force ? override_in_detection(&map, &override)
+                          : override_find(c->files, &map, &override);
     if (r == 0 && part->has_lost)
-        r = rival_marginal(c->files, &rival);
+        r = override_marginal(c->files, &override);
     if (r > 0)
-        snprintf(verdict->rival, sizeof(verdict->rival), "%s line %u: %s", rival.file, rival.line,
-                 rival.keyword);
+        snprintf(verdict->override, sizeof(verdict->override), "%s line %u: %s", override.file,
+                 override.line, override.keyword);
     return r < 0 ? r : 0;
 }
 
@@ -216,7 +217,8 @@ static int has_left_over(const struct run *run)
     int r = 0;
 
     for (size_t i = 0; i < run->n_gone && r == 0; i++)
-        r = rival_in_force(run->configuration.shown, run->gone[i]->wwid, run->gone[i]->entry);
+        r = override_entry_in_force(run->configuration.shown, run->gone[i]->wwid,
+                                    run->gone[i]->entry);
     return r;
 }
 
@@ -243,7 +245,7 @@ static int judge_all(struct run *run, bool *ret_reread)
         r = judge(run, i);
         if (r < 0)
             return r;
-        *ret_reread = *ret_reread || (!run->verdicts[i].in_force && !run->verdicts[i].rival[0]);
+        *ret_reread = *ret_reread || (!run->verdicts[i].in_force && !run->verdicts[i].override[0]);
     }
     return 0;
 }
@@ -339,7 +341,7 @@ static int tell(struct run *run)
     if (!changed && !reread)
         return 0;
     if (run->configuration.version < RELOADS_WEAKLY && !attempt->must_tell) {
-        outcome->alone = true;
+        outcome->deferred = true;
         return 0;
     }
     r = reread ? fail_at_refusal(run) : 0;

@@ -39,7 +39,7 @@ struct sync_outcome {
     bool reconfigured;
     bool unproved;   /* and it has read its files, but its configuration does not show that */
     bool reread;     /* after a check: multipathd would know better if it read its files */
-    bool alone;      /* this multipathd was left to read the file when it starts */
+    bool deferred;   /* this multipathd was left to read the file when it starts */
     uint64_t digest; /* of the files of others, 0: not known */
     char text[192];
 };
@@ -48,7 +48,7 @@ struct sync_outcome {
 struct sync_verdict {
     size_t part;
     bool in_force;
-    char rival[192];
+    char override[192];
 };
 
 void sync_attempt_free(struct sync_attempt *attempt);

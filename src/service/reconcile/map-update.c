@@ -93,7 +93,7 @@ static int set_entry(struct host_map *map, const struct map_look *look,
 {
     _cleanup_free_ struct entry_path *paths = NULL;
     _cleanup_free_ char *entry = NULL;
-    const char *alone = NULL;
+    const char *reason = NULL;
     int changed = 0;
     size_t n;
 
@@ -103,21 +103,21 @@ static int set_entry(struct host_map *map, const struct map_look *look,
             return 0;
         if (r >= 0)
             r = entry_multipath(map->wwid, planned, !lb_failback_is_manual(map), paths, n, &entry,
-                                &alone);
+                                &reason);
         if (r < 0 && r != -EOPNOTSUPP)
             return r;
         changed = entry ? set_disk(map, look) : 0;
         if (changed < 0)
             return changed;
     }
-    map->alone = alone;
+    map->inexpressible = reason;
     if (!entry)
         map_state_set_entry(&map->state, false, planned);
     if (same_text(entry, map->entry) && !changed)
         return 0;
 
     free(map->entry);
-    free(TAKE_PTR(map->rival));
+    free(TAKE_PTR(map->override));
     map->entry = TAKE_PTR(entry);
     map_state_set_entry(&map->state, map->entry, planned);
     return 1;

@@ -306,7 +306,7 @@ static void ask_what_wins(struct host *host, struct host_map *map)
 {
     if (!map_state_is_worth_asking(&map->state))
         return;
-    map_state_doubt(&map->state);
+    map_state_recheck(&map->state);
     mpathd_sync_check(host);
 }
 
@@ -316,7 +316,7 @@ static bool is_worth_a_round(struct host *host, struct host_map *map)
     if (map->state.table == TABLE_CONTESTED)
         return false;
     ask_what_wins(host, map);
-    switch (map_state_lose(&map->state, host_mpathd_alone(host), loop_usec(host->event))) {
+    switch (map_state_lose(&map->state, host_mpathd_deferred(host), loop_usec(host->event))) {
     case ANSWER_REPAIR:
         return true;
     case ANSWER_LATER:
@@ -327,7 +327,7 @@ static bool is_worth_a_round(struct host *host, struct host_map *map)
     }
     log_warning("Map %s is given other path groups again and again%s%s: it is left so until "
                 "multipath's configuration or the policy changes.",
-                map->name, map->rival ? ", by " : "", map->rival ?: "");
+                map->name, map->override ? ", by " : "", map->override ?: "");
     return false;
 }
 

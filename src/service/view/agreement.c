@@ -26,8 +26,8 @@ static void agreement_of_kernel(const struct host_map *map, struct map_agreement
         give_reason(to, "There is no multipath map of the disk now.");
     } else if (map->state.table == TABLE_CONTESTED) {
         to->kernel = AGREEMENT_CONTESTED;
-        if (map->rival)
-            give_reason(to, "%s wins over the policy for map %s.", map->rival, map->name);
+        if (map->override)
+            give_reason(to, "%s wins over the policy for map %s.", map->override, map->name);
         give_reason(to, "Map %s was given other path groups again and again.", map->name);
     } else if (!map_state_agrees(&map->state)) {
         to->kernel = AGREEMENT_PENDING;
@@ -37,17 +37,17 @@ static void agreement_of_kernel(const struct host_map *map, struct map_agreement
 
 static void agreement_of_mpathd(const struct host_map *map, struct map_agreement *to)
 {
-    const char *alone = map->alone ?: map->entry ? host_mpathd_alone(map->host) : NULL;
+    const char *alone = map->inexpressible ?: map->entry ? host_mpathd_deferred(map->host) : NULL;
 
     if (!map->dev)
         return;
-    if (alone || map->state.told == TOLD_OVERRIDDEN) {
+    if (alone || map->state.sync == SYNC_OVERRIDDEN) {
         to->mpathd = MPATHD_ALONE;
         if (alone)
             give_reason(to, "multipathd cannot be told of map %s: %s", map->name, alone);
         else
             give_reason(to, "multipathd builds map %s another way: %s wins.", map->name,
-                        map->rival);
+                        map->override);
     } else if (map_awaits_mpathd(map)) {
         to->mpathd = MPATHD_PENDING;
         give_reason(to, "%s",

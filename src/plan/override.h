@@ -13,14 +13,14 @@
 #include "plan/mpath-conf.h"
 
 /* A keyword of a configuration that wins over ours. It lives with the configuration. */
-struct rival {
+struct override {
     const char *file;
     unsigned line;
     const char *keyword; /* static */
 };
 
 /* A map, and what we have multipathd read for it. */
-struct rival_map {
+struct override_map {
     const char *wwid;
     const char *entry;                 /* its entry_multipath() */
     const char *ours;                  /* the file that has it, as it was read */
@@ -32,19 +32,20 @@ struct rival_map {
  * ours with another value in a multipath section that counts more, or one that keeps multipathd
  * detecting a prio. 1: *ret is the first one. 0: there is none. -ENOMEM.
  */
-int rival_find(const struct mpath_conf *files, const struct rival_map *map, struct rival *ret);
+int override_find(const struct mpath_conf *files, const struct override_map *map,
+                  struct override *ret);
 
 /* The same for an entry that multipathd has in force: what only the detection leaves to win. */
-bool rival_in_detection(const struct rival_map *map, struct rival *ret);
+bool override_in_detection(const struct override_map *map, struct override *ret);
 
 /*
  * Whether multipathd moves paths that come and go to a group of their own, whatever an entry says;
  * and what has it do so.
  */
-bool rival_marginal(const struct mpath_conf *files, struct rival *ret);
+bool override_marginal(const struct mpath_conf *files, struct override *ret);
 
 /*
  * Whether all of an entry_multipath() stands in what multipathd has in force (mpath_conf_shown()),
  * but for keywords that this release does not have. 1, 0 or -ENOMEM.
  */
-int rival_in_force(const struct mpath_conf *shown, const char *wwid, const char *entry);
+int override_entry_in_force(const struct mpath_conf *shown, const char *wwid, const char *entry);

@@ -8,7 +8,7 @@
 
 #include "fuzz.h"
 #include "plan/entry.h"
-#include "plan/rival.h"
+#include "plan/override.h"
 
 #define WWID "36001405aaaa"
 #define RELEASE 1101U
@@ -61,22 +61,22 @@ static void check(const char *text, size_t size, bool later)
 {
     _cleanup_(mpath_conf_freep) struct mpath_conf *conf = read_files(text, size, later);
     struct detection detection;
-    struct rival_map map = {WWID, entry, "ours", NULL};
-    struct rival rival;
-    int r = rival_find(conf, &map, &rival);
+    struct override_map map = {WWID, entry, "ours", NULL};
+    struct override override;
+    int r = override_find(conf, &map, &override);
 
     CHECK(r == 0 || (r == 1 && later));
-    CHECK(rival_in_force(conf, WWID, entry) == !r);
+    CHECK(override_entry_in_force(conf, WWID, entry) == !r);
     CHECK(detection_find(conf, NULL, "ours", &disk, &detection) == 0);
     CHECK(!detection.other || !detection_needs_section(&detection, true));
     CHECK(!detection.by_target || detection_matters(&detection, false));
     map.detection = &detection;
-    CHECK(rival_find(conf, &map, &rival) >= r);
-    if (rival_find(conf, &map, &rival) == 0)
+    CHECK(override_find(conf, &map, &override) >= r);
+    if (override_find(conf, &map, &override) == 0)
         return;
-    CHECK(strcmp(rival.file, "theirs") == 0);
-    CHECK(rival.line >= 1 && rival.line <= count_lines(text, size));
-    CHECK(memmem(text, size, rival.keyword, strlen(rival.keyword)));
+    CHECK(strcmp(override.file, "theirs") == 0);
+    CHECK(override.line >= 1 && override.line <= count_lines(text, size));
+    CHECK(memmem(text, size, override.keyword, strlen(override.keyword)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "plan/rival.h"
+#include "plan/override.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,25 +35,26 @@ static bool same_value(const struct mpath_value *a, const struct mpath_value *b)
     return a->text && b->text && strcmp(a->text, b->text) == 0;
 }
 
-static struct rival rival_of(const struct mpath_value *value, enum mpath_keyword keyword)
+static struct override override_of(const struct mpath_value *value, enum mpath_keyword keyword)
 {
-    return (struct rival){value->file, value->line, mpath_keyword_name(keyword)};
+    return (struct override){value->file, value->line, mpath_keyword_name(keyword)};
 }
 
-bool rival_in_detection(const struct rival_map *map, struct rival *ret)
+bool override_in_detection(const struct override_map *map, struct override *ret)
 {
     const struct mpath_value *value;
     enum mpath_keyword keyword;
 
     if (!map->detection)
         return false;
-    value = detection_rival(map->detection, entry_has_several(map->entry), &keyword);
+    value = detection_override(map->detection, entry_has_several(map->entry), &keyword);
     if (value)
-        *ret = rival_of(value, keyword);
+        *ret = override_of(value, keyword);
     return value;
 }
 
-int rival_find(const struct mpath_conf *files, const struct rival_map *map, struct rival *ret)
+int override_find(const struct mpath_conf *files, const struct override_map *map,
+                  struct override *ret)
 {
     const struct mpath_value *winning = mpath_conf_multipath(files, map->wwid), *ours;
     _cleanup_(mpath_conf_freep) struct mpath_conf *entry = NULL;
@@ -67,23 +68,23 @@ int rival_find(const struct mpath_conf *files, const struct rival_map *map, stru
         if (!ours[i].text || !winning[i].text || same_value(&ours[i], &winning[i]) ||
             strcmp(winning[i].file, map->ours) == 0)
             continue;
-        *ret = rival_of(&winning[i], i);
+        *ret = override_of(&winning[i], i);
         return true;
     }
-    return rival_in_detection(map, ret);
+    return override_in_detection(map, ret);
 }
 
-bool rival_marginal(const struct mpath_conf *files, struct rival *ret)
+bool override_marginal(const struct mpath_conf *files, struct override *ret)
 {
     const struct mpath_value *value = mpath_conf_default(files, MPATH_MARGINAL_PATHGROUPS);
 
     if (!value->text || strcmp(value->text, "off") == 0)
         return false;
-    *ret = rival_of(value, MPATH_MARGINAL_PATHGROUPS);
+    *ret = override_of(value, MPATH_MARGINAL_PATHGROUPS);
     return true;
 }
 
-int rival_in_force(const struct mpath_conf *shown, const char *wwid, const char *entry)
+int override_entry_in_force(const struct mpath_conf *shown, const char *wwid, const char *entry)
 {
     const struct mpath_value *in_force = mpath_conf_multipath(shown, wwid), *ours;
     _cleanup_(mpath_conf_freep) struct mpath_conf *conf = NULL;

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "plan/rival.h"
+#include "plan/override.h"
 
 #define WWID "36001405aaaa"
 #define RELEASE 1101U
@@ -59,31 +59,32 @@ static struct mpath_conf *read_files(const char *name, const char *text, unsigne
     return conf;
 }
 
-static const struct rival_map our_map = {WWID, our_entry, OURS, NULL};
+static const struct override_map our_map = {WWID, our_entry, OURS, NULL};
 
-static void assert_rival_in(const char *file, const char *text, const char *keyword, unsigned line)
+static void assert_override_in(const char *file, const char *text, const char *keyword,
+                               unsigned line)
 {
     _cleanup_(mpath_conf_freep) struct mpath_conf *conf = read_files(file, text, RELEASE);
-    struct rival rival;
+    struct override override;
 
-    assert_int_equal(rival_find(conf, &our_map, &rival), 1);
-    assert_string_equal(rival.file, file);
-    assert_string_equal(rival.keyword, keyword);
-    assert_int_equal(rival.line, line);
+    assert_int_equal(override_find(conf, &our_map, &override), 1);
+    assert_string_equal(override.file, file);
+    assert_string_equal(override.keyword, keyword);
+    assert_int_equal(override.line, line);
 }
 
-static void assert_rival(const char *text, const char *keyword, unsigned line)
+static void assert_override(const char *text, const char *keyword, unsigned line)
 {
-    assert_rival_in(LATER, text, keyword, line);
+    assert_override_in(LATER, text, keyword, line);
 }
 
 static void assert_none_in(const char *file, const char *text, unsigned version)
 {
     _cleanup_(mpath_conf_freep) struct mpath_conf *conf = read_files(file, text, version);
-    struct rival rival = {.line = 4711};
+    struct override override = {.line = 4711};
 
-    assert_int_equal(rival_find(conf, &our_map, &rival), 0);
-    assert_int_equal(rival.line, 4711);
+    assert_int_equal(override_find(conf, &our_map, &override), 0);
+    assert_int_equal(override.line, 4711);
 }
 
 static void assert_none(const char *text)
@@ -113,7 +114,7 @@ static const char usual[] = "# ours since 2019\n"
 
 static void test_usual(void **state)
 {
-    assert_rival(usual, "failback", 14);
+    assert_override(usual, "failback", 14);
     assert_none_in(MAIN, usual, RELEASE);
 }
 
@@ -136,7 +137,7 @@ static void test_each_keyword(void **state)
 
         assert_true(asprintf(&text, MULTIPATH(" wwid " WWID "\n %s %s\n"), keywords[i].name,
                              keywords[i].value) > 0);
-        assert_rival(text, keywords[i].name, 4);
+        assert_override(text, keywords[i].name, 4);
         assert_none_in(MAIN, text, RELEASE);
     }
 }
@@ -170,12 +171,12 @@ static void test_what_is_none(void **state)
 static void test_last_one_counts(void **state)
 {
     assert_none(MULTIPATH("wwid " WWID "\nprio alua\nprio weightedpath\n"));
-    assert_rival(MULTIPATH("wwid " WWID "\nprio weightedpath\nprio alua\n"), "prio", 5);
+    assert_override(MULTIPATH("wwid " WWID "\nprio weightedpath\nprio alua\n"), "prio", 5);
     assert_none(MULTIPATH("wwid " WWID "\nprio alua\n")
                     MULTIPATH("wwid " WWID "\nprio weightedpath\n"));
-    assert_rival(MULTIPATH("wwid " WWID "\nprio alua\nfailback manual\n")
-                     MULTIPATH("wwid " WWID "\nprio weightedpath\n"),
-                 "failback", 5);
+    assert_override(MULTIPATH("wwid " WWID "\nprio alua\nfailback manual\n")
+                        MULTIPATH("wwid " WWID "\nprio weightedpath\n"),
+                    "failback", 5);
 }
 
 /* 0.15 takes no rr_weight and no rr_min_io_rq: they do not win, though they stand there. */
@@ -184,7 +185,7 @@ static void test_deprecated_keywords(void **state)
     static const char text[] = MULTIPATH("wwid " WWID "\nrr_weight priorities\nrr_min_io_rq 9\n");
 
     assert_none_in(LATER, text, 1501);
-    assert_rival(text, "rr_weight", 4);
+    assert_override(text, "rr_weight", 4);
 }
 
 /* Values of ours that an earlier reading of our file has are nobody else's. */
@@ -192,11 +193,11 @@ static void test_another_entry_of_ours(void **state)
 {
     static const char before[] =
         "    multipath {\n        wwid \"" WWID "\"\n        prio x\n    }\n";
-    const struct rival_map map = {WWID, before, OURS, NULL};
+    const struct override_map map = {WWID, before, OURS, NULL};
     _cleanup_(mpath_conf_freep) struct mpath_conf *conf = read_files(LATER, "", RELEASE);
-    struct rival rival;
+    struct override override;
 
-    assert_int_equal(rival_find(conf, &map, &rival), 0);
+    assert_int_equal(override_find(conf, &map, &override), 0);
 }
 
 /* A section that multipathd does not know is none: its lines go to the one around, its brace closes
@@ -207,10 +208,10 @@ static void test_nested_sections(void **state)
     _cleanup_free_ char *inside = NULL, *behind = NULL;
 
     assert_true(asprintf(&inside, MULTIPATH("wwid " WWID "\n%s"), unknown) > 0);
-    assert_rival(inside, "prio", 6);
+    assert_override(inside, "prio", 6);
     assert_true(asprintf(&behind, MULTIPATH("wwid " WWID "\nnew {\n}\nprio const\n")) > 0);
     assert_none(behind);
-    assert_rival("new {\n" MULTIPATH("wwid " WWID "\nprio alua\n") "}\n", "prio", 5);
+    assert_override("new {\n" MULTIPATH("wwid " WWID "\nprio alua\n") "}\n", "prio", 5);
 }
 
 /* One-liners stay open; what they hold goes on until a brace closes them. */
@@ -232,7 +233,7 @@ static void test_one_liners(void **state)
                                  "}\n"
                                  "}\n";
 
-    assert_rival(cloud, "path_grouping_policy", 8);
+    assert_override(cloud, "path_grouping_policy", 8);
     assert_none(braces); /* it has no wwid */
 }
 
@@ -245,21 +246,21 @@ static void test_detection(void **state)
     const struct detection insists = {.prio = "sysfs", .insists = &place};
     const struct detection none = {.prio = "sysfs"};
     _cleanup_(mpath_conf_freep) struct mpath_conf *conf = read_files(LATER, "", RELEASE);
-    struct rival_map map = our_map;
-    struct rival rival;
+    struct override_map map = our_map;
+    struct override override;
 
     map.detection = &none;
-    assert_int_equal(rival_find(conf, &map, &rival), 0);
-    assert_false(rival_in_detection(&map, &rival));
+    assert_int_equal(override_find(conf, &map, &override), 0);
+    assert_false(override_in_detection(&map, &override));
     map.detection = &insists;
-    assert_int_equal(rival_find(conf, &map, &rival), 1);
-    assert_string_equal(rival.keyword, "detect_prio");
-    assert_string_equal(rival.file, LATER);
-    assert_int_equal(rival.line, 7);
-    assert_true(rival_in_detection(&map, &rival));
+    assert_int_equal(override_find(conf, &map, &override), 1);
+    assert_string_equal(override.keyword, "detect_prio");
+    assert_string_equal(override.file, LATER);
+    assert_int_equal(override.line, 7);
+    assert_true(override_in_detection(&map, &override));
     map.entry =
         "    multipath {\n        wwid \"" WWID "\"\n        prio_args \"hbtl .* 10\"\n    }\n";
-    assert_false(rival_in_detection(&map, &rival));
+    assert_false(override_in_detection(&map, &override));
 }
 
 static void test_marginal(void **state)
@@ -280,14 +281,14 @@ static void test_marginal(void **state)
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
         _cleanup_(mpath_conf_freep) struct mpath_conf *conf =
             read_files(MAIN, cases[i].text, cases[i].version);
-        struct rival rival;
+        struct override override;
 
-        assert_int_equal(rival_marginal(conf, &rival), cases[i].found);
+        assert_int_equal(override_marginal(conf, &override), cases[i].found);
         if (!cases[i].found)
             continue;
-        assert_string_equal(rival.keyword, "marginal_pathgroups");
-        assert_string_equal(rival.file, MAIN);
-        assert_int_equal(rival.line, 2);
+        assert_string_equal(override.keyword, "marginal_pathgroups");
+        assert_string_equal(override.file, MAIN);
+        assert_int_equal(override.line, 2);
     }
 }
 
@@ -306,7 +307,7 @@ static int in_force(const char *answer, const char *wwid)
     _cleanup_(mpath_conf_freep) struct mpath_conf *shown = NULL;
 
     assert_int_equal(mpath_conf_shown(RELEASE, answer, &shown), 0);
-    return rival_in_force(shown, wwid, our_entry);
+    return override_entry_in_force(shown, wwid, our_entry);
 }
 
 static void test_in_force(void **state)
