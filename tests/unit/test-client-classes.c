@@ -66,6 +66,49 @@ static void test_windows_names_and_types(void **state)
         assert_listed(windows_classes[i]);
 }
 
+/* ---- dbus-interfaces/ ---- */
+
+static const struct member *find_member(const struct class *class, const char *name)
+{
+    const struct member *m = class->members;
+
+    while (m->name && strcmp(m->name, name) != 0)
+        m++;
+    return m->name ? m : NULL;
+}
+
+/* The class has the properties of its interface, whatever their order, and no other. */
+static void assert_as_interface(const struct class *class)
+{
+    const char *directory = getenv("INTERFACES_DIR");
+    char path[4096], line[1024], name[64], type[64];
+    size_t n = 0;
+
+    assert_non_null(directory);
+    snprintf(path, sizeof(path), "%s/com.open_iscsi.WMI1.%s.xml", directory, class->name);
+    _cleanup_fclose_ FILE *file = fopen(path, "re");
+    assert_non_null(file);
+    for (const struct member *m = class->members; m->name; m++)
+        n++;
+    while (fgets(line, sizeof(line), file)) {
+        if (sscanf(line, " <property name=\"%63[^\"]\" type=\"%63[^\"]\"", name, type) != 2)
+            continue;
+        const struct member *member = find_member(class, name);
+        if (!member)
+            fail_msg("the library does not have %s.%s", class->name, name);
+        assert_string_equal(member->type, type);
+        n--;
+    }
+    assert_int_equal(n, 0);
+}
+
+static void test_own_names_and_types(void **state)
+{
+    assert_as_interface(&class_session);
+    assert_as_interface(&class_disk);
+    assert_as_interface(&class_manager);
+}
+
 /* ---- the tables agree with the structures ---- */
 
 static size_t size_of_type(const struct member *member)
@@ -366,6 +409,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_windows_names_and_types),
+        cmocka_unit_test(test_own_names_and_types),
         cmocka_unit_test(test_tables),
         cmocka_unit_test(test_policies_there_and_back),
         cmocka_unit_test(test_disk_policy_there_and_back),
