@@ -112,6 +112,8 @@ def announcement(node):
 def security(interface, node, rules):
     """Who may read, call and set a member."""
     name = node.get("name")
+    if (interface, name) not in rules and node.get("access") != "read":
+        sys.exit(f"src/bus/rules.c has no row for {interface}.{name}")
     if node.tag == "property":
         if node.get("access") == "read":
             return f"{READERS} read it."

@@ -101,6 +101,16 @@ class Pages(unittest.TestCase):
         part = section(page("libiscsiwmi.3"), "FUNCTIONS")
         self.assertEqual(sorted(re.findall(r"^\.T[PQ]\n[^(]*?(\w+)\(", part, re.M)), sorted(names))
 
+    def test_library_has_all(self):
+        """What agents can call and set by the bus, they can from C."""
+        called = {name for file in (SOURCE / "src/client").glob("*.c")
+                  for name in re.findall(r'"(\w+)"', file.read_text())}
+        members = {node.get("name") for file in (SOURCE / "dbus-interfaces").glob("*.xml")
+                   for node in tree.parse(file).getroot().find("interface")
+                   if node.tag == "method" or node.get("access") == "readwrite"}
+        self.assertGreater(len(members), 5)
+        self.assertEqual(members - called, set())
+
     def test_actions(self):
         text = (SOURCE / "data/com.open-iscsi.wmi1.policy").read_text()
         actions = re.findall(r'<action id="(.*?)"', text)
