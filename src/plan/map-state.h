@@ -55,7 +55,7 @@ struct map_state {
     uint64_t last;   /* when, in microseconds */
 };
 
-/* --- What a look has found ------------------------------------------------------------------ */
+/* --- What a snapshot shows ------------------------------------------------------------------ */
 
 enum map_seen {
     SEEN_NO_POLICY, /* none counts for it */

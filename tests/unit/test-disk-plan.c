@@ -27,7 +27,7 @@ struct scene {
     struct connection connections[N];
     struct dm_map dm;
     struct map_path paths[N];
-    struct map_look look;
+    struct map_snapshot snapshot;
     struct host_map *map;
     struct store_disk_path disk_paths[N];
     struct store_disk_policy disk;
@@ -57,8 +57,8 @@ static void scene_init(struct scene *scene, const char *table)
             .id = 1 + i,
         };
     }
-    scene->look = (struct map_look){&scene->host, &scene->dm, scene->paths, N};
-    assert_int_equal(maps_take(&scene->host, &scene->look, &scene->map), 0);
+    scene->snapshot = (struct map_snapshot){&scene->host, &scene->dm, scene->paths, N};
+    assert_int_equal(maps_upsert(&scene->host, &scene->snapshot, &scene->map), 0);
 }
 
 static void scene_done(struct scene *scene)
@@ -76,7 +76,7 @@ static void assert_plan(const struct scene *scene, const char *wanted)
     _cleanup_(mp_table_freep) struct mp_table *table = NULL;
     char found[128];
 
-    int r = lb_plan(&scene->look, &table);
+    int r = lb_plan(&scene->snapshot, &table);
     if (!wanted) {
         assert_int_equal(r, -ENODATA);
         return;
@@ -110,13 +110,13 @@ static void test_ranks(void **state)
     assert_plan(&scene, "service-time 1234");
     scene.sessions[1].policy = &scene.chosen[1];
     assert_plan(&scene, "queue-length 34 12");
-    assert_false(lb_has_disk_policy(&scene.look));
+    assert_false(lb_has_disk_policy(&scene.snapshot));
     scene.sessions[1].given_up = true; /* while policy 6 is carried out */
     assert_plan(&scene, "service-time 1234");
     scene.sessions[1].given_up = false;
     scene.disk.by_default = false;
     assert_plan(&scene, "service-time 1234");
-    assert_true(lb_has_disk_policy(&scene.look));
+    assert_true(lb_has_disk_policy(&scene.snapshot));
     scene.map->state.hold = HOLD_CLEAR; /* while it is cleared */
     assert_plan(&scene, "queue-length 34 12");
     scene.sessions[1].policy = NULL;
@@ -132,10 +132,12 @@ static void test_choice_of_a_session(void **state)
 
     scene_init(&scene, ONE_GROUP);
     scene.map->policy = &scene.disk;
-    assert_int_equal(lb_plan_choice(&scene.look, &scene.sessions[0], &scene.chosen[0], &own), 0);
+    assert_int_equal(lb_plan_choice(&scene.snapshot, &scene.sessions[0], &scene.chosen[0], &own),
+                     0);
     assert_string_equal(own->groups[0].selector, "service-time 0");
     scene.disk.by_default = true;
-    assert_int_equal(lb_plan_choice(&scene.look, &scene.sessions[0], &scene.chosen[0], &given), 0);
+    assert_int_equal(lb_plan_choice(&scene.snapshot, &scene.sessions[0], &scene.chosen[0], &given),
+                     0);
     assert_string_equal(given->groups[0].selector, "queue-length 0");
     scene_done(&scene);
 }
@@ -211,7 +213,7 @@ static void test_other_policies(void **state)
     scene.paths[0].disk.access = ACCESS_NON_OPTIMIZED;
     assert_plan(&scene, "round-robin 234 1");
     assert_int_equal(lb_disk_policy(scene.map), DSM_ROUND_ROBIN);
-    scene.map->asymmetric = lb_is_asymmetric(&scene.look);
+    scene.map->asymmetric = lb_is_asymmetric(&scene.snapshot);
     assert_int_equal(lb_disk_policy(scene.map), DSM_ROUND_ROBIN_WITH_SUBSET);
     scene_done(&scene);
 }
@@ -227,7 +229,7 @@ static void test_access(void **state)
     scene.disk.policy = DSM_FAILOVER;
     name_paths(&scene, 1, 0);
     scene.paths[0].disk.access = ACCESS_NON_OPTIMIZED;
-    assert_int_equal(lb_plan_disk_choice(&scene.look, &scene.disk, &table), -EOPNOTSUPP);
+    assert_int_equal(lb_plan_disk_choice(&scene.snapshot, &scene.disk, &table), -EOPNOTSUPP);
     assert_null(table);
     assert_plan(&scene, "round-robin 2 3 4 1");
     scene_done(&scene);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* The model of maps: what a look makes of them, and what keeps one that has gone. */
+/* The model of maps: what a snapshot makes of them, and what keeps one that has gone. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ static struct {
     struct connection connections[N];
     struct dm_map dm;
     struct map_path paths[N];
-    struct map_look look;
+    struct map_snapshot snapshot;
     unsigned n_removed;
 } scene;
 
@@ -52,7 +52,7 @@ static int begin(void **state)
             .id = 1 + i,
         };
     }
-    scene.look = (struct map_look){&scene.host, &scene.dm, scene.paths, N};
+    scene.snapshot = (struct map_snapshot){&scene.host, &scene.dm, scene.paths, N};
     assert_true(sd_event_new(&scene.host.event) >= 0);
     host_observe(&scene.host, &(struct host_observer){.disk_removed = on_disk_removed});
     return 0;
@@ -76,7 +76,7 @@ static struct host_map *take(unsigned minor, const char *wwid, const char *name)
     snprintf(uuid, sizeof(uuid), "mpath-%s", wwid);
     scene.dm = (struct dm_map){
         .dev = makedev(253, minor), .name = (char *)name, .uuid = uuid, .sectors = 2048};
-    assert_int_equal(maps_take(&scene.host, &scene.look, &map), 0);
+    assert_int_equal(maps_upsert(&scene.host, &scene.snapshot, &map), 0);
     return map;
 }
 
@@ -94,7 +94,7 @@ static void test_take(void **state)
         assert_ptr_equal(scene.sessions[i].maps[0], map);
     }
 
-    scene.look.n_paths = 2; /* the second session has left */
+    scene.snapshot.n_paths = 2; /* the second session has left */
     assert_ptr_equal(take(1, "3600a", "other"), map);
     assert_string_equal(map->name, "other");
     assert_int_equal(map->n_sessions, 1);
@@ -105,14 +105,14 @@ static void test_paths(void **state)
 {
     struct host_map *map = take(1, "3600a", "mpatha");
 
-    assert_int_equal(maps_take_paths(map, &scene.look), 1);
-    assert_int_equal(maps_take_paths(map, &scene.look), 0);
+    assert_int_equal(maps_set_paths(map, &scene.snapshot), 1);
+    assert_int_equal(maps_set_paths(map, &scene.snapshot), 0);
     struct map_path last = scene.paths[N - 1]; /* another order is no other set */
     scene.paths[N - 1] = scene.paths[0];
     scene.paths[0] = last;
-    assert_int_equal(maps_take_paths(map, &scene.look), 0);
-    scene.look.n_paths--;
-    assert_int_equal(maps_take_paths(map, &scene.look), 1);
+    assert_int_equal(maps_set_paths(map, &scene.snapshot), 0);
+    scene.snapshot.n_paths--;
+    assert_int_equal(maps_set_paths(map, &scene.snapshot), 1);
 }
 
 /* A number that another map has by now: the first one is gone. */
@@ -152,7 +152,7 @@ static void test_what_keeps_a_map(void **state)
         else if (reason == 5)
             map_state_set_intent(&map->state, true);
 
-        maps_lose(&scene.host, makedev(253, 7));
+        maps_mark_gone(&scene.host, makedev(253, 7));
         assert_null(maps_find(&scene.host, makedev(253, 7)));
         assert_int_equal(maps_find_wwid(&scene.host, "3600c") != NULL, reason != 0);
         assert_int_equal(scene.n_removed, reason == 0);

@@ -4,7 +4,7 @@
 #include "bus/interfaces/interfaces.h"
 #include "bus/ip-address.h"
 #include "iscsi/session-info.h"
-#include "service/model/connection-look.h"
+#include "service/model/connection-read.h"
 #include "service/model/freshness.h"
 #include "service/model/host.h"
 #include "service/model/states.h"
@@ -23,7 +23,7 @@ static int append_connection(sd_bus_message *reply, struct connection *connectio
     struct connection_info info;
 
     states_read(connection, &state);
-    connection_info_read(connection->kernel->sid, connection_look_ends(connection),
+    connection_info_read(connection->kernel->sid, connection_read_ends(connection),
                          freshness_moment(connection->session->host), &info);
     int r = sd_bus_message_open_container(reply, 'r', CONNECTION);
     if (r >= 0)

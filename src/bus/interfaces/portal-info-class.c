@@ -7,7 +7,7 @@
 #include "bus/interfaces/interfaces.h"
 #include "bus/ip-address.h"
 #include "iscsi/session-info.h"
-#include "service/model/connection-look.h"
+#include "service/model/connection-read.h"
 #include "service/model/freshness.h"
 #include "service/model/host.h"
 
@@ -55,7 +55,7 @@ static int read_portals(const struct adapter *adapter, struct portals *portals)
             continue;
         for (size_t k = 0; k < session->n_connections && r >= 0; k++) {
             struct ip_address local;
-            connection_local_address(connection_look_ends(session->connections[k]),
+            connection_local_address(connection_read_ends(session->connections[k]),
                                      freshness_moment(host), &local);
             r = add_portal(portals, &local);
         }

@@ -6,7 +6,7 @@
 
 #include "basic/macros.h"
 #include "bus/interfaces/interfaces.h"
-#include "service/model/connection-look.h"
+#include "service/model/connection-read.h"
 #include "service/model/freshness.h"
 #include "service/model/host.h"
 #include "service/model/session-maps.h"
@@ -48,12 +48,12 @@ static int append_connection(sd_bus_message *reply, struct connection *connectio
 {
     const struct kernel_session *kernel = connection->kernel;
     struct kernel_session_state state;
-    const struct kernel_session_ends *ends = connection_look_ends(connection);
+    const struct kernel_session_ends *ends = connection_read_ends(connection);
     char **disks = NULL;
     char tag[GUID_TEXT_SIZE] = "";
 
     states_read(connection, &state);
-    (void)connection_look_disks(connection, serial, &disks);
+    (void)connection_read_disks(connection, serial, &disks);
     if (connection->has_tag)
         guid_format(connection->tag, tag);
 
@@ -89,36 +89,37 @@ static const char *group_state(const struct mp_status *status, size_t group)
 }
 
 /* UniqueConnectionId of a path, 0 where it is not this session's. */
-static uint64_t connection_of_path(const struct session *session, const struct map_look *look,
-                                   dev_t dev)
+static uint64_t connection_of_path(const struct session *session,
+                                   const struct map_snapshot *snapshot, dev_t dev)
 {
-    const struct map_path *path = map_look_path(look, dev);
+    const struct map_path *path = map_snapshot_path(snapshot, dev);
     const struct connection *connection = path ? path->connection : NULL;
     return connection && connection->session == session ? connection->id : 0;
 }
 
 static int append_group(sd_bus_message *reply, const struct session *session,
-                        const struct map_look *look, size_t index)
+                        const struct map_snapshot *snapshot, size_t index)
 {
-    const struct mp_group *group = &look->map->table->groups[index];
+    const struct mp_group *group = &snapshot->map->table->groups[index];
 
     int r = sd_bus_message_open_container(reply, 'r', "ssat");
     if (r >= 0)
         r = sd_bus_message_append(reply, "ss", group->selector,
-                                  group_state(look->map->status, index));
+                                  group_state(snapshot->map->status, index));
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "t");
     for (size_t i = 0; i < group->n_paths && r >= 0; i++)
-        r = sd_bus_message_append(reply, "t", connection_of_path(session, look, group->paths[i]));
+        r = sd_bus_message_append(reply, "t",
+                                  connection_of_path(session, snapshot, group->paths[i]));
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
 static int append_map(sd_bus_message *reply, const struct session *session,
-                      const struct map_look *look)
+                      const struct map_snapshot *snapshot)
 {
-    const struct dm_map *map = look->map;
+    const struct dm_map *map = snapshot->map;
 
     int r = sd_bus_message_open_container(reply, 'r', "ssta(ssat)");
     if (r >= 0)
@@ -126,7 +127,7 @@ static int append_map(sd_bus_message *reply, const struct session *session,
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(ssat)");
     for (size_t i = 0; i < map->table->n_groups && r >= 0; i++)
-        r = append_group(reply, session, look, i);
+        r = append_group(reply, session, snapshot, i);
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     return r < 0 ? r : sd_bus_message_close_container(reply);
@@ -142,7 +143,7 @@ static int get_maps(sd_bus *bus, const char *path, const char *interface, const 
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(ssta(ssat))");
     for (size_t i = 0; i < maps.n && r >= 0; i++)
-        r = append_map(reply, session, &maps.looks[i]);
+        r = append_map(reply, session, &maps.snapshots[i]);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 

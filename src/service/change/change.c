@@ -187,48 +187,49 @@ static void change_on_transaction_done(enum transaction_result result,
     change_finish(change, maps, n_maps, status);
 }
 
-/* Takes the look's map over. */
-static int change_plan(const struct change *change, struct map_look *look, struct map_change *ret)
+/* Takes the snapshot's map over. */
+static int change_plan(const struct change *change, struct map_snapshot *snapshot,
+                       struct map_change *ret)
 {
     struct mp_table *after = NULL;
 
-    int r = change->calls->plan(change, look, &after);
+    int r = change->calls->plan(change, snapshot, &after);
     if (r < 0 && r != -ENODATA)
         return r;
-    map_change_init(change->host, ret, TAKE_PTR(look->map), after);
+    map_change_init(change->host, ret, TAKE_PTR(snapshot->map), after);
     return 0;
 }
 
 static int change_on_stale_map(struct map_change *map, void *userdata)
 {
     const struct change *change = userdata;
-    _cleanup_(map_look_done) struct map_look look = {0};
+    _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {0};
 
-    int r = change->calls->look_again(change, map->before->dev, &look);
+    int r = change->calls->read_map(change, map->before->dev, &snapshot);
     if (r < 0)
         return is_no_map(r) ? -ENXIO : r;
-    return change_plan(change, &look, map);
+    return change_plan(change, &snapshot, map);
 }
 
 static int change_plan_all(const struct change *change, struct map_change **ret, size_t *ret_n)
 {
-    _cleanup_(session_maps_done) struct session_maps looks = {0};
+    _cleanup_(session_maps_done) struct session_maps found = {0};
 
-    int r = change->calls->look(change, &looks);
+    int r = change->calls->read_maps(change, &found);
     if (r < 0)
         return r;
-    struct map_change *maps = calloc(looks.n + 1, sizeof(*maps));
+    struct map_change *maps = calloc(found.n + 1, sizeof(*maps));
     if (!maps)
         return -ENOMEM;
-    for (size_t i = 0; i < looks.n; i++) {
-        r = change_plan(change, &looks.looks[i], &maps[i]);
+    for (size_t i = 0; i < found.n; i++) {
+        r = change_plan(change, &found.snapshots[i], &maps[i]);
         if (r < 0) {
             map_changes_free(maps, i);
             return r;
         }
     }
     *ret = maps;
-    *ret_n = looks.n;
+    *ret_n = found.n;
     return 0;
 }
 

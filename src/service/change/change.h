@@ -40,12 +40,13 @@ struct change_calls {
 
     /* Its turn has come: what is chosen may depend on changes before it. NULL: it does not. */
     void (*begin)(struct change *change);
-    /* Looks at all maps that it is about; what is gone is left out. */
-    int (*look)(const struct change *change, struct session_maps *ret);
-    /* Looks again at the one that was `dev`. is_no_map(): it is gone, or not of them any more. */
-    int (*look_again)(const struct change *change, dev_t dev, struct map_look *ret);
+    /* Snapshots of all maps that it is about; what is gone is left out. */
+    int (*read_maps)(const struct change *change, struct session_maps *ret);
+    /* Another one of the map that was `dev`. is_no_map(): it is gone, or not of them any more. */
+    int (*read_map)(const struct change *change, dev_t dev, struct map_snapshot *ret);
     /* What a map is to carry. -ENODATA: what multipathd makes of it. */
-    int (*plan)(const struct change *change, const struct map_look *look, struct mp_table **ret);
+    int (*plan)(const struct change *change, const struct map_snapshot *snapshot,
+                struct mp_table **ret);
     /*
      * The policy that was there counts no more, and none comes in its place: takes entries for it
      * away. True: multipathd has to have read that before a map can go back to it.

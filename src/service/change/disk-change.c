@@ -18,18 +18,18 @@
 
 DEFINE_CLEANUP(struct store_disk_policy *, store_disk_policy_free);
 
-static int disk_change_look_again(const struct change *change, dev_t dev, struct map_look *ret)
+static int disk_change_read_map(const struct change *change, dev_t dev, struct map_snapshot *ret)
 {
-    return maps_look(change->map, ret);
+    return maps_snapshot(change->map, ret);
 }
 
-static int disk_change_look(const struct change *change, struct session_maps *ret)
+static int disk_change_read_maps(const struct change *change, struct session_maps *ret)
 {
-    struct session_maps maps = {.looks = calloc(1, sizeof(*maps.looks)), .n = 1};
-    int r = maps.looks ? maps_look(change->map, maps.looks) : -ENOMEM;
+    struct session_maps maps = {.snapshots = calloc(1, sizeof(*maps.snapshots)), .n = 1};
+    int r = maps.snapshots ? maps_snapshot(change->map, maps.snapshots) : -ENOMEM;
 
     if (r < 0) {
-        free(TAKE_PTR(maps.looks));
+        free(TAKE_PTR(maps.snapshots));
         maps.n = 0;
     }
     if (r < 0 && !is_no_map(r))
@@ -39,10 +39,11 @@ static int disk_change_look(const struct change *change, struct session_maps *re
 }
 
 /* The choice, else what policies of its sessions want. */
-static int disk_change_plan(const struct change *change, const struct map_look *look,
+static int disk_change_plan(const struct change *change, const struct map_snapshot *snapshot,
                             struct mp_table **ret)
 {
-    return change->choice ? lb_plan_disk_choice(look, change->choice, ret) : lb_plan(look, ret);
+    return change->choice ? lb_plan_disk_choice(snapshot, change->choice, ret)
+                          : lb_plan(snapshot, ret);
 }
 
 static bool disk_change_withdraw(const struct change *change)
@@ -109,8 +110,8 @@ static const struct change_calls disk_change_calls = {
             .torn = STATUS_IO_DEVICE_ERROR,
         },
     .begin = disk_change_begin,
-    .look = disk_change_look,
-    .look_again = disk_change_look_again,
+    .read_maps = disk_change_read_maps,
+    .read_map = disk_change_read_map,
     .plan = disk_change_plan,
     .withdraw = disk_change_withdraw,
     .save = disk_change_save,
@@ -156,18 +157,18 @@ static int disk_change_choose(const struct host_map *map, const struct dsm_reque
 
 static uint32_t disk_change_check(const struct host_map *map, const struct dsm_request *request)
 {
-    _cleanup_(map_look_done) struct map_look look = {0};
+    _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {0};
     _cleanup_free_ struct dsm_fact *facts = NULL;
     struct dsm_disk disk = {
         .has_policy = map->policy,
         .busy = map_state_is_requested(&map->state),
     };
 
-    int r = maps_look(map, &look);
+    int r = maps_snapshot(map, &snapshot);
     if (r >= 0) {
         disk.present = true;
-        disk.n_paths = look.n_paths;
-        r = disk_facts(&look, &facts, &disk.is_explicit);
+        disk.n_paths = snapshot.n_paths;
+        r = disk_facts(&snapshot, &facts, &disk.is_explicit);
         disk.paths = facts;
     }
     if (r < 0 && !is_no_map(r))

@@ -20,22 +20,22 @@
 
 DEFINE_CLEANUP(struct store_policy *, store_policy_free);
 
-static int lb_change_look(const struct change *change, struct session_maps *ret)
+static int lb_change_read_maps(const struct change *change, struct session_maps *ret)
 {
     return session_maps_read(change->session, ret);
 }
 
-static int lb_change_look_again(const struct change *change, dev_t dev, struct map_look *ret)
+static int lb_change_read_map(const struct change *change, dev_t dev, struct map_snapshot *ret)
 {
     return session_map_read(change->session, dev, ret);
 }
 
 /* The choice, else what policies of other sessions want. */
-static int lb_change_plan(const struct change *change, const struct map_look *look,
+static int lb_change_plan(const struct change *change, const struct map_snapshot *snapshot,
                           struct mp_table **ret)
 {
-    return change->choice ? lb_plan_choice(look, change->session, change->choice, ret)
-                          : lb_plan(look, ret);
+    return change->choice ? lb_plan_choice(snapshot, change->session, change->choice, ret)
+                          : lb_plan(snapshot, ret);
 }
 
 static bool lb_change_has_live_map(const struct session *session)
@@ -95,8 +95,8 @@ static const struct change_calls lb_change_calls = {
             .failed = ISDSC_INITIATOR_ERROR,
             .torn = ISDSC_OPERATION_NOT_ALL_SUCCESS,
         },
-    .look = lb_change_look,
-    .look_again = lb_change_look_again,
+    .read_maps = lb_change_read_maps,
+    .read_map = lb_change_read_map,
     .plan = lb_change_plan,
     .withdraw = lb_change_withdraw,
     .save = lb_change_save,

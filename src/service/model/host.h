@@ -31,7 +31,7 @@ struct connection {
     struct kernel_session *kernel;
     struct kernel_session_state state; /* as clients were last told */
     int state_fd; /* open while clients ask for states (service/model/states.h), else -1 */
-    struct kernel_session_ends ends; /* as they were read last (service/model/connection-look.h) */
+    struct kernel_session_ends ends; /* as they were read last (service/model/connection-read.h) */
     uint64_t ends_moment;
     char **disks; /* likewise, NULL: not yet */
     uint64_t disks_serial;

@@ -91,18 +91,19 @@ static void unlink_sessions(struct host *host, struct host_map *map)
     map->n_sessions = 0;
 }
 
-static int link_sessions(struct host *host, struct host_map *map, const struct map_look *look)
+static int link_sessions(struct host *host, struct host_map *map,
+                         const struct map_snapshot *snapshot)
 {
-    uint64_t *ids = reallocarray(map->session_ids, look->n_paths + 1, sizeof(*ids));
+    uint64_t *ids = reallocarray(map->session_ids, snapshot->n_paths + 1, sizeof(*ids));
     if (!ids)
         return -ENOMEM;
     map->session_ids = ids;
 
     unlink_sessions(host, map);
-    for (size_t i = 0; i < look->n_paths; i++) {
-        if (!look->paths[i].connection)
+    for (size_t i = 0; i < snapshot->n_paths; i++) {
+        if (!snapshot->paths[i].connection)
             continue;
-        struct session *session = look->paths[i].connection->session;
+        struct session *session = snapshot->paths[i].connection->session;
         if (map_has_session(map, session->id))
             continue;
         int r = link_session(session, map);
@@ -135,7 +136,7 @@ static int set_dev(struct host *host, struct host_map *map, dev_t dev)
         tdelete(map, &host->maps_by_dev, compare_devs);
     map->dev = 0;
     map->kpartx = KPARTX_UNKNOWN;
-    maps_lose(host, dev);
+    maps_mark_gone(host, dev);
 
     map->dev = dev;
     if (!tsearch(map, &host->maps_by_dev, compare_devs)) {
@@ -157,27 +158,27 @@ static int set_name(struct host_map *map, const char *name)
     return 0;
 }
 
-int maps_take(struct host *host, const struct map_look *look, struct host_map **ret)
+int maps_upsert(struct host *host, const struct map_snapshot *snapshot, struct host_map **ret)
 {
-    struct host_map *map = maps_find_wwid(host, dm_map_wwid(look->map));
+    struct host_map *map = maps_find_wwid(host, dm_map_wwid(snapshot->map));
 
-    int r = map ? 0 : add(host, dm_map_wwid(look->map), &map);
+    int r = map ? 0 : add(host, dm_map_wwid(snapshot->map), &map);
     if (r >= 0)
-        r = set_dev(host, map, look->map->dev);
+        r = set_dev(host, map, snapshot->map->dev);
     if (r >= 0)
-        r = set_name(map, look->map->name);
+        r = set_name(map, snapshot->map->name);
     if (r >= 0)
-        r = link_sessions(host, map, look);
+        r = link_sessions(host, map, snapshot);
     if (r < 0)
         return r;
-    map->sectors = look->map->sectors;
+    map->sectors = snapshot->map->sectors;
     *ret = map;
     return 0;
 }
 
-int maps_look(const struct host_map *map, struct map_look *ret)
+int maps_snapshot(const struct host_map *map, struct map_snapshot *ret)
 {
-    return map_look_read_wwid(map->host, map->dev, map->wwid, ret);
+    return map_snapshot_read_wwid(map->host, map->dev, map->wwid, ret);
 }
 
 int maps_load_policies(struct host *host)
@@ -238,14 +239,14 @@ static int compare_path_devs(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-int maps_take_paths(struct host_map *map, const struct map_look *look)
+int maps_set_paths(struct host_map *map, const struct map_snapshot *snapshot)
 {
-    size_t n = look->n_paths;
+    size_t n = snapshot->n_paths;
     dev_t *paths = calloc(n + 1, sizeof(*paths));
     if (!paths)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++)
-        paths[i] = look->paths[i].dev;
+        paths[i] = snapshot->paths[i].dev;
     qsort(paths, n, sizeof(*paths), compare_path_devs);
 
     bool same = map->n_paths == n && (n == 0 || memcmp(map->paths, paths, n * sizeof(*paths)) == 0);
@@ -266,7 +267,7 @@ void maps_drop_if_idle(struct host *host, struct host_map *map)
     map_free(map);
 }
 
-void maps_lose(struct host *host, dev_t dev)
+void maps_mark_gone(struct host *host, dev_t dev)
 {
     struct host_map *map = maps_find(host, dev);
     if (!map)

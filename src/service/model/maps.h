@@ -7,7 +7,7 @@
 #include "plan/detection.h"
 #include "plan/map-state.h"
 #include "service/model/host.h"
-#include "service/model/map-look.h"
+#include "service/model/map-snapshot.h"
 
 /* What a disk looks like from outside (service/view/disk-views.h). */
 struct disk_view {
@@ -22,11 +22,11 @@ struct disk_view {
 
 /* What the reconciler counts (service/reconcile/reconcile.c); times are CLOCK_MONOTONIC. */
 struct map_watch {
-    unsigned failures;       /* of repairs, one after another */
-    unsigned transit_looks;  /* at a map with a path on its way */
-    uint64_t leaving_usec;   /* since when all of its paths log out; 0: they do not */
-    unsigned looks_left;     /* for access states that may change */
-    uint64_t next_look_usec; /* the next of them, whatever looks come before */
+    unsigned failures;             /* of repairs, one after another */
+    unsigned transit_inspections;  /* at a map with a path on its way */
+    uint64_t leaving_usec;         /* since when all of its paths log out; 0: they do not */
+    unsigned inspections_left;     /* for access states that may change */
+    uint64_t next_inspection_usec; /* the next of them, whatever inspections come before */
 };
 
 struct host_map {
@@ -98,13 +98,14 @@ struct host_map *maps_find(struct host *host, dev_t dev);
 struct host_map *maps_find_wwid(struct host *host, const char *wwid);
 
 /*
- * The map of that look, made where it is new, with its device number, name and sessions brought up
- * to date. -ENOMEM.
+ * The map of that snapshot, made where it is new, with its device number, name and sessions brought
+ * up to date. -ENOMEM.
  */
-int maps_take(struct host *host, const struct map_look *look, struct host_map **ret);
+int maps_upsert(struct host *host, const struct map_snapshot *snapshot, struct host_map **ret);
 
-/* A look at the map, if it is there: else -ENXIO, and for a number that is another map's by now. */
-int maps_look(const struct host_map *map, struct map_look *ret);
+/* A snapshot of the map, if it is there: else -ENXIO, also for a number that is another's by now.
+ */
+int maps_snapshot(const struct host_map *map, struct map_snapshot *ret);
 
 /* The policies of disks, from the store. */
 int maps_load_policies(struct host *host);
@@ -113,10 +114,10 @@ int maps_load_policies(struct host *host);
 int maps_mark_half_way(struct host *host, const char *wwid);
 
 /* Takes over which paths the map has. 1: they are others than before, 0: the same. -ENOMEM. */
-int maps_take_paths(struct host_map *map, const struct map_look *look);
+int maps_set_paths(struct host_map *map, const struct map_snapshot *snapshot);
 
 /* The device is gone: the map is kept, without one, while anything waits for its return. */
-void maps_lose(struct host *host, dev_t dev);
+void maps_mark_gone(struct host *host, dev_t dev);
 
 /* Drops a map that is gone, where nothing waits for its return. */
 void maps_drop_if_idle(struct host *host, struct host_map *map);

@@ -4,15 +4,15 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "service/model/connection-look.h"
+#include "service/model/connection-read.h"
 #include "service/model/freshness.h"
 #include "service/model/session-maps.h"
 
 void session_maps_done(struct session_maps *maps)
 {
     for (size_t i = 0; i < maps->n; i++)
-        map_look_done(&maps->looks[i]);
-    free(maps->looks);
+        map_snapshot_done(&maps->snapshots[i]);
+    free(maps->snapshots);
     *maps = (struct session_maps){0};
 }
 
@@ -24,7 +24,7 @@ static int dm_devices(const struct session *session, char ***names)
 
     for (size_t i = 0; i < session->n_connections && r >= 0; i++) {
         char **disks;
-        r = connection_look_disks(session->connections[i], serial, &disks);
+        r = connection_read_disks(session->connections[i], serial, &disks);
         for (; r >= 0 && *disks; disks++)
             r = kernel_disk_holders(*disks, names);
     }
@@ -80,26 +80,26 @@ int session_map_devices(struct session *session, const dev_t **ret, size_t *ret_
     return 0;
 }
 
-static bool is_over(const struct map_look *look, const struct session *session)
+static bool is_over(const struct map_snapshot *snapshot, const struct session *session)
 {
-    for (size_t i = 0; i < look->n_paths; i++)
-        if (look->paths[i].connection && look->paths[i].connection->session == session)
+    for (size_t i = 0; i < snapshot->n_paths; i++)
+        if (snapshot->paths[i].connection && snapshot->paths[i].connection->session == session)
             return true;
     return false;
 }
 
-int session_map_read(const struct session *session, dev_t dev, struct map_look *ret)
+int session_map_read(const struct session *session, dev_t dev, struct map_snapshot *ret)
 {
-    struct map_look look;
+    struct map_snapshot snapshot;
 
-    int r = map_look_read(session->host, dev, &look);
+    int r = map_snapshot_read(session->host, dev, &snapshot);
     if (r < 0)
         return r;
-    if (!is_over(&look, session)) {
-        map_look_done(&look);
+    if (!is_over(&snapshot, session)) {
+        map_snapshot_done(&snapshot);
         return -ENXIO;
     }
-    *ret = look;
+    *ret = snapshot;
     return 0;
 }
 
@@ -113,8 +113,8 @@ int session_has_map(struct session *session, bool *ret)
     if (r < 0)
         return r;
     for (size_t i = 0; i < n && !found; i++) {
-        _cleanup_(map_look_done) struct map_look look = {0};
-        r = session_map_read(session, devices[i], &look);
+        _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {0};
+        r = session_map_read(session, devices[i], &snapshot);
         if (r < 0 && !is_no_map(r))
             return r;
         found = r >= 0;
@@ -125,7 +125,7 @@ int session_has_map(struct session *session, bool *ret)
 
 static int compare_names(const void *a, const void *b)
 {
-    const struct map_look *x = a, *y = b;
+    const struct map_snapshot *x = a, *y = b;
     return strcmp(x->map->name, y->map->name);
 }
 
@@ -138,18 +138,18 @@ int session_maps_read(struct session *session, struct session_maps *ret)
     int r = session_map_devices(session, &devices, &n);
     if (r < 0)
         return r;
-    maps.looks = calloc(n + 1, sizeof(*maps.looks));
-    if (!maps.looks)
+    maps.snapshots = calloc(n + 1, sizeof(*maps.snapshots));
+    if (!maps.snapshots)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        r = session_map_read(session, devices[i], &maps.looks[maps.n]);
+        r = session_map_read(session, devices[i], &maps.snapshots[maps.n]);
         if (r < 0 && !is_no_map(r))
             return r;
         maps.n += r >= 0;
     }
 
     if (maps.n > 1)
-        qsort(maps.looks, maps.n, sizeof(*maps.looks), compare_names);
+        qsort(maps.snapshots, maps.n, sizeof(*maps.snapshots), compare_names);
     *ret = maps;
     maps = (struct session_maps){0};
     return 0;

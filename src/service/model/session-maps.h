@@ -3,11 +3,11 @@
 
 /* The multipath maps over a session's disks. */
 
-#include "service/model/map-look.h"
+#include "service/model/map-snapshot.h"
 
-/* Each looked at, by name. */
+/* A snapshot of each, by name. */
 struct session_maps {
-    struct map_look *looks;
+    struct map_snapshot *snapshots;
     size_t n;
 };
 
@@ -15,8 +15,8 @@ struct session_maps {
 int session_maps_read(struct session *session, struct session_maps *ret);
 void session_maps_done(struct session_maps *maps);
 
-/* One of them. -ENXIO: it is not over the session's disks any more; else as map_look_read(). */
-int session_map_read(const struct session *session, dev_t dev, struct map_look *ret);
+/* One of them. -ENXIO: it is not over the session's disks any more; else as map_snapshot_read(). */
+int session_map_read(const struct session *session, dev_t dev, struct map_snapshot *ret);
 
 /* Whether there is any. */
 int session_has_map(struct session *session, bool *ret);

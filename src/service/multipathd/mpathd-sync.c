@@ -17,7 +17,7 @@
 #include "service/multipathd/sync-schedule.h"
 
 #define SECOND_USEC 1000000U
-#define LEAVING_USEC (SECOND_USEC / 4) /* from one look for maps that leave to the next */
+#define LEAVING_USEC (SECOND_USEC / 4) /* from one search for maps that leave to the next */
 #define LEAVING_MAX_USEC                                                                           \
     (15U * SECOND_USEC) /* what multipathd gets to remove a map without paths */
 

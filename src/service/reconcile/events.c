@@ -34,23 +34,23 @@
  * those that were lost, but the socket counts them. They come in bursts: everything is looked at
  * once, when this one is likely to be over.
  */
-#define LOOK_USEC 1000000U
+#define INSPECTION_USEC 1000000U
 
 struct events {
     struct host *host;
     sd_device_monitor *monitor;
     int fd;          /* the monitor's */
     uint32_t n_lost; /* events, when everything was looked at last */
-    struct timer look, retry;
+    struct timer inspection, retry;
     unsigned retries_left;       /* rounds */
     sd_event_source *watches[2]; /* conf.d; the directory of multipath.conf */
     char main_name[64];
 };
 
-static void arm_look(struct events *events)
+static void arm_inspection(struct events *events)
 {
-    if (!timer_is_set(&events->look))
-        (void)timer_set_in(&events->look, LOOK_USEC);
+    if (!timer_is_set(&events->inspection))
+        (void)timer_set_in(&events->inspection, INSPECTION_USEC);
 }
 
 static void arm_retry(struct events *events)
@@ -116,7 +116,7 @@ static bool has_sid(const uint32_t *sids, size_t n, uint32_t sid)
 }
 
 /* Those that have come and those that have gone; with `all`, those that have stayed, too. */
-static int look_at_sessions(struct events *events, bool all)
+static int inspect_sessions(struct events *events, bool all)
 {
     _cleanup_free_ uint32_t *there = NULL, *known = NULL;
     size_t n_there = 0, n_known = 0;
@@ -140,7 +140,7 @@ static uint32_t lost_since(uint32_t before, uint32_t now)
     return now - before;
 }
 
-static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
+static int on_inspection(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct events *events = userdata;
     uint32_t dropped;
@@ -148,10 +148,10 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata)
     if (netlink_dropped(events->fd, &dropped) < 0)
         return 0;
     events->retries_left = RETRIES_MAX;
-    int r = look_at_sessions(events, true);
+    int r = inspect_sessions(events, true);
     if (r < 0) {
         log_warning("iSCSI sessions cannot be listed: %s. It is tried again.", strerror(-r));
-        arm_look(events);
+        arm_inspection(events);
         return 0;
     }
     arm_retry(events);
@@ -171,7 +171,7 @@ static void notice_losses(struct events *events)
     uint32_t dropped;
 
     if (netlink_dropped(events->fd, &dropped) >= 0 && lost_since(events->n_lost, dropped) > 0)
-        arm_look(events);
+        arm_inspection(events);
 }
 
 /* --- Events --------------------------------------------------------------------------------- */
@@ -286,7 +286,7 @@ struct events *events_free(struct events *events)
     if (!events)
         return NULL;
     sd_device_monitor_unref(events->monitor);
-    timer_done(&events->look);
+    timer_done(&events->inspection);
     timer_done(&events->retry);
     for (size_t i = 0; i < ELEMENTSOF(events->watches); i++)
         sd_event_source_disable_unref(events->watches[i]);
@@ -331,14 +331,14 @@ int events_new(struct host *host, struct events **ret)
         return -ENOMEM;
     events->host = host;
     events->retries_left = RETRIES_MAX;
-    timer_init(&events->look, host->event, 0, on_look, events);
+    timer_init(&events->inspection, host->event, 0, on_inspection, events);
     timer_init(&events->retry, host->event, 0, on_retry, events);
     watch_configuration(events);
 
     int r = open_monitor(events);
     /* Sessions that came or went between the first look at the host and the first event. */
     if (r >= 0)
-        r = look_at_sessions(events, false);
+        r = inspect_sessions(events, false);
     if (r < 0)
         return r;
     for (size_t i = 0; i < host->n_sessions; i++)

@@ -9,7 +9,7 @@
 #include "service/reconcile/map-update.h"
 #include "service/tables/lb-plan.h"
 
-/* The text by which a client could tell two looks at the map apart. */
+/* The text by which a client could tell two snapshots of the map apart. */
 static char *appearance(const struct dm_map *map)
 {
     _cleanup_free_ char *table = NULL;
@@ -37,45 +37,45 @@ static bool same_text(const char *a, const char *b)
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static int entry_paths(const struct map_look *look, struct entry_path **ret, size_t *ret_n)
+static int entry_paths(const struct map_snapshot *snapshot, struct entry_path **ret, size_t *ret_n)
 {
-    struct entry_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
+    struct entry_path *paths = calloc(snapshot->n_paths + 1, sizeof(*paths));
     if (!paths)
         return -ENOMEM;
     *ret_n = 0;
-    for (size_t i = 0; i < look->n_paths; i++) {
-        const struct scsi_disk *disk = &look->paths[i].disk;
+    for (size_t i = 0; i < snapshot->n_paths; i++) {
+        const struct scsi_disk *disk = &snapshot->paths[i].disk;
         if (disk->has_address)
-            paths[(*ret_n)++] = (struct entry_path){look->paths[i].dev, disk->host, disk->channel,
-                                                    disk->target, disk->lun};
+            paths[(*ret_n)++] = (struct entry_path){snapshot->paths[i].dev, disk->host,
+                                                    disk->channel, disk->target, disk->lun};
     }
     *ret = paths;
     return 0;
 }
 
 /* Whether what multipathd detects a prio by is known, as it is now. */
-static bool knows_disk(const struct host_map *map, const struct map_look *look)
+static bool knows_disk(const struct host_map *map, const struct map_snapshot *snapshot)
 {
-    return look->n_paths > 0 && map->disk.has_access == look->paths[0].disk.has_access;
+    return snapshot->n_paths > 0 && map->disk.has_access == snapshot->paths[0].disk.has_access;
 }
 
 /*
  * Whether an entry of an earlier table will do, should it fit. Not where failback is manual: a path
  * that logs in again, at its old address, must not lead as it did then.
  */
-static bool may_keep_entry(const struct host_map *map, const struct map_look *look)
+static bool may_keep_entry(const struct host_map *map, const struct map_snapshot *snapshot)
 {
-    return map->entry && !lb_failback_is_manual(map) && knows_disk(map, look);
+    return map->entry && !lb_failback_is_manual(map) && knows_disk(map, snapshot);
 }
 
 /* Reads it of the first path that is there. 1: it is another one than was known. */
-static int set_disk(struct host_map *map, const struct map_look *look)
+static int set_disk(struct host_map *map, const struct map_snapshot *snapshot)
 {
     struct detection_disk disk;
     int r = -ENOENT;
 
-    for (size_t i = 0; i < look->n_paths && r < 0; i++)
-        r = scsi_disk_detection(look->paths[i].dev, look->paths[i].disk.has_access, &disk);
+    for (size_t i = 0; i < snapshot->n_paths && r < 0; i++)
+        r = scsi_disk_detection(snapshot->paths[i].dev, snapshot->paths[i].disk.has_access, &disk);
     if (r < 0)
         return r == -ENOMEM ? r : 0;
     int changed = !same_text(disk.vendor, map->disk.vendor) ||
@@ -88,7 +88,7 @@ static int set_disk(struct host_map *map, const struct map_look *look)
 }
 
 /* Sets the map's part of the drop-in. 1: it is another one than before. */
-static int set_entry(struct host_map *map, const struct map_look *look,
+static int set_entry(struct host_map *map, const struct map_snapshot *snapshot,
                      const struct mp_table *planned)
 {
     _cleanup_free_ struct entry_path *paths = NULL;
@@ -98,15 +98,16 @@ static int set_entry(struct host_map *map, const struct map_look *look,
     size_t n;
 
     if (planned) {
-        int r = entry_paths(look, &paths, &n);
-        if (r >= 0 && may_keep_entry(map, look) && entry_fits(map->entry, planned, true, paths, n))
+        int r = entry_paths(snapshot, &paths, &n);
+        if (r >= 0 && may_keep_entry(map, snapshot) &&
+            entry_fits(map->entry, planned, true, paths, n))
             return 0;
         if (r >= 0)
             r = entry_multipath(map->wwid, planned, !lb_failback_is_manual(map), paths, n, &entry,
                                 &reason);
         if (r < 0 && r != -EOPNOTSUPP)
             return r;
-        changed = entry ? set_disk(map, look) : 0;
+        changed = entry ? set_disk(map, snapshot) : 0;
         if (changed < 0)
             return changed;
     }
@@ -124,7 +125,7 @@ static int set_entry(struct host_map *map, const struct map_look *look,
 }
 
 /* Whether the primary path is in the map, or none was named. */
-static bool has_primary(const struct host_map *map, const struct map_look *look)
+static bool has_primary(const struct host_map *map, const struct map_snapshot *snapshot)
 {
     bool named = false;
 
@@ -132,8 +133,8 @@ static bool has_primary(const struct host_map *map, const struct map_look *look)
         if (!map->policy->paths[i].primary)
             continue;
         named = true;
-        for (size_t k = 0; k < look->n_paths; k++)
-            if (look->paths[k].id == map->policy->paths[i].id)
+        for (size_t k = 0; k < snapshot->n_paths; k++)
+            if (snapshot->paths[k].id == map->policy->paths[i].id)
                 return true;
     }
     return !named;
@@ -144,15 +145,16 @@ static bool has_primary(const struct host_map *map, const struct map_look *look)
  * map appears, or the policy is chosen, whatever path was there before it; and a path that takes
  * over is nobody's contest.
  */
-static void take_active_path(struct host_map *map, const struct map_look *look)
+static void take_active_path(struct host_map *map, const struct map_snapshot *snapshot)
 {
     bool manual = lb_failback_is_manual(map), was_known = map->active_path != 0;
     uint64_t active =
-        manual ? lb_active_path(look, map->active_path, was_known && !map_awaits_mpathd(map)) : 0;
+        manual ? lb_active_path(snapshot, map->active_path, was_known && !map_awaits_mpathd(map))
+               : 0;
 
     if (!manual)
         map->active_path = 0;
-    else if (!was_known && map_state_agrees(&map->state) && has_primary(map, look))
+    else if (!was_known && map_state_agrees(&map->state) && has_primary(map, snapshot))
         map->active_path = active;
     else if (was_known && active != 0 && active != map->active_path) {
         map->active_path = active;
@@ -162,38 +164,39 @@ static void take_active_path(struct host_map *map, const struct map_look *look)
 
 void map_expect_access(struct host_map *map)
 {
-    map->watch.looks_left = LOOKS_FOR_ACCESS;
-    map->watch.next_look_usec = 0;
+    map->watch.inspections_left = ACCESS_INSPECTIONS;
+    map->watch.next_inspection_usec = 0;
 }
 
-static enum map_seen compare(const struct map_look *look, const struct mp_table *planned)
+static enum map_seen compare(const struct map_snapshot *snapshot, const struct mp_table *planned)
 {
     if (!planned)
         return SEEN_NO_POLICY;
-    return mp_table_same_meaning(look->map->table, planned, look->map->status) ? SEEN_SAME
-                                                                               : SEEN_OTHER;
+    return mp_table_same_meaning(snapshot->map->table, planned, snapshot->map->status) ? SEEN_SAME
+                                                                                       : SEEN_OTHER;
 }
 
-int map_update(struct host_map *map, const struct map_look *look, const struct mp_table *planned)
+int map_update(struct host_map *map, const struct map_snapshot *snapshot,
+               const struct mp_table *planned)
 {
-    char *seen = appearance(look->map);
+    char *seen = appearance(snapshot->map);
     if (!seen)
         return -ENOMEM;
     int changes = same_text(map->appearance, seen) ? 0 : MAP_TABLE_CHANGED;
     free(map->appearance);
     map->appearance = seen;
 
-    int r = maps_take_paths(map, look);
+    int r = maps_set_paths(map, snapshot);
     if (r < 0)
         return r;
     if (r > 0) {
         map_state_forget_rounds(&map->state);
         map_expect_access(map);
     }
-    map->asymmetric = lb_is_asymmetric(look);
-    map_state_see(&map->state, compare(look, planned));
-    take_active_path(map, look);
-    r = set_entry(map, look, planned);
+    map->asymmetric = lb_is_asymmetric(snapshot);
+    map_state_see(&map->state, compare(snapshot, planned));
+    take_active_path(map, snapshot);
+    r = set_entry(map, snapshot, planned);
     if (r < 0)
         return r;
     return r > 0 ? changes | MAP_ENTRY_CHANGED : changes;

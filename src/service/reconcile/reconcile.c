@@ -25,14 +25,15 @@
 
 #define SETTLE_USEC 50000U   /* multipathd's reloads come in bursts */
 #define STATES_USEC 1000000U /* until the next look at connections that are down, doubled ... */
-#define STATES_MAX_USEC 16000000U     /* ... up to this */
-#define RETRY_USEC 1000000U           /* after a failure, doubled each time */
-#define LOOK_FOR_ACCESS_USEC 1000000U /* until the first; until the next, twice as long, ... */
+#define STATES_MAX_USEC 16000000U /* ... up to this */
+#define RETRY_USEC 1000000U       /* after a failure, doubled each time */
+#define ACCESS_USEC 1000000U      /* until the first; until the next, twice as long, ... */
 #define FAILURES_MAX 6U
-#define TRANSIT_USEC 500000U  /* from one look to the next at a map with a path on its way ... */
-#define TRANSIT_LOOKS_MAX 20U /* ... until it is taken for somebody else's */
+#define TRANSIT_USEC                                                                               \
+    500000U /* from one inspection to the next of a map with a path on its way ... */
+#define TRANSIT_INSPECTIONS_MAX 20U /* ... until it is taken for somebody else's */
 
-/* A device that is to be looked at. */
+/* A device that is to be inspected. */
 struct due {
     dev_t dev;
     uint64_t usec; /* CLOCK_MONOTONIC */
@@ -65,7 +66,7 @@ struct repair {
     char *wwid;
 };
 
-static void look(struct host *host, dev_t dev);
+static void inspect(struct host *host, dev_t dev);
 static void forget_old(struct reconciler *r, dev_t dev);
 
 /* --- The queue ------------------------------------------------------------------------------ */
@@ -81,7 +82,7 @@ static void arm(struct reconciler *r)
         (void)timer_set_at(&r->timer, first);
 }
 
-/* Asks for a look after `delay`, should an earlier one not be due. */
+/* Asks for an inspection after `delay`, should an earlier one not be due. */
 static void enqueue(struct host *host, dev_t dev, uint64_t delay)
 {
     struct reconciler *r = host->reconciler;
@@ -116,7 +117,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
             continue;
         dev_t dev = r->queue[i - 1].dev;
         r->queue[i - 1] = r->queue[--r->n_queue];
-        look(r->host, dev);
+        inspect(r->host, dev);
     }
     arm(r);
     return 0;
@@ -196,7 +197,7 @@ static void count_reapplied(struct host *host, struct host_map *map)
 }
 
 /* Tries again a few times, further and further apart; then the map's next event counts. */
-static void look_after_failure(struct host *host, struct host_map *map)
+static void inspect_after_failure(struct host *host, struct host_map *map)
 {
     if (!map->dev)
         maps_drop_if_idle(host, map);
@@ -204,10 +205,10 @@ static void look_after_failure(struct host *host, struct host_map *map)
         enqueue(host, map->dev, RETRY_USEC << map->watch.failures);
 }
 
-static void look_or_drop(struct host *host, struct host_map *map)
+static void inspect_or_drop(struct host *host, struct host_map *map)
 {
     if (map->dev)
-        look(host, map->dev);
+        inspect(host, map->dev);
     else
         maps_drop_if_idle(host, map);
 }
@@ -253,10 +254,10 @@ static void on_repaired(enum transaction_result result, const struct map_change 
         if (change->progress == MAP_CHANGED) /* else it is gone */
             tell_repaired(host, map, change->after);
         intents_forget(map);
-        look_or_drop(host, map);
+        inspect_or_drop(host, map);
     } else {
         map_changes_log(change, n);
-        look_after_failure(host, map);
+        inspect_after_failure(host, map);
     }
     run_waiters(host->reconciler);
 }
@@ -272,8 +273,8 @@ static const struct transaction_calls calls_to_give_back = {
     .one_way = true,
 };
 
-/* Gives the map its table, or, where none is planned, back; takes the look's map over. */
-static int repair(struct host *host, struct host_map *map, struct map_look *look,
+/* Gives the map its table, or, where none is planned, back; takes the snapshot's map over. */
+static int repair(struct host *host, struct host_map *map, struct map_snapshot *snapshot,
                   struct mp_table *planned)
 {
     _cleanup_(repair_freep) struct repair *repair = calloc(1, sizeof(*repair));
@@ -285,7 +286,7 @@ static int repair(struct host *host, struct host_map *map, struct map_look *look
         mp_table_free(planned);
         return -ENOMEM;
     }
-    map_change_init(host, change, TAKE_PTR(look->map), planned);
+    map_change_init(host, change, TAKE_PTR(snapshot->map), planned);
 
     map_state_begin_repair(&map->state);
     host->reconciler->n_running++;
@@ -331,7 +332,7 @@ static bool is_worth_a_round(struct host *host, struct host_map *map)
     return false;
 }
 
-/* --- Looks ---------------------------------------------------------------------------------- */
+/* --- Inspections ---------------------------------------------------------------------------- */
 
 static void announce(struct host *host, const uint64_t *session_ids, size_t n, unsigned changes)
 {
@@ -357,16 +358,16 @@ static void map_is_gone(struct host *host, dev_t dev)
     if (!maps_is_busy(host, map))
         intents_forget(map); /* it will be built anew */
     reconcile_map_entry(map);
-    maps_lose(host, dev);
+    maps_mark_gone(host, dev);
     if (ids)
         announce(host, ids, n, CHANGED_MAPS);
 }
 
 /* Brings the model up to date. Bits of enum session_change, or a negative errno. */
-static int take(struct host *host, struct host_map *map, const struct map_look *look,
+static int take(struct host *host, struct host_map *map, const struct map_snapshot *snapshot,
                 const struct mp_table *planned)
 {
-    int found = map_update(map, look, planned);
+    int found = map_update(map, snapshot, planned);
 
     if (found < 0)
         return found;
@@ -376,37 +377,37 @@ static int take(struct host *host, struct host_map *map, const struct map_look *
 }
 
 /* Whether an array that moves access states about can change what the map must be. */
-static void look_again_for_access(struct host *host, struct host_map *map,
-                                  const struct map_look *look)
+static void inspect_again_for_access(struct host *host, struct host_map *map,
+                                     const struct map_snapshot *snapshot)
 {
     uint64_t time = loop_usec(host->event);
 
-    if (!map_has_any_policy(map) || look->n_paths == 0 || !look->paths[0].disk.has_access)
+    if (!map_has_any_policy(map) || snapshot->n_paths == 0 || !snapshot->paths[0].disk.has_access)
         return;
-    if (time >= map->watch.next_look_usec && map->watch.looks_left > 0) {
-        map->watch.next_look_usec =
-            time + ((uint64_t)LOOK_FOR_ACCESS_USEC << (LOOKS_FOR_ACCESS - map->watch.looks_left));
-        map->watch.looks_left--;
+    if (time >= map->watch.next_inspection_usec && map->watch.inspections_left > 0) {
+        map->watch.next_inspection_usec =
+            time + ((uint64_t)ACCESS_USEC << (ACCESS_INSPECTIONS - map->watch.inspections_left));
+        map->watch.inspections_left--;
     }
-    if (time < map->watch.next_look_usec)
-        enqueue(host, map->dev, map->watch.next_look_usec - time);
+    if (time < map->watch.next_inspection_usec)
+        enqueue(host, map->dev, map->watch.next_inspection_usec - time);
 }
 
 /*
  * Compares a map with what was asked, and gives it its table where they part; one that a first
  * policy has left half way goes back to multipathd.
  */
-static int look_at(struct host *host, struct host_map *map, struct map_look *look)
+static int inspect_map(struct host *host, struct host_map *map, struct map_snapshot *snapshot)
 {
     _cleanup_(mp_table_freep) struct mp_table *planned = NULL;
 
-    int r = lb_plan(look, &planned);
+    int r = lb_plan(snapshot, &planned);
     if (r < 0 && r != -ENODATA)
         return r;
-    int changes = take(host, map, look, planned);
+    int changes = take(host, map, snapshot, planned);
     if (changes < 0)
         return changes;
-    look_again_for_access(host, map, look);
+    inspect_again_for_access(host, map, snapshot);
     if (map_state_agrees(&map->state))
         map->watch.failures = 0;
 
@@ -417,9 +418,9 @@ static int look_at(struct host *host, struct host_map *map, struct map_look *loo
         intents_forget(map);
     if (idle && !map_state_agrees(&map->state) &&
         (planned ? is_worth_a_round(host, map) : map->watch.failures <= FAILURES_MAX))
-        return repair(host, map, look, TAKE_PTR(planned));
+        return repair(host, map, snapshot, TAKE_PTR(planned));
     if (repaired)
-        return 0; /* another look comes at the end of it */
+        return 0; /* another inspection comes at the end of it */
     for (size_t i = 0; i < n; i++) {
         struct session *session = host_session(host, map->session_ids[i]);
         if (!session)
@@ -480,59 +481,60 @@ static void give_default(struct host_map *map)
  * What a map brings about that was not there before. One that was there when the service started in
  * the midst of a boot is none of those: its groups tell which path is active.
  */
-static void on_appearance(struct host_map *map, const struct map_look *look)
+static void on_appearance(struct host_map *map, const struct map_snapshot *snapshot)
 {
     if (is_old(map->host->reconciler, map->dev)) {
         if (lb_failback_is_manual(map))
-            map->active_path = lb_active_path(look, 0, true);
+            map->active_path = lb_active_path(snapshot, 0, true);
         return;
     }
     if (!map->policy && !map_state_is_requested(&map->state) && !map_has_any_policy(map))
         give_default(map);
 }
 
-static void look(struct host *host, dev_t dev)
+static void inspect(struct host *host, dev_t dev)
 {
-    _cleanup_(map_look_done) struct map_look look = {0};
+    _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {0};
     struct host_map *map;
 
     freshness_model_changed(host);
-    int r = map_look_read(host, dev, &look);
+    int r = map_snapshot_read(host, dev, &snapshot);
     if (is_no_map(r)) {
         map_is_gone(host, dev);
         return;
     }
     map = maps_find(host, dev);
-    if (r >= 0 && map && strcmp(map->wwid, dm_map_wwid(look.map)) != 0) {
+    if (r >= 0 && map && strcmp(map->wwid, dm_map_wwid(snapshot.map)) != 0) {
         map_is_gone(host, dev);
         map = NULL;
     }
-    if (r >= 0 && !map_look_has_iscsi_path(&look) && (map_look_is_leaving(&look) || !map)) {
+    if (r >= 0 && !map_snapshot_has_iscsi_path(&snapshot) &&
+        (map_snapshot_is_leaving(&snapshot) || !map)) {
         if (map && !map->watch.leaving_usec)
             map->watch.leaving_usec = loop_usec(host->event);
         return;
     }
-    if (r >= 0 && map && map_look_is_in_transit(&look) &&
-        map->watch.transit_looks++ < TRANSIT_LOOKS_MAX) {
+    if (r >= 0 && map && map_snapshot_is_in_transit(&snapshot) &&
+        map->watch.transit_inspections++ < TRANSIT_INSPECTIONS_MAX) {
         enqueue(host, dev, TRANSIT_USEC);
         return;
     }
     bool appears = !map;
     if (r >= 0)
-        r = maps_take(host, &look, &map);
+        r = maps_upsert(host, &snapshot, &map);
     if (r >= 0) {
-        map->watch.transit_looks = 0;
+        map->watch.transit_inspections = 0;
         map->watch.leaving_usec = 0;
         if (appears)
-            on_appearance(map, &look);
-        r = look_at(host, map, &look);
+            on_appearance(map, &snapshot);
+        r = inspect_map(host, map, &snapshot);
     }
     if (r < 0) {
         log_warning("Device %u:%u cannot be compared with its policy: %s.", major(dev), minor(dev),
                     strerror(-r));
         map = maps_find(host, dev);
         if (map)
-            look_after_failure(host, map);
+            inspect_after_failure(host, map);
     }
 }
 
@@ -584,7 +586,7 @@ void reconcile_access(struct host *host, struct session *session)
 }
 
 /* What udev would have said of it is not known. */
-static void look_at_known(struct host_map *map, void *userdata)
+static void inspect_known(struct host_map *map, void *userdata)
 {
     map->kpartx = KPARTX_UNKNOWN;
     if (map->dev)
@@ -595,7 +597,7 @@ void reconcile_everything(struct host *host)
 {
     for (size_t i = 0; i < host->n_sessions; i++)
         reconcile_access(host, host->sessions[i]);
-    maps_each(host, look_at_known, NULL);
+    maps_each(host, inspect_known, NULL);
 }
 
 static void drop_entries(struct host *host, struct session *session)
@@ -613,14 +615,14 @@ void reconcile_changed(struct host *host, struct session *session)
         map_state_reset(&session->maps[i]->state);
         session->maps[i]->watch.failures = 0;
     }
-    for_each_device(host, session, look);
+    for_each_device(host, session, inspect);
     drop_entries(host, session);
     announce_session(session, 0);
 }
 
 void reconcile_entries(struct host *host, struct session *session)
 {
-    for_each_device(host, session, look);
+    for_each_device(host, session, inspect);
     drop_entries(host, session);
 }
 
@@ -643,7 +645,7 @@ void reconcile_map_changed(struct host_map *map)
     announce(host, map->session_ids, map->n_sessions, 0);
     reconcile_map_entry(map);
     if (map->dev)
-        look(host, map->dev); /* after which it may be gone */
+        inspect(host, map->dev); /* after which it may be gone */
     else
         maps_drop_if_idle(host, map);
 }

@@ -84,25 +84,25 @@ static const struct session *session_of(const struct map_path *path)
     return path->connection ? path->connection->session : NULL;
 }
 
-static bool is_first_of_session(const struct map_look *look, size_t i)
+static bool is_first_of_session(const struct map_snapshot *snapshot, size_t i)
 {
     for (size_t k = 0; k < i; k++)
-        if (session_of(&look->paths[k]) == session_of(&look->paths[i]))
+        if (session_of(&snapshot->paths[k]) == session_of(&snapshot->paths[i]))
             return false;
-    return session_of(&look->paths[i]);
+    return session_of(&snapshot->paths[i]);
 }
 
 /* The session whose policy was chosen last before `below`; `chooser`, whose next one leads, apart.
  */
-static const struct session *next_session(const struct map_look *look, uint64_t below,
+static const struct session *next_session(const struct map_snapshot *snapshot, uint64_t below,
                                           const struct session *chooser)
 {
     const struct session *next = NULL;
 
-    for (size_t i = 0; i < look->n_paths; i++) {
-        const struct session *session = session_of(&look->paths[i]);
-        if (!is_first_of_session(look, i) || session == chooser || !session_has_policy(session) ||
-            session->policy->serial >= below)
+    for (size_t i = 0; i < snapshot->n_paths; i++) {
+        const struct session *session = session_of(&snapshot->paths[i]);
+        if (!is_first_of_session(snapshot, i) || session == chooser ||
+            !session_has_policy(session) || session->policy->serial >= below)
             continue;
         if (!next || session->policy->serial > next->policy->serial)
             next = session;
@@ -111,17 +111,17 @@ static const struct session *next_session(const struct map_look *look, uint64_t 
 }
 
 /* The policies that concern the map, the one chosen last first. */
-static int collect_policies(const struct map_look *look, const struct session *chooser,
+static int collect_policies(const struct map_snapshot *snapshot, const struct session *chooser,
                             const struct store_policy *choice, struct plan_input *input)
 {
-    input->policies = calloc(look->n_paths + 1, sizeof(*input->policies));
-    input->sessions = calloc(look->n_paths + 1, sizeof(*input->sessions));
+    input->policies = calloc(snapshot->n_paths + 1, sizeof(*input->policies));
+    input->sessions = calloc(snapshot->n_paths + 1, sizeof(*input->sessions));
     if (!input->policies || !input->sessions)
         return -ENOMEM;
 
     int r = choice ? add_policy(input, chooser, choice) : 0;
     for (uint64_t below = UINT64_MAX; r >= 0;) {
-        const struct session *next = next_session(look, below, chooser);
+        const struct session *next = next_session(snapshot, below, chooser);
         if (!next)
             break;
         below = next->policy->serial;
@@ -138,14 +138,14 @@ static size_t policy_index(const struct plan_input *input, const struct session 
     return PLAN_NO_POLICY;
 }
 
-static int collect_paths(const struct map_look *look, struct plan_input *input)
+static int collect_paths(const struct map_snapshot *snapshot, struct plan_input *input)
 {
-    input->paths = calloc(look->n_paths + 1, sizeof(*input->paths));
+    input->paths = calloc(snapshot->n_paths + 1, sizeof(*input->paths));
     if (!input->paths)
         return -ENOMEM;
 
-    for (size_t i = 0; i < look->n_paths; i++) {
-        const struct map_path *path = &look->paths[i];
+    for (size_t i = 0; i < snapshot->n_paths; i++) {
+        const struct map_path *path = &snapshot->paths[i];
         input->paths[input->n_paths++] = (struct plan_path){
             .dev = path->dev,
             .policy = policy_index(input, session_of(path)),
@@ -157,20 +157,20 @@ static int collect_paths(const struct map_look *look, struct plan_input *input)
 }
 
 /* NULL `choice`: nothing is chosen, the policies in force alone count. */
-static int plan(const struct map_look *look, const struct session *chooser,
+static int plan(const struct map_snapshot *snapshot, const struct session *chooser,
                 const struct store_policy *choice, struct mp_table **ret)
 {
     _cleanup_(plan_input_done) struct plan_input input = {0};
 
-    int r = collect_policies(look, chooser, choice, &input);
+    int r = collect_policies(snapshot, chooser, choice, &input);
     if (r >= 0)
-        r = collect_paths(look, &input);
+        r = collect_paths(snapshot, &input);
     if (r < 0)
         return r;
     if (input.n_policies == 0)
         return -ENODATA;
 
-    const struct mp_table *live = look->map->table;
+    const struct mp_table *live = snapshot->map->table;
     if (choice) {
         r = plan_check_access(live, input.policies, input.n_policies, input.paths, input.n_paths,
                               0);
@@ -187,23 +187,24 @@ uint32_t lb_disk_policy(const struct host_map *map)
     return policy == DSM_ROUND_ROBIN && map->asymmetric ? DSM_ROUND_ROBIN_WITH_SUBSET : policy;
 }
 
-bool lb_is_asymmetric(const struct map_look *look)
+bool lb_is_asymmetric(const struct map_snapshot *snapshot)
 {
-    for (size_t i = 1; i < look->n_paths; i++)
-        if (look->paths[i].disk.access != look->paths[0].disk.access)
+    for (size_t i = 1; i < snapshot->n_paths; i++)
+        if (snapshot->paths[i].disk.access != snapshot->paths[0].disk.access)
             return true;
     return false;
 }
 
-uint64_t lb_active_path(const struct map_look *look, uint64_t last, bool in_sync)
+uint64_t lb_active_path(const struct map_snapshot *snapshot, uint64_t last, bool in_sync)
 {
     dev_t last_dev = 0;
 
-    for (size_t i = 0; i < look->n_paths && last; i++)
-        if (look->paths[i].id == last)
-            last_dev = look->paths[i].dev;
-    dev_t dev = failover_active_path(look->map->table, look->map->status, last_dev, in_sync);
-    const struct map_path *path = dev ? map_look_path(look, dev) : NULL;
+    for (size_t i = 0; i < snapshot->n_paths && last; i++)
+        if (snapshot->paths[i].id == last)
+            last_dev = snapshot->paths[i].dev;
+    dev_t dev =
+        failover_active_path(snapshot->map->table, snapshot->map->status, last_dev, in_sync);
+    const struct map_path *path = dev ? map_snapshot_path(snapshot, dev) : NULL;
     return path ? path->id : 0;
 }
 
@@ -222,7 +223,7 @@ bool lb_failback_is_manual(const struct host_map *map)
 }
 
 /* The path that comes before the primary, 0: none. */
-static uint64_t first_path(const struct map_look *look, const struct host_map *map)
+static uint64_t first_path(const struct map_snapshot *snapshot, const struct host_map *map)
 {
     if (map->policy->policy != DSM_FAILOVER)
         return 0;
@@ -230,7 +231,7 @@ static uint64_t first_path(const struct map_look *look, const struct host_map *m
         return preferred_path(map->policy);
     if (!map->active_path)
         return 0;
-    return lb_active_path(look, map->active_path, !map_awaits_mpathd(map)) ?: map->active_path;
+    return lb_active_path(snapshot, map->active_path, !map_awaits_mpathd(map)) ?: map->active_path;
 }
 
 /* The disk's policy with the members of a failover in the order of their tiers. */
@@ -255,74 +256,74 @@ static int order_disk_policy(const struct store_disk_policy *policy, uint64_t fi
     return 0;
 }
 
-static int plan_disk(const struct map_look *look, const struct store_disk_policy *policy,
+static int plan_disk(const struct map_snapshot *snapshot, const struct store_disk_policy *policy,
                      uint64_t first, bool is_choice, struct mp_table **ret)
 {
     _cleanup_(lb_plan_policy_done) struct plan_policy as_planned = {0};
-    _cleanup_free_ struct plan_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
-    const struct mp_table *live = look->map->table;
+    _cleanup_free_ struct plan_path *paths = calloc(snapshot->n_paths + 1, sizeof(*paths));
+    const struct mp_table *live = snapshot->map->table;
 
     int r = paths ? order_disk_policy(policy, first, &as_planned) : -ENOMEM;
     if (r < 0)
         return r;
-    for (size_t i = 0; i < look->n_paths; i++)
+    for (size_t i = 0; i < snapshot->n_paths; i++)
         paths[i] = (struct plan_path){
-            .dev = look->paths[i].dev,
-            .connection_id = look->paths[i].id,
-            .access = look->paths[i].disk.access,
+            .dev = snapshot->paths[i].dev,
+            .connection_id = snapshot->paths[i].id,
+            .access = snapshot->paths[i].disk.access,
         };
     if (is_choice) {
-        r = plan_check_access(live, &as_planned, 1, paths, look->n_paths, 0);
+        r = plan_check_access(live, &as_planned, 1, paths, snapshot->n_paths, 0);
         if (r < 0)
             return r;
     }
-    return plan_map(live, &as_planned, 1, paths, look->n_paths, ret);
+    return plan_map(live, &as_planned, 1, paths, snapshot->n_paths, ret);
 }
 
-int lb_plan_disk_choice(const struct map_look *look, const struct store_disk_policy *policy,
+int lb_plan_disk_choice(const struct map_snapshot *snapshot, const struct store_disk_policy *policy,
                         struct mp_table **ret)
 {
-    return plan_disk(look, policy, preferred_path(policy), true, ret);
+    return plan_disk(snapshot, policy, preferred_path(policy), true, ret);
 }
 
 /* The map as the model has it, where it has a policy of its own that counts; else NULL. */
-static const struct host_map *map_with_policy(const struct map_look *look)
+static const struct host_map *map_with_policy(const struct map_snapshot *snapshot)
 {
-    const struct host_map *map = maps_find_wwid(look->host, dm_map_wwid(look->map));
+    const struct host_map *map = maps_find_wwid(snapshot->host, dm_map_wwid(snapshot->map));
 
     return map && map_has_policy(map) ? map : NULL;
 }
 
-bool lb_has_disk_policy(const struct map_look *look)
+bool lb_has_disk_policy(const struct map_snapshot *snapshot)
 {
-    return map_with_policy(look);
+    return map_with_policy(snapshot);
 }
 
-int lb_plan(const struct map_look *look, struct mp_table **ret)
+int lb_plan(const struct map_snapshot *snapshot, struct mp_table **ret)
 {
-    const struct host_map *map = map_with_policy(look);
+    const struct host_map *map = map_with_policy(snapshot);
 
     if (map)
-        return plan_disk(look, map->policy, first_path(look, map), false, ret);
-    return plan(look, NULL, NULL, ret);
+        return plan_disk(snapshot, map->policy, first_path(snapshot, map), false, ret);
+    return plan(snapshot, NULL, NULL, ret);
 }
 
-int lb_plan_choice(const struct map_look *look, const struct session *session,
+int lb_plan_choice(const struct map_snapshot *snapshot, const struct session *session,
                    const struct store_policy *policy, struct mp_table **ret)
 {
-    const struct host_map *map = map_with_policy(look);
+    const struct host_map *map = map_with_policy(snapshot);
 
     if (map && !map->policy->by_default)
-        return lb_plan(look, ret);
-    return plan(look, session, policy, ret);
+        return lb_plan(snapshot, ret);
+    return plan(snapshot, session, policy, ret);
 }
 
-bool lb_agrees(const struct map_look *look)
+bool lb_agrees(const struct map_snapshot *snapshot)
 {
     _cleanup_(mp_table_freep) struct mp_table *planned = NULL;
 
-    int r = lb_plan(look, &planned);
+    int r = lb_plan(snapshot, &planned);
     if (r < 0)
         return r == -ENODATA;
-    return mp_table_same_meaning(look->map->table, planned, look->map->status);
+    return mp_table_same_meaning(snapshot->map->table, planned, snapshot->map->status);
 }

@@ -7,7 +7,7 @@
 
 #include "plan/plan.h"
 #include "service/model/host.h"
-#include "service/model/map-look.h"
+#include "service/model/map-snapshot.h"
 #include "service/model/maps.h"
 
 /*
@@ -22,17 +22,17 @@ int lb_plan_disk_policy(const struct store_disk_policy *policy, struct plan_poli
 void lb_plan_policy_done(struct plan_policy *policy);
 
 /* Whether the disk has a policy of its own that counts. */
-bool lb_has_disk_policy(const struct map_look *look);
+bool lb_has_disk_policy(const struct map_snapshot *snapshot);
 
 /* Whether the map's paths differ in access state. */
-bool lb_is_asymmetric(const struct map_look *look);
+bool lb_is_asymmetric(const struct map_snapshot *snapshot);
 
 /*
  * DsmPathId of the active path of a failover with manual failback, `last` being the one until
  * now, 0: none, and `in_sync` whether multipathd knows the groups (plan/failover.h). 0 where the
  * table does not tell.
  */
-uint64_t lb_active_path(const struct map_look *look, uint64_t last, bool in_sync);
+uint64_t lb_active_path(const struct map_snapshot *snapshot, uint64_t last, bool in_sync);
 
 /* Whether the disk's own policy is failover without a preferred path, which does not fail back. */
 bool lb_failback_is_manual(const struct host_map *map);
@@ -41,18 +41,18 @@ bool lb_failback_is_manual(const struct host_map *map);
  * Plans the table of a map under all policies in force; a disk's own stands for all of its paths.
  * -ENODATA: none concerns the map, it is the host's own.
  */
-int lb_plan(const struct map_look *look, struct mp_table **ret);
+int lb_plan(const struct map_snapshot *snapshot, struct mp_table **ret);
 
 /*
  * The same with `policy`, not in force yet, standing in for the one of `session`. -EOPNOTSUPP: the
  * array's access states forbid to choose it. (A map with a policy of its own keeps that.)
  */
-int lb_plan_choice(const struct map_look *look, const struct session *session,
+int lb_plan_choice(const struct map_snapshot *snapshot, const struct session *session,
                    const struct store_policy *policy, struct mp_table **ret);
 
 /* The same with `policy` as the disk's own, chosen just now: its primary leads. */
-int lb_plan_disk_choice(const struct map_look *look, const struct store_disk_policy *policy,
+int lb_plan_disk_choice(const struct map_snapshot *snapshot, const struct store_disk_policy *policy,
                         struct mp_table **ret);
 
 /* Whether the live table means the policies in force. */
-bool lb_agrees(const struct map_look *look);
+bool lb_agrees(const struct map_snapshot *snapshot);

@@ -22,15 +22,16 @@ void map_change_init(struct host *host, struct map_change *change, struct dm_map
 
 int map_change_plan_again(struct host *host, struct map_change *change)
 {
-    _cleanup_(map_look_done) struct map_look look = {0};
+    _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {0};
     struct mp_table *after = NULL;
 
-    int r = map_look_read_wwid(host, change->before->dev, dm_map_wwid(change->before), &look);
+    int r =
+        map_snapshot_read_wwid(host, change->before->dev, dm_map_wwid(change->before), &snapshot);
     if (r >= 0)
-        r = lb_plan(&look, &after);
+        r = lb_plan(&snapshot, &after);
     if (r < 0)
         return r;
-    map_change_init(host, change, TAKE_PTR(look.map), after);
+    map_change_init(host, change, TAKE_PTR(snapshot.map), after);
     return 0;
 }
 

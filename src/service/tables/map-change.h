@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* One map of a transaction, from a look at it. */
+/* One map of a transaction, from a snapshot of it. */
 
 #include "service/model/host.h"
 #include "service/tables/transaction.h"

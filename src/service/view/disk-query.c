@@ -20,19 +20,19 @@ void disk_answer_done(struct disk_answer *answer)
     *answer = (struct disk_answer){0};
 }
 
-int disk_facts(const struct map_look *look, struct dsm_fact **ret, bool *ret_is_explicit)
+int disk_facts(const struct map_snapshot *snapshot, struct dsm_fact **ret, bool *ret_is_explicit)
 {
-    struct dsm_fact *facts = calloc(look->n_paths + 1, sizeof(*facts));
+    struct dsm_fact *facts = calloc(snapshot->n_paths + 1, sizeof(*facts));
     bool is_explicit = false;
 
     if (!facts)
         return -ENOMEM;
-    for (size_t i = 0; i < look->n_paths; i++) {
+    for (size_t i = 0; i < snapshot->n_paths; i++) {
         struct target_port port;
-        target_port_read(look->paths[i].dev, &port);
+        target_port_read(snapshot->paths[i].dev, &port);
         facts[i] = (struct dsm_fact){
-            .id = look->paths[i].id,
-            .failed = !mp_status_usable(look->map->status, look->paths[i].dev),
+            .id = snapshot->paths[i].id,
+            .failed = !mp_status_usable(snapshot->map->status, snapshot->paths[i].dev),
             .state = port.state,
         };
         is_explicit = is_explicit || port.alua & DSM_ALUA_EXPLICIT;
@@ -43,17 +43,18 @@ int disk_facts(const struct map_look *look, struct dsm_fact **ret, bool *ret_is_
 }
 
 /* What is the path's own, whatever the policy. */
-static struct dsm_path describe_path(const struct map_look *look, const struct map_path *path)
+static struct dsm_path describe_path(const struct map_snapshot *snapshot,
+                                     const struct map_path *path)
 {
     struct target_port port;
 
     target_port_read(path->dev, &port);
     return (struct dsm_path){
         .id = path->id,
-        .failed = !mp_status_usable(look->map->status, path->dev),
+        .failed = !mp_status_usable(snapshot->map->status, path->dev),
         .group_state = port.state,
         .alua_support = port.alua,
-        .symmetric = !lb_is_asymmetric(look),
+        .symmetric = !lb_is_asymmetric(snapshot),
         .group_preferred = port.preferred,
         .group_id = port.group,
         .port_id = port.port,
@@ -61,17 +62,19 @@ static struct dsm_path describe_path(const struct map_look *look, const struct m
 }
 
 /* The role of each path in table order, and the policy, by what the table amounts to. */
-static int classify(const struct map_look *look, struct classify_role *roles, uint32_t *ret_policy)
+static int classify(const struct map_snapshot *snapshot, struct classify_role *roles,
+                    uint32_t *ret_policy)
 {
-    _cleanup_free_ struct classify_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
+    _cleanup_free_ struct classify_path *paths = calloc(snapshot->n_paths + 1, sizeof(*paths));
     if (!paths)
         return -ENOMEM;
-    for (size_t i = 0; i < look->n_paths; i++)
-        paths[i] = (struct classify_path){look->paths[i].dev, look->paths[i].id,
-                                          look->paths[i].disk.access};
+    for (size_t i = 0; i < snapshot->n_paths; i++)
+        paths[i] = (struct classify_path){snapshot->paths[i].dev, snapshot->paths[i].id,
+                                          snapshot->paths[i].disk.access};
 
-    uint32_t policy = dsm_of_lb(classify_disk(look->map->table, paths, look->n_paths, roles));
-    if (policy == DSM_ROUND_ROBIN && lb_is_asymmetric(look))
+    uint32_t policy =
+        dsm_of_lb(classify_disk(snapshot->map->table, paths, snapshot->n_paths, roles));
+    if (policy == DSM_ROUND_ROBIN && lb_is_asymmetric(snapshot))
         policy = DSM_ROUND_ROBIN_WITH_SUBSET;
     *ret_policy = policy;
     return 0;
@@ -130,16 +133,17 @@ static bool is_led(const struct classify_role *roles, const struct disk_answer *
     }
 }
 
-static bool gets_io(const struct map_look *look, size_t i, bool led, uint32_t policy,
+static bool gets_io(const struct map_snapshot *snapshot, size_t i, bool led, uint32_t policy,
                     const struct classify_role *role)
 {
     if (led)
-        return failover_is_active(look->map->table, look->map->status, look->paths[i].dev);
+        return failover_is_active(snapshot->map->table, snapshot->map->status,
+                                  snapshot->paths[i].dev);
     return policy != DSM_ROUND_ROBIN_WITH_SUBSET || role->primary;
 }
 
 /* States and weights, from the roles of the paths. */
-static void take_roles(const struct map_look *look, const struct classify_role *roles,
+static void take_roles(const struct map_snapshot *snapshot, const struct classify_role *roles,
                        struct disk_answer *answer)
 {
     bool led = is_led(roles, answer);
@@ -151,7 +155,7 @@ static void take_roles(const struct map_look *look, const struct classify_role *
 
         if (!optimized)
             dsm_set_state(path, (enum dsm_state)path->group_state);
-        else if (gets_io(look, i, led, answer->policy, &roles[i]))
+        else if (gets_io(snapshot, i, led, answer->policy, &roles[i]))
             dsm_set_state(path, DSM_ACTIVE_OPTIMIZED);
         else
             dsm_set_state(path, DSM_STANDBY);
@@ -159,38 +163,38 @@ static void take_roles(const struct map_look *look, const struct classify_role *
     }
 }
 
-static int describe(const struct host_map *map, const struct map_look *look,
+static int describe(const struct host_map *map, const struct map_snapshot *snapshot,
                     struct disk_answer *answer)
 {
-    _cleanup_free_ struct classify_role *roles = calloc(look->n_paths + 1, sizeof(*roles));
+    _cleanup_free_ struct classify_role *roles = calloc(snapshot->n_paths + 1, sizeof(*roles));
     int r = 0;
 
-    answer->paths = calloc(look->n_paths + 1, sizeof(*answer->paths));
+    answer->paths = calloc(snapshot->n_paths + 1, sizeof(*answer->paths));
     if (!answer->paths || !roles)
         return -ENOMEM;
-    for (size_t i = 0; i < look->n_paths; i++)
-        answer->paths[answer->n_paths++] = describe_path(look, &look->paths[i]);
+    for (size_t i = 0; i < snapshot->n_paths; i++)
+        answer->paths[answer->n_paths++] = describe_path(snapshot, &snapshot->paths[i]);
 
-    if (map_has_policy(map) && lb_agrees(look))
+    if (map_has_policy(map) && lb_agrees(snapshot))
         r = recall(map, roles, answer);
     else
-        r = classify(look, roles, &answer->policy);
+        r = classify(snapshot, roles, &answer->policy);
     if (r >= 0)
-        take_roles(look, roles, answer);
+        take_roles(snapshot, roles, answer);
     return r;
 }
 
 int disk_query(const struct host_map *map, struct disk_answer *ret)
 {
-    _cleanup_(map_look_done) struct map_look look = {0};
+    _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {0};
     _cleanup_(disk_answer_done) struct disk_answer answer = {0};
-    int r = maps_look(map, &look);
+    int r = maps_snapshot(map, &snapshot);
 
     if (is_no_map(r)) {
         answer.policy = map_has_policy(map) ? lb_disk_policy(map) : DSM_NONE;
         r = 0;
     } else if (r >= 0)
-        r = describe(map, &look, &answer);
+        r = describe(map, &snapshot, &answer);
     if (r < 0)
         return r;
     *ret = answer;

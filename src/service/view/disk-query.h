@@ -28,7 +28,7 @@ int disk_query(const struct host_map *map, struct disk_answer *ret);
 void disk_answer_done(struct disk_answer *answer);
 
 /* What dsm_check() needs to know of a map's paths; to be freed. */
-int disk_facts(const struct map_look *look, struct dsm_fact **ret, bool *ret_is_explicit);
+int disk_facts(const struct map_snapshot *snapshot, struct dsm_fact **ret, bool *ret_is_explicit);
 
 /*
  * The policies that the disk can be given, in ascending order: those whose selector this kernel

@@ -6,7 +6,7 @@
 #include "iscsi/session-info.h"
 #include "plan/classify.h"
 #include "service/base/timer.h"
-#include "service/model/connection-look.h"
+#include "service/model/connection-read.h"
 #include "service/model/freshness.h"
 #include "service/model/session-maps.h"
 #include "service/model/states.h"
@@ -18,13 +18,13 @@
 DEFINE_CLEANUP(struct lb_answer *, lb_answer_free);
 
 /* The session's own paths in one map; `ret` has room for all paths of the map. */
-static size_t own_paths(const struct session *session, const struct map_look *look,
+static size_t own_paths(const struct session *session, const struct map_snapshot *snapshot,
                         struct classify_path *ret)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < look->n_paths; i++) {
-        const struct map_path *path = &look->paths[i];
+    for (size_t i = 0; i < snapshot->n_paths; i++) {
+        const struct map_path *path = &snapshot->paths[i];
         if (path->connection && path->connection->session == session)
             ret[n++] = (struct classify_path){path->dev, path->connection->id, path->disk.access};
     }
@@ -32,16 +32,16 @@ static size_t own_paths(const struct session *session, const struct map_look *lo
 }
 
 /* Adds what one map amounts to. `roles` has room for all of the session's connections. */
-static int classify_one(const struct session *session, const struct map_look *look,
+static int classify_one(const struct session *session, const struct map_snapshot *snapshot,
                         uint32_t *policy, struct classify_role *roles, size_t *n_roles)
 {
-    _cleanup_free_ struct classify_path *paths = calloc(look->n_paths + 1, sizeof(*paths));
-    _cleanup_free_ struct classify_role *more = calloc(look->n_paths + 1, sizeof(*more));
+    _cleanup_free_ struct classify_path *paths = calloc(snapshot->n_paths + 1, sizeof(*paths));
+    _cleanup_free_ struct classify_role *more = calloc(snapshot->n_paths + 1, sizeof(*more));
     if (!paths || !more)
         return -ENOMEM;
 
-    size_t n = own_paths(session, look, paths);
-    enum lb_policy found = classify_map(look->map->table, paths, n, more);
+    size_t n = own_paths(session, snapshot, paths);
+    enum lb_policy found = classify_map(snapshot->map->table, paths, n, more);
     *policy = classify_merge((enum lb_policy) * policy, roles, n_roles, found, more, n);
     return 0;
 }
@@ -56,7 +56,7 @@ static int classify_session(const struct session *session, const struct session_
         return -ENOMEM;
 
     for (size_t i = 0; i < maps->n; i++) {
-        int r = classify_one(session, &maps->looks[i], &policy, roles, &n_roles);
+        int r = classify_one(session, &maps->snapshots[i], &policy, roles, &n_roles);
         if (r < 0)
             return r;
     }
@@ -93,7 +93,7 @@ static struct lb_path describe_connection(struct connection *connection)
 {
     return (struct lb_path){
         .connection_id = connection->id,
-        .link_speed = connection_link_speed(connection_look_ends(connection),
+        .link_speed = connection_link_speed(connection_read_ends(connection),
                                             freshness_moment(connection->session->host)),
         .offload = kernel_session_offloads(connection->kernel),
     };
@@ -103,7 +103,7 @@ static struct lb_path describe_connection(struct connection *connection)
 static bool all_agree(const struct session_maps *maps)
 {
     for (size_t i = 0; i < maps->n; i++)
-        if (lb_has_disk_policy(&maps->looks[i]) || !lb_agrees(&maps->looks[i]))
+        if (lb_has_disk_policy(&maps->snapshots[i]) || !lb_agrees(&maps->snapshots[i]))
             return false;
     return maps->n > 0;
 }

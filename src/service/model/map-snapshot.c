@@ -8,13 +8,13 @@
 #include "basic/macros.h"
 #include "iscsi/identity.h"
 #include "service/model/find.h"
-#include "service/model/map-look.h"
+#include "service/model/map-snapshot.h"
 
-void map_look_done(struct map_look *look)
+void map_snapshot_done(struct map_snapshot *snapshot)
 {
-    dm_map_free(look->map);
-    free(look->paths);
-    *look = (struct map_look){0};
+    dm_map_free(snapshot->map);
+    free(snapshot->paths);
+    *snapshot = (struct map_snapshot){0};
 }
 
 /*
@@ -35,7 +35,7 @@ static uint64_t foreign_path_id(const struct map_path *path)
     return path_id(address);
 }
 
-static int look_at_path(struct host *host, dev_t dev, struct map_path *ret)
+static int read_path(struct host *host, dev_t dev, struct map_path *ret)
 {
     struct map_path path = {.dev = dev};
 
@@ -52,55 +52,55 @@ static int look_at_path(struct host *host, dev_t dev, struct map_path *ret)
     return 0;
 }
 
-int map_look_read(struct host *host, dev_t dev, struct map_look *ret)
+int map_snapshot_read(struct host *host, dev_t dev, struct map_snapshot *ret)
 {
-    _cleanup_(map_look_done) struct map_look look = {.host = host};
+    _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {.host = host};
 
-    int r = dm_map_read(dev, &look.map);
+    int r = dm_map_read(dev, &snapshot.map);
     if (r < 0)
         return r;
-    const struct mp_table *table = look.map->table;
-    look.paths = calloc(mp_table_n_paths(table) + 1, sizeof(*look.paths));
-    if (!look.paths)
+    const struct mp_table *table = snapshot.map->table;
+    snapshot.paths = calloc(mp_table_n_paths(table) + 1, sizeof(*snapshot.paths));
+    if (!snapshot.paths)
         return -ENOMEM;
     for (size_t g = 0; g < table->n_groups; g++)
         for (size_t p = 0; p < table->groups[g].n_paths; p++) {
-            r = look_at_path(host, table->groups[g].paths[p], &look.paths[look.n_paths++]);
+            r = read_path(host, table->groups[g].paths[p], &snapshot.paths[snapshot.n_paths++]);
             if (r < 0)
                 return r;
         }
 
-    *ret = look;
-    look = (struct map_look){0};
+    *ret = snapshot;
+    snapshot = (struct map_snapshot){0};
     return 0;
 }
 
-int map_look_read_wwid(struct host *host, dev_t dev, const char *wwid, struct map_look *ret)
+int map_snapshot_read_wwid(struct host *host, dev_t dev, const char *wwid, struct map_snapshot *ret)
 {
-    _cleanup_(map_look_done) struct map_look look = {0};
-    int r = dev ? map_look_read(host, dev, &look) : -ENXIO;
+    _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {0};
+    int r = dev ? map_snapshot_read(host, dev, &snapshot) : -ENXIO;
 
     if (r < 0)
         return r;
-    if (strcmp(dm_map_wwid(look.map), wwid) != 0)
+    if (strcmp(dm_map_wwid(snapshot.map), wwid) != 0)
         return -ENXIO;
-    *ret = look;
-    look = (struct map_look){0};
+    *ret = snapshot;
+    snapshot = (struct map_snapshot){0};
     return 0;
 }
 
-const struct map_path *map_look_path(const struct map_look *look, dev_t dev)
+const struct map_path *map_snapshot_path(const struct map_snapshot *snapshot, dev_t dev)
 {
-    for (size_t i = 0; i < look->n_paths; i++)
-        if (look->paths[i].dev == dev)
-            return &look->paths[i];
+    for (size_t i = 0; i < snapshot->n_paths; i++)
+        if (snapshot->paths[i].dev == dev)
+            return &snapshot->paths[i];
     return NULL;
 }
 
-bool map_look_has_iscsi_path(const struct map_look *look)
+bool map_snapshot_has_iscsi_path(const struct map_snapshot *snapshot)
 {
-    for (size_t i = 0; i < look->n_paths; i++)
-        if (look->paths[i].connection)
+    for (size_t i = 0; i < snapshot->n_paths; i++)
+        if (snapshot->paths[i].connection)
             return true;
     return false;
 }
@@ -110,18 +110,18 @@ static bool is_of_another_transport(const struct map_path *path)
     return path->disk.has_address && path->disk.sid == NO_SID;
 }
 
-bool map_look_is_leaving(const struct map_look *look)
+bool map_snapshot_is_leaving(const struct map_snapshot *snapshot)
 {
-    for (size_t i = 0; i < look->n_paths; i++)
-        if (is_of_another_transport(&look->paths[i]))
+    for (size_t i = 0; i < snapshot->n_paths; i++)
+        if (is_of_another_transport(&snapshot->paths[i]))
             return false;
     return true;
 }
 
-bool map_look_is_in_transit(const struct map_look *look)
+bool map_snapshot_is_in_transit(const struct map_snapshot *snapshot)
 {
-    for (size_t i = 0; i < look->n_paths; i++) {
-        const struct map_path *path = &look->paths[i];
+    for (size_t i = 0; i < snapshot->n_paths; i++) {
+        const struct map_path *path = &snapshot->paths[i];
         if (!path->connection && !is_of_another_transport(path))
             return true;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* One look at a multipath map: its live table and status, and whose its paths are. */
+/* A multipath map as it is at one moment: its live table and status, and whose its paths are. */
 
 #include <errno.h>
 #include <stdbool.h>
@@ -19,7 +19,7 @@ struct map_path {
     struct scsi_disk disk;
 };
 
-struct map_look {
+struct map_snapshot {
     struct host *host;
     struct dm_map *map;
     struct map_path *paths; /* in table order */
@@ -27,26 +27,27 @@ struct map_look {
 };
 
 /* Reads it; errors as dm_map_read() has them. */
-int map_look_read(struct host *host, dev_t dev, struct map_look *ret);
+int map_snapshot_read(struct host *host, dev_t dev, struct map_snapshot *ret);
 
 /* The same, of the map with that WWID. -ENXIO: `dev` is 0, or by now another map's. */
-int map_look_read_wwid(struct host *host, dev_t dev, const char *wwid, struct map_look *ret);
+int map_snapshot_read_wwid(struct host *host, dev_t dev, const char *wwid,
+                           struct map_snapshot *ret);
 
-void map_look_done(struct map_look *look);
+void map_snapshot_done(struct map_snapshot *snapshot);
 
 /* The path of that device, NULL: none. */
-const struct map_path *map_look_path(const struct map_look *look, dev_t dev);
+const struct map_path *map_snapshot_path(const struct map_snapshot *snapshot, dev_t dev);
 
-bool map_look_has_iscsi_path(const struct map_look *look);
+bool map_snapshot_has_iscsi_path(const struct map_snapshot *snapshot);
 
 /* Whether all that the map still has are iSCSI paths that log out: it goes too, or they return. */
-bool map_look_is_leaving(const struct map_look *look);
+bool map_snapshot_is_leaving(const struct map_snapshot *snapshot);
 
 /*
  * Whether a path is on its way out, or in: its session is gone already, or has not named itself
- * yet. It is nobody else's path, and a look at the map now would take it for one.
+ * yet. It is nobody else's path, and a snapshot of the map now would take it for one.
  */
-bool map_look_is_in_transit(const struct map_look *look);
+bool map_snapshot_is_in_transit(const struct map_snapshot *snapshot);
 
 /* Gone by now, or a dm device that is no multipath map. Anything else is a map not to be missed. */
 static inline bool is_no_map(int r)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "service/model/connection-look.h"
+#include "service/model/connection-read.h"
 #include "service/model/freshness.h"
 
-const struct kernel_session_ends *connection_look_ends(struct connection *connection)
+const struct kernel_session_ends *connection_read_ends(struct connection *connection)
 {
     uint64_t moment = freshness_moment(connection->session->host);
 
@@ -14,7 +14,7 @@ const struct kernel_session_ends *connection_look_ends(struct connection *connec
     return &connection->ends;
 }
 
-int connection_look_disks(struct connection *connection, uint64_t serial, char ***ret)
+int connection_read_disks(struct connection *connection, uint64_t serial, char ***ret)
 {
     char **disks;
 

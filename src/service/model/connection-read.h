@@ -10,10 +10,10 @@
 #include "service/model/host.h"
 
 /* Good until the next message or event. */
-const struct kernel_session_ends *connection_look_ends(struct connection *connection);
+const struct kernel_session_ends *connection_read_ends(struct connection *connection);
 
 /*
  * Names of its disks, NULL-terminated, ascending; good until the connection is looked at again.
  * `serial` is what freshness_session_serial() says now. Errors as kernel_session_disks() has them.
  */
-int connection_look_disks(struct connection *connection, uint64_t serial, char ***ret);
+int connection_read_disks(struct connection *connection, uint64_t serial, char ***ret);
