@@ -123,7 +123,7 @@ class Host:
         values = self.tree.disk_values
         scsi = pathlib.Path(f"{self.tree.sys}{self.tree.scsi_device(sid, lun)}")
         access = (scsi / "access_state").read_text().strip() if "access_state" in values else None
-        return multipathd.Path(self.tree.disk(sid, lun), f"{sid}:0:0:{lun}", access,
+        return multipathd.Path(self.tree.disk(sid, lun), f"{sid}:0:0:{lun}", access, self.tree.tpgs,
                                values["vendor"], values["model"])
 
     def groups(self, minor):

@@ -14,9 +14,12 @@ import threading
 
 OWN_SELECTOR = "service-time 0"
 PRIOS = {"active/optimized": 50, "active/non-optimized": 10}  # prio sysfs; else 1
+DEFAULTS = {"rr_weight": "uniform", "rr_min_io_rq": "1", "detect_prio": "yes", "detect_pgpolicy": "yes",
+            "detect_pgpolicy_use_tpg": "no"}
 
-# What it knows of a path: "major:minor", "H:B:T:L", access state or None, vendor and product.
-Path = collections.namedtuple("Path", "disk address access vendor product")
+# What it knows of a path: "major:minor", "H:B:T:L", access state or None, the TPGS field of its INQUIRY
+# data, vendor and product.
+Path = collections.namedtuple("Path", "disk address access tpgs vendor product")
 
 LINE = re.compile(r'\s*(\w+|[{}])\s*(?:"([^"]*)"|(\S+))?')
 
@@ -41,17 +44,19 @@ def sections(text):
 
 class Multipathd:
     """`release` is what it says it is. What is in `answers`, by command, it says in place of its own
-    answer. While it is `silent` it takes commands, and answers them when it is no more. `asked` has the
-    commands, `loads` counts the tables that it has given maps.
+    answer. While it is `silent` it takes commands, and answers them when it is no more. While it `refuses`
+    its files, it keeps what it has read. `asked` has the commands, `loads` counts the tables that it has
+    given maps.
     """
 
     def __init__(self, path, directory, host):
         self.path, self.directory, self.host = path, directory, host
         self.release = "0.11.1"
         self.answers = {}
+        self.refuses = False
         self.asked = []
         self.loads = 0
-        self._entries, self._devices = {}, []
+        self._entries, self._devices, self._defaults = {}, [], DEFAULTS
         self._talking = threading.Event()
         self._talking.set()
         self._socket = None
@@ -93,7 +98,7 @@ class Multipathd:
 
     def read(self):
         """The files, in its order: the later one's keywords win."""
-        self._entries, self._devices = {}, []
+        self._entries, self._devices, self._defaults = {}, [], DEFAULTS
         conf_d = self.directory / "conf.d"
         for file in (self.directory.with_suffix(".conf"), *sorted(conf_d.glob("*.conf"))):
             for name, values in sections(file.read_text()) if file.exists() else ():
@@ -101,13 +106,16 @@ class Multipathd:
                     self._entries.setdefault(values["wwid"], {}).update(values)
                 elif name == "device":
                     self._devices.append(values)
+                elif name == "defaults":
+                    self._defaults = self._defaults | values
 
     def config(self):
         def section(name, values):
             lines = "".join(f'\t\t{keyword} "{value}"\n' for keyword, value in values.items())
             return f"\t{name} {{\n{lines}\t}}\n"
 
-        return ("devices {\n" + "".join(section("device", each) for each in self._devices) +
+        defaults = "".join(f'\t{keyword} "{value}"\n' for keyword, value in self._defaults.items())
+        return (f"defaults {{\n{defaults}}}\ndevices {{\n" + "".join(section("device", each) for each in self._devices) +
                 "}\nmultipaths {\n" +
                 "".join(section("multipath", each) for each in self._entries.values()) + "}\n")
 
@@ -115,12 +123,12 @@ class Multipathd:
 
     def _detects_prio(self, path):
         """Whether it asks sysfs for the prio, whatever an entry says."""
-        detect = path.access is not None
+        detect = self._defaults["detect_prio"]
         for device in self._devices:
             if (re.search(device.get("vendor", ""), path.vendor)
                     and re.search(device.get("product", ""), path.product)):
-                detect = detect and device.get("detect_prio") != "no"
-        return detect
+                detect = device.get("detect_prio", detect)
+        return path.tpgs > 0 and detect == "yes"
 
     def _prio(self, entry, path):
         if self._detects_prio(path):
@@ -137,6 +145,8 @@ class Multipathd:
         selector = entry.get("path_selector", OWN_SELECTOR)
         if entry.get("path_grouping_policy", "multibus") == "multibus":
             return [(selector, [path.disk for path in paths])]
+        if self._defaults["detect_pgpolicy_use_tpg"] == "yes" and all(map(self._detects_prio, paths)):
+            return [(selector, [path.disk]) for path in paths]  # each portal is a target port group
         by_prio = collections.defaultdict(list)
         for path in paths:
             by_prio[self._prio(entry, path)].append(path.disk)
@@ -155,6 +165,8 @@ class Multipathd:
         return meaning(self.host.groups(minor)) == meaning(wanted)
 
     def reconfigure(self):
+        if self.refuses:
+            return
         self.read()
         for minor in self.host.minors():
             if not self._is_as_read(minor):

@@ -61,7 +61,7 @@ class Tree:
     def __init__(self, root, connections, luns, access):
         self.root, self.sys = root, root / "sys"
         self.per_session, self.luns = connections, luns
-        self.inquiry = bytes([0, 0, 5, 2, 31, (TPGS if access else 0) << 4]) + bytes(30)
+        self.tpgs = TPGS if access else 0
         self.disk_values = {name: value for name, value in DISK.items()
                             if access or name != "access_state"}
         self._lay_out()
@@ -141,12 +141,17 @@ class Tree:
 
     # --- Disks
 
+    def set_tpgs(self, sid, lun, tpgs):
+        """In the disk's INQUIRY data."""
+        inquiry = pathlib.Path(f"{self.sys}{self.scsi_device(sid, lun)}/inquiry")
+        inquiry.write_bytes(bytes([0, 0, 5, 2, 31, tpgs << 4]) + bytes(30))
+
     def add_disk(self, sid, lun):
         scsi = pathlib.Path(f"{self.sys}{self.scsi_device(sid, lun)}")
         name, number = self.disk_name(sid, lun), self.disk(sid, lun)
         disk = scsi / "block" / name
         put(scsi, self.disk_values)
-        (scsi / "inquiry").write_bytes(self.inquiry)
+        self.set_tpgs(sid, lun, self.tpgs)
         put(disk, {"dev": number})
         link(disk / "device", scsi)
         link(self.sys / f"dev/block/{number}", disk)

@@ -26,8 +26,9 @@
 
 static char top[PATH_MAX], conf_d[PATH_MAX + 32];
 
-/* A multipathd that is only counted. */
+/* A multipathd that is only counted. What it shows, and what it will when it has read its files. */
 static unsigned n_reconfigured;
+static const char *shown, *shown_then;
 
 int __wrap_mpathd_version(int timeout_ms, unsigned *ret);
 int __wrap_mpathd_config(int timeout_ms, char **ret);
@@ -41,13 +42,14 @@ int __wrap_mpathd_version(int timeout_ms, unsigned *ret)
 
 int __wrap_mpathd_config(int timeout_ms, char **ret)
 {
-    *ret = strdup("");
+    *ret = strdup(shown);
     return *ret ? 0 : -ENOMEM;
 }
 
 int __wrap_mpathd_reconfigure(int timeout_ms)
 {
     n_reconfigured++;
+    shown = shown_then;
     return 0;
 }
 
@@ -55,6 +57,7 @@ static int set_up(void **state)
 {
     refuse_sync = false;
     n_reconfigured = 0;
+    shown = shown_then = "";
     snprintf(top, sizeof(top), "/tmp/test-attempt-XXXXXX");
     assert_non_null(mkdtemp(top));
     snprintf(conf_d, sizeof(conf_d), "%s/conf.d", top);
@@ -67,19 +70,34 @@ static int tear_down(void **state)
     return rmdir(conf_d) < 0 || rmdir(top) < 0 ? -1 : 0;
 }
 
+static struct sync_outcome run(struct sync_attempt *attempt)
+{
+    struct {
+        struct sync_verdict verdict;
+        struct sync_outcome outcome;
+    } both;
+    struct sync_outcome outcome;
+    int fds[2];
+    ssize_t n;
+
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(sync_attempt_run(fds[1], attempt), 0);
+    n = read(fds[0], &both, sizeof(both));
+    close(fds[0]);
+    close(fds[1]);
+    if (n == sizeof(both))
+        return both.outcome;
+    assert_int_equal(n, sizeof(outcome));
+    memcpy(&outcome, &both, sizeof(outcome));
+    return outcome;
+}
+
 /* One attempt that has nothing to tell but that there is nothing left. */
 static struct sync_outcome publish_nothing(bool owed)
 {
     struct sync_attempt attempt = {.schedule = {.running = ATTEMPT_SYNC, .owed = owed}};
-    struct sync_outcome outcome;
-    int fds[2];
 
-    assert_int_equal(pipe(fds), 0);
-    assert_int_equal(sync_attempt_run(fds[1], &attempt), 0);
-    assert_int_equal(read(fds[0], &outcome, sizeof(outcome)), sizeof(outcome));
-    close(fds[0]);
-    close(fds[1]);
-    return outcome;
+    return run(&attempt);
 }
 
 static void write_file(void)
@@ -119,10 +137,80 @@ static void test_last_entry_goes_but_for_the_disk(void **state)
     assert_int_equal(n_reconfigured, 1);
 }
 
+#define ENTRY(wwid)                                                                                \
+    "    multipath {\n        wwid \"" wwid "\"\n        prio_args \"hbtl .* 10\"\n    }\n"
+
+/* One attempt to tell of one entry, after that many in vain. */
+static struct sync_outcome publish_entry(char *wwid, char *entry, unsigned unproved,
+                                         uint64_t digest)
+{
+    struct sync_part part = {.wwid = wwid, .entry = entry};
+    struct sync_attempt attempt = {
+        .parts = &part,
+        .n = 1,
+        .schedule = {.running = ATTEMPT_SYNC, .unproved = unproved, .digest = digest},
+    };
+
+    shown = "";
+    return run(&attempt);
+}
+
+static void put_other_file(const char *text)
+{
+    char path[PATH_MAX + 64];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/99-admin.conf", conf_d);
+    if (!text) {
+        assert_int_equal(unlink(path), 0);
+        return;
+    }
+    file = fopen(path, "we");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* It is asked once more where there is something new to read, and else only looked at. */
+static void test_in_vain(void **state)
+{
+    static char a[] = "a", b[] = "b", entry_a[] = ENTRY("a"), entry_b[] = ENTRY("b");
+
+    shown_then = "multipaths {\n" ENTRY("a") "}\n";
+    struct sync_outcome outcome = publish_entry(a, entry_a, 0, 0);
+    assert_int_equal(outcome.error, 0);
+    assert_true(outcome.changed && outcome.reconfigured && !outcome.unproved);
+    uint64_t digest = outcome.digest;
+    assert_true(digest != 0);
+
+    outcome = publish_entry(a, entry_a, SYNC_TRIES - 1, digest);
+    assert_int_equal(outcome.error, 0);
+    assert_true(outcome.reconfigured);
+
+    outcome = publish_entry(a, entry_a, SYNC_TRIES, digest);
+    assert_int_equal(outcome.error, -ETIMEDOUT);
+    assert_false(outcome.reconfigured || outcome.unproved);
+    assert_non_null(strstr(outcome.text, conf_d));
+
+    put_other_file("defaults {\n}\n");
+    outcome = publish_entry(a, entry_a, SYNC_TRIES, digest);
+    assert_int_equal(outcome.error, 0);
+    assert_true(outcome.reconfigured && outcome.digest != digest);
+    put_other_file(NULL);
+
+    shown_then = "multipaths {\n" ENTRY("b") "}\n";
+    outcome = publish_entry(b, entry_b, SYNC_TRIES, digest);
+    assert_int_equal(outcome.error, 0);
+    assert_true(outcome.changed && outcome.reconfigured);
+    assert_int_equal(n_reconfigured, 4);
+    (void)publish_nothing(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_last_entry_goes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_in_vain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_last_entry_goes_but_for_the_disk, set_up, tear_down),
     };
 

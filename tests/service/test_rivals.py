@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What in an administrator's configuration keeps multipathd from a policy has a name; what could be harmed
+by telling it is left alone."""
+
+import case
+from multipathd import OWN_SELECTOR
+from names import FAILOVER, QUEUE_DEPTH, SUCCESS
+
+ALL = {1, 2, 3, 4}
+
+
+class RivalTest(case.HostTest):
+    def setUp(self):
+        super().setUp()
+        self.multipathd = self.host.multipathd
+
+    def agreement(self):
+        return self.agent.session("MultipathdAgreement")
+
+    def reason(self):
+        return self.agent.session("Reason")
+
+    def reconfigures(self):
+        return self.multipathd.asked.count("reconfigure")
+
+    def put(self, text, name=None):
+        """A file of multipathd's configuration, the main one or one of the directory."""
+        directory = self.host.drop_in.parent
+        file = directory / name if name else directory.parent.with_suffix(".conf")
+        file.write_text(text)
+        return file
+
+
+class OddFiles(RivalTest):
+    def test_a_line_that_leaves_a_section_open(self):
+        """The brace of the next section closes it, and what follows counts."""
+        self.put("defaults { user_friendly_names yes }\n"
+                 "blacklist {\n"
+                 '  devnode "^sd"\n'
+                 "}\n"
+                 "multipaths {\n"
+                 "  multipath {\n"
+                 f"    wwid {self.host.wwid(0)}\n"
+                 "    path_grouping_policy multibus\n  }\n}\n", "zz.conf")
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for(lambda: self.agreement() == "Alone", "what it says of it")
+        self.assertIn("zz.conf line 8: path_grouping_policy", self.reason())
+        self.assertEqual(self.reconfigures(), 1)
+
+    def test_a_deprecated_keyword(self):
+        """0.15 passes over rr_weight, ours and others', and shows none."""
+        self.multipathd.release = "0.15.1"
+        shown = self.multipathd.config
+        self.multipathd.config = lambda: "".join(line for line in shown().splitlines(True)
+                                                 if "rr_" not in line)
+        self.put(f"multipaths {{\n multipath {{\n  wwid {self.host.wwid(0)}\n  rr_weight priorities\n"
+                 " }\n}\n", "zz.conf")
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for_agreement()
+        self.assertEqual(self.reconfigures(), 1)
+
+    def test_a_main_file_that_it_refuses(self):
+        """It says that all is well, and keeps the configuration that it has."""
+        self.multipathd.refuses = True
+        file = self.put('blacklist {\n wwid "*"\n}\n')
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for(lambda: "refuses" in self.reason(), "its name")
+        self.assertIn("multipath.conf line 2: wwid", self.reason())
+        self.assertEqual((self.agreement(), self.reconfigures()), ("Pending", 0))
+        self.multipathd.refuses = False
+        file.write_text("")
+        self.wait_for_agreement()
+
+    def test_a_refusal_of_no_account(self):
+        """What multipathd has in force is not told again, whatever its files have become since."""
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for_agreement()
+        self.multipathd.refuses = True
+        asked = len(self.multipathd.asked)
+        self.put('blacklist {\n wwid "*"\n}\n')
+        self.wait_for(lambda: "show config" in self.multipathd.asked[asked:], "a look at it")
+        self.wait_for_agreement()
+        self.assertEqual(self.reason(), "")
+
+
+class Detection(RivalTest):
+    def sections(self):
+        return self.host.drop_in.read_text().count("detect_prio no")
+
+    def test_a_prio_that_would_begin_to_count(self):
+        """Somebody's prio for the product has no effect while one is detected, and is to have none."""
+        file = self.put('devices {\n device {\n  vendor "LIO-ORG"\n  product ".*"\n'
+                        "  path_grouping_policy failover\n  prio const\n }\n}\n", "zz.conf")
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), SUCCESS)
+        self.wait_for(lambda: self.agreement() == "Alone", "what it says of it")
+        self.assertIn("zz.conf line 6: prio", self.reason())
+        self.assertEqual(self.sections(), 0)
+        file.unlink()
+        self.wait_for_agreement()
+        self.assertEqual(self.sections(), 1)
+
+    def test_a_prio_of_all_products(self):
+        self.put("overrides {\n prio const\n}\n")
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), SUCCESS)
+        self.wait_for(lambda: self.agreement() == "Alone", "what it says of it")
+        self.assertIn("multipath.conf line 2: prio", self.reason())
+        self.assertEqual(self.sections(), 0)
+
+    def test_groups_by_target_port_group(self):
+        """A single group, too, has to be kept from being made by a prio that is detected."""
+        self.put("defaults {\n detect_pgpolicy_use_tpg yes\n}\n")
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for_agreement()
+        self.assertEqual(self.sections(), 1)
+        self.multipathd.load(0)
+        self.assertEqual(self.host.shape(0), [("queue-length 0", ALL)])
+
+    def test_groups_by_target_port_group_win(self):
+        self.put("defaults {\n detect_pgpolicy_use_tpg yes\n}\n")
+        self.put("overrides {\n detect_prio yes\n}\n", "zz.conf")
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for(lambda: self.agreement() == "Alone", "what it says of it")
+        self.assertIn("multipath.conf line 2: detect_pgpolicy_use_tpg", self.reason())
+
+
+class OtherHandlers(RivalTest):
+    """Access states that a handler knows (rdac, emc) of an array that tells of none itself: multipathd
+    detects no prio for it."""
+
+    def prepare(self):
+        self.host.tree.tpgs = 0
+        for sid in ALL:
+            for lun in range(self.luns):
+                self.host.tree.set_tpgs(sid, lun, 0)
+
+    def test_no_section_for_the_product(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), SUCCESS)
+        self.wait_for_agreement()
+        self.assertNotIn("device {", self.host.drop_in.read_text())
+
+
+class Marginal(RivalTest):
+    def test_what_moves_paths_is_named(self):
+        self.put("defaults {\n marginal_pathgroups yes\n}\n")
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for_agreement()
+        self.assertEqual(self.reason(), "")
+        moved = [(OWN_SELECTOR, {1, 2, 3}), (OWN_SELECTOR, {4})]
+        for _ in range(12):
+            self.host.load_map(0, [(selector, [self.host.tree.disk(sid, 0) for sid in sorted(sids)])
+                                   for selector, sids in moved])
+            self.wait_for(lambda: self.host.shape(0) != moved
+                          or self.agent.session("Agreement") == "Contested", "an answer to that")
+            if self.host.shape(0) == moved:
+                break
+        self.wait_for(lambda: "multipath.conf line 2: marginal_pathgroups" in self.reason(), "its name")
+        self.assertEqual(self.agent.session("Agreement"), "Contested")
+
+
+if __name__ == "__main__":
+    case.main()
