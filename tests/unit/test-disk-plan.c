@@ -111,9 +111,9 @@ static void test_ranks(void **state)
     scene.sessions[1].policy = &scene.chosen[1];
     assert_plan(&scene, "queue-length 34 12");
     assert_false(lb_has_disk_policy(&scene.snapshot));
-    scene.sessions[1].given_up = true; /* while policy 6 is carried out */
+    scene.sessions[1].hold = SESSION_CLEAR; /* while policy 6 is carried out */
     assert_plan(&scene, "service-time 1234");
-    scene.sessions[1].given_up = false;
+    scene.sessions[1].hold = SESSION_FREE;
     scene.disk.by_default = false;
     assert_plan(&scene, "service-time 1234");
     assert_true(lb_has_disk_policy(&scene.snapshot));

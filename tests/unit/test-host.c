@@ -247,10 +247,10 @@ static void test_what_keeps_a_session(void **state)
     login(1, 0);
     assert_ptr_equal(host_session(scene.host, session_id(INITIATOR, TARGET)), session);
     session->policy = NULL;
-    session->busy = true;
+    session->hold = SESSION_CHANGE;
     host_drop_if_empty(scene.host, session);
     assert_ptr_equal(host_session(scene.host, session_id(INITIATOR, TARGET)), session);
-    session->busy = false;
+    session->hold = SESSION_FREE;
     host_drop_if_empty(scene.host, session);
     assert_null(host_session(scene.host, session_id(INITIATOR, TARGET)));
 }

@@ -184,7 +184,7 @@ static void test_policies(void **state)
     map->policy->by_default = true;
     assert_false(map_has_policy(map));
     assert_true(map_has_any_policy(map));
-    scene.sessions[1].given_up = true;
+    scene.sessions[1].hold = SESSION_CLEAR;
     assert_true(map_has_policy(map));
     assert_false(map_has_session_policy(map));
     map_state_begin_change(&map->state);
@@ -198,9 +198,9 @@ static void test_busy(void **state)
     struct host_map *map = take(1, "3600a", "mpatha");
 
     assert_false(maps_is_busy(&scene.host, map));
-    scene.sessions[1].busy = true;
+    scene.sessions[1].hold = SESSION_CHANGE;
     assert_true(maps_is_busy(&scene.host, map));
-    scene.sessions[1].busy = false;
+    scene.sessions[1].hold = SESSION_FREE;
     map_state_begin_change(&map->state);
     assert_true(maps_is_busy(&scene.host, map));
 }

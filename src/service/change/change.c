@@ -114,15 +114,15 @@ static void change_enlist(struct change *change)
         last = &(*last)->next;
     *last = change;
     if (change->session)
-        change->session->busy = true;
+        change->session->hold = SESSION_CHANGE;
     else
         map_state_begin_change(&change->map->state);
 }
 
-static void change_give_up_policy(const struct change *change)
+static void change_clear_policy(const struct change *change)
 {
     if (change->session)
-        change->session->given_up = true;
+        change->session->hold = SESSION_CLEAR;
     else
         map_state_clear_policy(&change->map->state);
     freshness_model_changed(change->host);
@@ -136,7 +136,7 @@ static void change_delist(const struct change *change)
         link = &(*link)->next;
     *link = change->next;
     if (change->session)
-        change->session->busy = change->session->given_up = false;
+        change->session->hold = SESSION_FREE;
     else
         map_state_end_change(&change->map->state);
     freshness_model_changed(change->host);
@@ -280,7 +280,7 @@ static void change_on_idle(void *userdata)
     struct change *change = userdata;
 
     if (!change->choice) {
-        change_give_up_policy(change);
+        change_clear_policy(change);
         if (change->calls->withdraw(change)) {
             int r = mpathd_sync_and_wait(change->host, change_on_synced, change);
             if (r < 0)

@@ -60,14 +60,14 @@ struct change_calls {
     void (*free_choice)(void *choice);
 };
 
-/* A request that has passed its checks, until it is answered. What it is about stays, being busy.
+/* A request that has passed its checks, until it is answered. What it is about stays, being held.
  */
 struct change {
     const struct change_calls *calls;
     struct host *host;
     struct session *session; /* one of the two */
     struct host_map *map;
-    void *choice; /* the policy to be had; NULL: what was there is given up, and none replaces it */
+    void *choice; /* the policy to be had; NULL: what was there is cleared, and none replaces it */
     struct change_request request;
     change_done_t done;
     void *userdata;

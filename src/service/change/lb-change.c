@@ -177,7 +177,7 @@ static uint32_t lb_change_check(const struct lb_request *request, struct session
             ids[i] = session->connections[i]->id;
         facts.connections = ids;
         facts.n_connections = session->n_connections;
-        facts.busy = session->busy;
+        facts.busy = session->hold != SESSION_FREE;
         facts.has_policy = session->policy;
     }
     uint32_t status = lb_check(request, &facts);

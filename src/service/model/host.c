@@ -274,7 +274,7 @@ static void announce_connections(const struct session *session)
 
 void host_drop_if_empty(struct host *host, struct session *session)
 {
-    if (session->n_connections > 0 || session->policy || session->busy)
+    if (session->n_connections > 0 || session->policy || session->hold != SESSION_FREE)
         return;
     uint64_t id = session->id, adapter_id = session->adapter_id;
     remove_item((void **)host->sessions, &host->n_sessions, session);

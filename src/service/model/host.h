@@ -80,6 +80,13 @@ struct lb_answer {
     uint64_t usec;   /* when that was, CLOCK_MONOTONIC */
 };
 
+/* What requests do to a session's policy; of a map it is enum map_hold. */
+enum session_hold {
+    SESSION_FREE,
+    SESSION_CHANGE, /* one gives it another policy, or waits for its turn */
+    SESSION_CLEAR,  /* likewise, and the policy that was there does not count any more */
+};
+
 struct session {
     uint64_t id; /* UniqueSessionId */
     uint64_t adapter_id;
@@ -88,9 +95,8 @@ struct session {
     struct connection **connections; /* ascending by ID */
     size_t n_connections;
     struct store_policy *policy; /* the one chosen, NULL: none */
-    bool busy;                   /* a change to it runs */
-    bool given_up;               /* policy 6 was asked for: `policy` does not count any more */
-    struct host_map **maps;      /* those over its disks */
+    enum session_hold hold;
+    struct host_map **maps; /* those over its disks */
     size_t n_maps;
     uint32_t n_reapplied; /* maps that got their table again without a request */
     dev_t *devices;       /* dm devices over its disks (service/model/session-maps.h) */
@@ -106,7 +112,7 @@ struct session {
 /* Whether the policy of a session counts for its maps. */
 static inline bool session_has_policy(const struct session *session)
 {
-    return session->policy && !session->given_up;
+    return session->policy && session->hold != SESSION_CLEAR;
 }
 
 /* How open-iscsi's records are, compared with those that an adapter's GUID was set for. */

@@ -303,7 +303,7 @@ bool maps_is_busy(struct host *host, const struct host_map *map)
 {
     for (size_t i = 0; i < map->n_sessions; i++) {
         const struct session *session = host_session(host, map->session_ids[i]);
-        if (session && session->busy)
+        if (session && session->hold != SESSION_FREE)
             return true;
     }
     return map_state_is_requested(&map->state);
