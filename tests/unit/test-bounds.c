@@ -21,6 +21,7 @@ static const struct {
 
 static void test_calls(void **state)
 {
+    assert_int_equal(ELEMENTSOF(kinds), REQUEST_KINDS);
     for (size_t i = 0; i < REQUEST_KINDS; i++) {
         assert_int_equal(kinds[i].kind, i);
         assert_true(bounds_admit(kinds[i].kind, 0, 0));

@@ -142,6 +142,13 @@ class Store(unittest.TestCase):
 
 
 class Bounds(unittest.TestCase):
+    def test_all_are_documented(self):
+        header = (SOURCE / "src/service/base/bounds.h").read_text()
+        bounds = set(re.findall(r"^#define (\w+_MAX\w*)", header, re.M))
+        self.assertGreater(len(bounds), 10)
+        template = (SOURCE / "man/iscsi-wmid.8.in").read_text()
+        self.assertEqual(bounds - set(re.findall(r"@(\w+)(?::\w+)?@", template)), set())
+
     def test_of_the_guest_tests(self):
         """They ask for one more than there is."""
         text = "\n".join((SOURCE / "tests/guest" / file).read_text() for file in
