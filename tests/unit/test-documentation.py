@@ -174,6 +174,28 @@ class Tag(unittest.TestCase):
                 self.assertEqual(re.findall(pattern, words((SOURCE / file).read_text())), [name])
 
 
+class Rows(unittest.TestCase):
+    """Of the checks of a request for a session, as stated above lb_check()."""
+
+    @classmethod
+    def setUpClass(cls):
+        comment = re.search(r"/\*((?:(?!\*/).)*)\*/\s+uint32_t lb_check\(",
+                            (SOURCE / "src/wmi/policy.h").read_text(), re.S)[1]
+        rows = re.findall(r"^ \* +(\d+)\. (.*?)(?=^ \* +\d+\. |\Z)", comment, re.M | re.S)
+        cls.rows = {int(number): re.search(r": ([A-Z_]+)[.;]", text)[1] for number, text in rows}
+
+    def test_each_has_a_test(self):
+        text = (SOURCE / "tests/service/test_statuses.py").read_text()
+        self.assertGreater(len(self.rows), 10)
+        self.assertEqual(set(self.rows), set(map(int, re.findall(r"def test_(\d\d)_", text))))
+
+    def test_people_read_of_each(self):
+        file = SOURCE / "dbus-interfaces/com.open_iscsi.WMI1.MSiSCSI_LB_Operations.xml"
+        comment = file.read_text().partition('<method name="SetLoadBalancePolicy">')[0]
+        told = {int(code, 16) for code in re.findall(r"0x[0-9A-F]{8}\b", comment)}
+        self.assertEqual(told, {codes()[f"ISDSC_{name}"] for name in self.rows.values()})
+
+
 class Statuses(unittest.TestCase):
     def test_all_are_there(self):
         text = page("iscsi-wmi-status.7")
