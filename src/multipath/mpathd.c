@@ -16,6 +16,7 @@
 
 #define COMMAND_MAX 512U /* multipathd refuses longer ones, NUL included */
 #define IDLE_INTERVAL_MS 100
+#define BEGIN_INTERVAL_MS 10
 #define BACKLOG_INTERVAL_MS 20
 #define REPLY_MAX (32U * 1024U * 1024U) /* and sends none longer than this */
 
@@ -184,13 +185,10 @@ static bool is_idle(const char *state)
     return !strstr(state, "pending") && (strstr(state, "idle") || strstr(state, "running"));
 }
 
-/*
- * Newer releases queue the request and answer at once. Those before 0.10 do not say that it is
- * still queued while they are "running", so that it has to be found idle twice.
- */
-static int wait_until_idle(int64_t deadline)
+/* Until it has been found idle so often, or, where `begun`, at its configuration. */
+static int wait_until(bool begun, unsigned times, int interval_ms, int64_t deadline)
 {
-    for (unsigned idle = 0; idle < 2;) {
+    for (unsigned idle = 0; idle < times;) {
         _cleanup_free_ char *state = NULL;
         int64_t left = deadline - monotonic_msec();
         if (left <= 0)
@@ -198,23 +196,37 @@ static int wait_until_idle(int64_t deadline)
         int r = mpathd_command("show daemon", (int)left, &state);
         if (r < 0)
             return r;
+        if (begun && strstr(state, "configure") && !strstr(state, "pending"))
+            return 0;
         idle = is_idle(state) ? idle + 1 : 0;
-        poll(NULL, 0, IDLE_INTERVAL_MS);
+        if (idle < times)
+            (void)poll(NULL, 0, interval_ms);
     }
     return 0;
 }
 
-int mpathd_reconfigure(int timeout_ms)
+int mpathd_begin_reconfigure(int timeout_ms)
 {
     int64_t deadline = monotonic_msec() + timeout_ms;
     _cleanup_free_ char *reply = NULL;
 
-    int r = mpathd_command("reconfigure", timeout_ms, &reply);
+    int r = wait_until(false, 1, IDLE_INTERVAL_MS, deadline);
+    if (r >= 0)
+        r = mpathd_command("reconfigure", timeout_ms, &reply);
     if (r < 0)
         return r;
     if (strncmp(reply, "ok", 2) != 0)
         return -EBUSY;
-    return wait_until_idle(deadline);
+    return wait_until(true, 2, BEGIN_INTERVAL_MS, deadline);
+}
+
+/*
+ * Newer releases queue the request and answer at once. Those before 0.10 do not say that it is
+ * still queued while they are "running", so that it has to be found idle twice.
+ */
+int mpathd_wait_until_idle(int timeout_ms)
+{
+    return wait_until(false, 2, IDLE_INTERVAL_MS, monotonic_msec() + timeout_ms);
 }
 
 int mpathd_config(int timeout_ms, char **ret)

@@ -29,10 +29,14 @@ int mpathd_version(int timeout_ms, unsigned *ret);
 int mpathd_parse_version(const char *reply, unsigned *ret);
 
 /*
- * Has multipathd read its configuration again and waits until it has done so. -EBUSY: it will not
- * now. Other errors as above.
+ * Has multipathd read its configuration again, and returns when it has begun: what it is in the
+ * midst of comes first. A release before 0.10 may begin a moment later. -EBUSY: it will not now.
+ * Other errors as above.
  */
-int mpathd_reconfigure(int timeout_ms);
+int mpathd_begin_reconfigure(int timeout_ms);
+
+/* Waits until it has ended. */
+int mpathd_wait_until_idle(int timeout_ms);
 
 /* Its configuration as it is in force, merged of all files (an answer of many KiB). */
 int mpathd_config(int timeout_ms, char **ret);

@@ -50,6 +50,7 @@ struct map_state {
     enum map_table table;
     enum map_sync sync;
     enum map_hold hold;
+    bool ahead;      /* its entry is that of a change, whose table is on its way */
     bool has_intent; /* in the store: its first policy is not finished */
     unsigned rounds; /* lost, one after another */
     uint64_t last;   /* when, in microseconds */

@@ -11,9 +11,9 @@ SECTORS = 2 << 20
 FOREVER = 1 << 30
 
 MAP = struct.Struct("=IIQII128s136s256s7920s7920s")  # struct fake_map
-FAULT = struct.Struct("=16s7I")  # struct fake_fault
+FAULT = struct.Struct("=16s8I")  # struct fake_fault
 FAULTS_MAX = 16
-ABSENT_SIZE = 320
+ABSENT_SIZE = 256
 ANY_MAP = 0xFFFFFFFF
 FAULTS_AT = MAPS_MAX * MAP.size
 ABSENT_AT = FAULTS_AT + FAULTS_MAX * FAULT.size
@@ -61,7 +61,7 @@ class Fault:
     @property
     def seen(self):
         """How many such calls there were, those that passed included."""
-        return FAULT.unpack_from(self._memory, self._at)[-1]
+        return FAULT.unpack_from(self._memory, self._at)[-2]
 
     def clear(self):
         """It is over: what waits goes on."""
@@ -126,10 +126,25 @@ class DeviceMapper:
             if self._memory[at] == 0:
                 # The name last, for the service looks at it first.
                 FAULT.pack_into(self._memory, at, b"", minor, skip, count, error, milliseconds,
-                                in_child, 0)
+                                in_child, 0, 0)
                 self._memory[at:at + 16] = call.encode().ljust(16, b"\0")
                 return Fault(self._memory, number)
         raise RuntimeError(f"{FAULTS_MAX} faults at most")
+
+    def _faults(self, minor):
+        for number in range(FAULTS_MAX):
+            call, of, *numbers = FAULT.unpack_from(self._memory, FAULTS_AT + number * FAULT.size)
+            if call[0] and of in (minor, ANY_MAP):
+                yield text(call), *numbers
+
+    def is_in_a_call(self, minor):
+        """Whether a call for this map waits, which the kernel then lets nobody else change."""
+        return any(waiting for *_, waiting in self._faults(minor))
+
+    def refuses(self, minor):
+        """Whether a new table for this map fails, whoever loads it."""
+        return any(error and skip <= seen < skip + count and call in ("load", "resume")
+                   for call, skip, count, error, _, _, seen, _ in self._faults(minor))
 
     def absent_modules(self, *names):
         """The kernel has none of these modules, "dm-queue-length" and the like; all others it has."""

@@ -70,12 +70,13 @@ struct fake_fault {
     uint32_t map;  /* its minor number */
     uint32_t skip, count, error, milliseconds;
     uint32_t in_child; /* not those that the service makes itself */
-    uint32_t seen;     /* such calls until now */
+    uint32_t seen;     /* such calls until now, ... */
+    uint32_t waiting;  /* ... and those that wait */
 };
 
 struct fake_controls {
     struct fake_fault faults[FAULTS_MAX];
-    char absent[320]; /* modules, each with a blank before and after it */
+    char absent[256]; /* modules, each with a blank before and after it */
 };
 _Static_assert(sizeof(struct fake_controls) == 1024, "device_mapper.py counts on it");
 
@@ -146,8 +147,11 @@ static int fault(const char *call, uint32_t map)
         uint32_t seen = __atomic_add_fetch(&each->seen, 1, __ATOMIC_ACQ_REL);
         if (seen <= each->skip || seen - each->skip > each->count)
             continue;
+        __atomic_add_fetch(&each->waiting, 1, __ATOMIC_ACQ_REL);
         wait_for_end(each);
         error = (int)each->error;
+        if (each->call[0])
+            __atomic_sub_fetch(&each->waiting, 1, __ATOMIC_ACQ_REL);
     }
     return error;
 }

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """multipathd of a made-up host: it answers, reads its configuration, and builds maps by that.
 
-What it has not read yet does not count; `reconfigure` has it read the files, and build those maps anew
-that would be others. Its reasons are the real one's, as far as entries of the service's need them.
+What it has not read yet does not count; `reconfigure` has it read the files first, and then build those
+maps anew that would be others. Its reasons are the real one's, as far as entries of the service's need
+them.
 """
 
 import collections
@@ -11,6 +12,7 @@ import re
 import socket
 import struct
 import threading
+import time
 
 OWN_SELECTOR = "service-time 0"
 PRIOS = {"active/optimized": 50, "active/non-optimized": 10}  # prio sysfs; else 1
@@ -46,7 +48,8 @@ class Multipathd:
     """`release` is what it says it is. What is in `answers`, by command, it says in place of its own
     answer. While it is `silent` it takes commands, and answers them when it is no more. While it `refuses`
     its files, it keeps what it has read. `asked` has the commands, `loads` counts the tables that it has
-    given maps.
+    given maps. A reconfiguration takes `seconds` from reading the files to the first map, in which nothing
+    else happens to maps.
     """
 
     def __init__(self, path, directory, host):
@@ -56,6 +59,9 @@ class Multipathd:
         self.refuses = False
         self.asked = []
         self.loads = 0
+        self.seconds = 0.2
+        self._maps = threading.Lock()
+        self._waiting = 0  # reconfigurations that have not ended
         self._entries, self._devices, self._defaults = {}, [], DEFAULTS
         self._talking = threading.Event()
         self._talking.set()
@@ -153,7 +159,9 @@ class Multipathd:
         return [(selector, by_prio[prio]) for prio in sorted(by_prio, reverse=True)]
 
     def load(self, minor):
-        """A map's own groups, over the paths that are there."""
+        """A map's own groups, over the paths that are there, unless the kernel refuses them."""
+        if self.host.dm.refuses(minor):
+            return
         self.loads += 1
         self.host.load_map(minor, self.groups(self.host.wwid(minor), self.host.paths(minor)))
 
@@ -167,10 +175,40 @@ class Multipathd:
     def reconfigure(self):
         if self.refuses:
             return
-        self.read()
-        for minor in self.host.minors():
-            if not self._is_as_read(minor):
-                self.load(minor)
+        with self._maps:
+            self.read()
+            time.sleep(self.seconds)
+            for minor in self.host.minors():
+                while self.host.dm.is_in_a_call(minor):
+                    time.sleep(0.01)
+                if not self._is_as_read(minor):
+                    self.load(minor)
+
+    def _reconfigure_later(self):
+        """It says yes, and goes about it."""
+        def run():
+            self.reconfigure()
+            self._waiting -= 1
+
+        self._waiting += 1
+        self._threads.append(threading.Thread(target=run, daemon=True))
+        self._threads[-1].start()
+
+    def check_paths(self):
+        """What follows from each check of a path since 0.9.6 (main.c, update_mpp_prio()): a map whose
+        groups are not in the order of the prios that it knows is built anew by what it has read."""
+        with self._maps:
+            for minor in self.host.minors():
+                entry = self._entries.get(self.host.wwid(minor), {})
+                prios = self._prios(minor, entry)
+                if entry.get("failback") == "immediate" and prios != sorted(prios, reverse=True):
+                    self.load(minor)
+
+    def _prios(self, minor, entry):
+        """Of the groups as they are, in their order: a group has its best path's."""
+        paths = {path.disk: path for path in self.host.paths(minor)}
+        return [max((self._prio(entry, paths[disk]) for disk in disks if disk in paths), default=0)
+                for _, disks in self.host.groups(minor)]
 
     # --- Its socket
 
@@ -180,11 +218,11 @@ class Multipathd:
         if command == "help":
             return f"multipath-tools v{self.release} (03/01, 2025)\n"
         if command == "show daemon":
-            return "pid 1 idle\n"
+            return f"pid 1 {'configure' if self._waiting else 'idle'}\n"
         if command == "show config":
             return self.config()
         if command == "reconfigure":
-            self.reconfigure()
+            self._reconfigure_later()
             return "ok\n"
         if command.startswith("reload map "):
             return self._reload(command.removeprefix("reload map "))

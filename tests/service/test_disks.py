@@ -244,7 +244,7 @@ class Statuses(DiskTest):
             fault.clear()
 
     def test_no_process_to_be_had(self):
-        self.host.dm.fault("fork", error=errno.EAGAIN)
+        self.host.dm.fault("fork", count=FOREVER, error=errno.EAGAIN)
         self.assert_refused(self.agent.set_disk_policy(0, FAILOVER, primaries=[1]),
                             "STATUS_INSUFFICIENT_RESOURCES")
 

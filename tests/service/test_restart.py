@@ -139,9 +139,11 @@ class Killed(RestartTest):
     def test_when_it_is_saved(self):
         """Live on every map, and not answered: the old policy comes back."""
         self.set()
-        self.wait_for_agreement()  # else the next file might be the one for multipathd
-        slow = self.host.dm.fault("sync", milliseconds=20000)
+        swap = self.host.dm.fault("load", 0, milliseconds=20000)  # behind multipathd's file
         self.agent.begin_policy(QUEUE_DEPTH)
+        self.wait_for(lambda: swap.seen, "the swap")
+        slow = self.host.dm.fault("sync", milliseconds=20000)
+        swap.clear()
         self.wait_for(lambda: slow.seen, "the store")
         self.assert_everywhere(("queue-length 0", ALL))
         self.host.kill()

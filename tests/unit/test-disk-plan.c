@@ -127,18 +127,25 @@ static void test_ranks(void **state)
 /* A session's choice passes over a disk that has its own, and replaces one by default. */
 static void test_choice_of_a_session(void **state)
 {
-    _cleanup_(mp_table_freep) struct mp_table *own = NULL, *given = NULL;
+    _cleanup_(mp_table_freep) struct mp_table *own = NULL, *given = NULL, *staying = NULL;
     struct scene scene;
+    bool stays;
 
     scene_init(&scene, ONE_GROUP);
     scene.map->policy = &scene.disk;
-    assert_int_equal(lb_plan_choice(&scene.snapshot, &scene.sessions[0], &scene.chosen[0], &own),
-                     0);
+    assert_int_equal(
+        lb_plan_choice(&scene.snapshot, &scene.sessions[0], &scene.chosen[0], &own, &stays), 0);
     assert_string_equal(own->groups[0].selector, "service-time 0");
+    assert_false(stays);
+    scene.disk.policy = DSM_FAILOVER;
+    assert_int_equal(
+        lb_plan_choice(&scene.snapshot, &scene.sessions[0], &scene.chosen[0], &staying, &stays), 0);
+    assert_true(stays);
     scene.disk.by_default = true;
-    assert_int_equal(lb_plan_choice(&scene.snapshot, &scene.sessions[0], &scene.chosen[0], &given),
-                     0);
+    assert_int_equal(
+        lb_plan_choice(&scene.snapshot, &scene.sessions[0], &scene.chosen[0], &given, &stays), 0);
     assert_string_equal(given->groups[0].selector, "queue-length 0");
+    assert_false(stays);
     scene_done(&scene);
 }
 
@@ -223,13 +230,15 @@ static void test_access(void **state)
 {
     struct mp_table *table = NULL;
     struct scene scene;
+    bool stays;
 
     scene_init(&scene, ONE_GROUP);
     scene.map->policy = &scene.disk;
     scene.disk.policy = DSM_FAILOVER;
     name_paths(&scene, 1, 0);
     scene.paths[0].disk.access = ACCESS_NON_OPTIMIZED;
-    assert_int_equal(lb_plan_disk_choice(&scene.snapshot, &scene.disk, &table), -EOPNOTSUPP);
+    assert_int_equal(lb_plan_disk_choice(&scene.snapshot, &scene.disk, &table, &stays),
+                     -EOPNOTSUPP);
     assert_null(table);
     assert_plan(&scene, "round-robin 2 3 4 1");
     scene_done(&scene);

@@ -32,7 +32,7 @@ static const char *shown, *shown_then;
 
 int __wrap_mpathd_version(int timeout_ms, unsigned *ret);
 int __wrap_mpathd_config(int timeout_ms, char **ret);
-int __wrap_mpathd_reconfigure(int timeout_ms);
+int __wrap_mpathd_begin_reconfigure(int timeout_ms);
 
 int __wrap_mpathd_version(int timeout_ms, unsigned *ret)
 {
@@ -46,7 +46,7 @@ int __wrap_mpathd_config(int timeout_ms, char **ret)
     return *ret ? 0 : -ENOMEM;
 }
 
-int __wrap_mpathd_reconfigure(int timeout_ms)
+int __wrap_mpathd_begin_reconfigure(int timeout_ms)
 {
     n_reconfigured++;
     shown = shown_then;

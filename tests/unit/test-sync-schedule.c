@@ -12,24 +12,31 @@
 #include "basic/macros.h"
 #include "service/multipathd/sync-schedule.h"
 
-/* Of what runs, what is wished for and whether a check is: a check goes first, one at a time. */
+/* Of what runs, what is to be proved, what is wished for and whether a check is: in that order. */
 static void test_next(void **state)
 {
-    for (enum sync_kind running = ATTEMPT_NONE; running <= ATTEMPT_SYNC; running++)
+    for (enum sync_kind running = ATTEMPT_NONE; running <= ATTEMPT_PROVE; running++)
         for (enum sync_wish wish = WISH_NOTHING; wish <= WISH_SYNC_SOON; wish++)
-            for (unsigned check = 0; check <= 1; check++) {
-                struct sync_schedule schedule = {
-                    .running = running, .wish = wish, .check_wished = check};
+            for (unsigned bits = 0; bits < 4; bits++) {
+                bool check = bits & 1, prove = bits & 2;
+                struct sync_schedule schedule = {.running = running,
+                                                 .wish = wish,
+                                                 .check_wished = check,
+                                                 .to_prove = prove,
+                                                 .begun = 5};
                 enum sync_kind expected = running != ATTEMPT_NONE ? ATTEMPT_NONE
+                                          : prove                 ? ATTEMPT_PROVE
                                           : check                 ? ATTEMPT_CHECK
                                           : wish != WISH_NOTHING  ? ATTEMPT_SYNC
                                                                   : ATTEMPT_NONE;
                 assert_int_equal(sync_schedule_next(&schedule), expected);
 
-                sync_schedule_begin(&schedule);
+                sync_schedule_begin(&schedule, 9);
                 assert_int_equal(schedule.running, running != ATTEMPT_NONE ? running : expected);
                 assert_int_equal(schedule.wish, expected == ATTEMPT_SYNC ? WISH_NOTHING : wish);
                 assert_int_equal(schedule.check_wished, expected == ATTEMPT_CHECK ? 0 : check);
+                assert_int_equal(schedule.to_prove, expected == ATTEMPT_PROVE ? 0 : prove);
+                assert_int_equal(schedule.begun, expected == ATTEMPT_SYNC ? 9 : 5);
             }
 }
 
@@ -46,34 +53,64 @@ static void test_wish(void **state)
     assert_int_equal(schedule.wish, WISH_SYNC_SOON);
 }
 
+/* A sync that multipathd has begun to read has not ended with that. */
 static void test_end(void **state)
 {
-    for (enum sync_kind running = ATTEMPT_CHECK; running <= ATTEMPT_SYNC; running++)
+    for (enum sync_kind running = ATTEMPT_CHECK; running <= ATTEMPT_PROVE; running++)
         for (unsigned bits = 0; bits < 8; bits++) {
             const struct sync_end end = {
                 .failed = bits & 1, .again = bits & 2, .reconfigured = bits & 4};
+            bool to_prove = running == ATTEMPT_SYNC && end.reconfigured && !end.failed;
+            bool over = end.reconfigured && !to_prove;
             struct sync_schedule schedule = {
-                .running = running, .failures = 3, .last_reconfigure = 7};
+                .running = running, .failures = 3, .begun = 6, .last_reconfigure = 7, .took = 2};
+
             assert_int_equal(sync_schedule_end(&schedule, &end, 9), running);
             assert_int_equal(schedule.running, ATTEMPT_NONE);
-            assert_int_equal(schedule.failures, end.failed ? 4 : 0);
-            assert_int_equal(schedule.last_reconfigure, end.reconfigured ? 9 : 7);
-            assert_int_equal(schedule.wish, end.failed || end.again ? WISH_SYNC : WISH_NOTHING);
+            assert_int_equal(schedule.to_prove, to_prove);
+            assert_int_equal(schedule.failures, to_prove ? 3 : end.failed ? 4 : 0);
+            assert_int_equal(schedule.last_reconfigure, over ? 9 : 7);
+            assert_int_equal(schedule.took, over ? 3 : 2);
+            assert_int_equal(schedule.wish,
+                             !to_prove && (end.failed || end.again) ? WISH_SYNC : WISH_NOTHING);
         }
 }
 
-/* What has changed is owed until an attempt to tell it succeeds; a check tells nothing. */
+/* What has changed is owed until it is told, and proved where it had to be read. */
 static void test_owed(void **state)
 {
-    for (unsigned bits = 0; bits < 16; bits++) {
-        const struct sync_end end = {.failed = bits & 1, .changed = bits & 2};
-        bool owed = bits & 4, checks = bits & 8;
-        struct sync_schedule schedule = {.running = checks ? ATTEMPT_CHECK : ATTEMPT_SYNC,
-                                         .owed = owed};
+    for (enum sync_kind running = ATTEMPT_CHECK; running <= ATTEMPT_PROVE; running++)
+        for (unsigned bits = 0; bits < 16; bits++) {
+            const struct sync_end end = {
+                .failed = bits & 1, .changed = bits & 2, .reconfigured = bits & 8};
+            bool owed = bits & 4;
+            bool done = !end.failed && !(running == ATTEMPT_SYNC && end.reconfigured);
+            struct sync_schedule schedule = {.running = running, .owed = owed};
 
-        sync_schedule_end(&schedule, &end, 9);
-        assert_int_equal(schedule.owed, checks ? owed : end.failed && (owed || end.changed));
+            sync_schedule_end(&schedule, &end, 9);
+            assert_int_equal(schedule.owed,
+                             running == ATTEMPT_CHECK ? owed : !done && (owed || end.changed));
+        }
+}
+
+/* A reconfigure in vain counts at its proof, a failed one; its beginning proves nothing. */
+static void test_unproved_at_the_proof(void **state)
+{
+    static const struct sync_end begun = {.reconfigured = true, .digest = 11};
+    static const struct sync_end vain = {.failed = true, .reconfigured = true, .unproved = true};
+    struct sync_schedule schedule = {.digest = 11};
+
+    for (unsigned i = 1; i <= SYNC_TRIES; i++) {
+        schedule.running = ATTEMPT_SYNC;
+        sync_schedule_end(&schedule, &begun, 9);
+        schedule.running = ATTEMPT_PROVE;
+        sync_schedule_end(&schedule, &vain, 10);
+        assert_int_equal(schedule.unproved, i);
     }
+    assert_false(sync_schedule_may_reconfigure(&schedule, false, 11));
+    schedule.running = ATTEMPT_PROVE;
+    sync_schedule_end(&schedule, &begun, 11);
+    assert_int_equal(schedule.unproved, 0);
 }
 
 #define OLD_DIGEST 11
@@ -133,12 +170,16 @@ static void test_due(void **state)
     static const struct {
         enum sync_wish wish;
         unsigned failures;
-        uint64_t last, due; /* seconds; it is 100 */
+        uint64_t last, took, due; /* seconds; it is 100 */
     } cases[] = {
-        {WISH_SYNC, 0, 0, 101},    {WISH_SYNC_SOON, 0, 0, 100},  {WISH_SYNC, 1, 0, 105},
-        {WISH_SYNC, 2, 0, 110},    {WISH_SYNC, 4, 0, 140},       {WISH_SYNC, 5, 0, 160},
-        {WISH_SYNC, 1000, 0, 160}, {WISH_SYNC_SOON, 9, 0, 100},  {WISH_SYNC, 0, 99, 104},
-        {WISH_SYNC, 0, 90, 101},   {WISH_SYNC_SOON, 0, 98, 103}, {WISH_SYNC, 5, 99, 160},
+        {WISH_SYNC, 0, 0, 0, 101},       {WISH_SYNC, 1, 0, 0, 105},
+        {WISH_SYNC, 2, 0, 0, 110},       {WISH_SYNC, 4, 0, 0, 140},
+        {WISH_SYNC, 5, 0, 0, 160},       {WISH_SYNC, 1000, 0, 0, 160},
+        {WISH_SYNC, 0, 99, 0, 104},      {WISH_SYNC, 0, 90, 0, 101},
+        {WISH_SYNC, 0, 99, 9, 104},      {WISH_SYNC, 5, 99, 0, 160},
+        {WISH_SYNC_SOON, 0, 0, 0, 100},  {WISH_SYNC_SOON, 9, 0, 0, 100},
+        {WISH_SYNC_SOON, 0, 98, 0, 100}, {WISH_SYNC_SOON, 0, 98, 1, 100},
+        {WISH_SYNC_SOON, 0, 98, 4, 102}, {WISH_SYNC_SOON, 0, 98, 9, 103},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -146,6 +187,7 @@ static void test_due(void **state)
             .wish = cases[i].wish,
             .failures = cases[i].failures,
             .last_reconfigure = cases[i].last * SYNC_SECOND,
+            .took = cases[i].took * SYNC_SECOND,
         };
         assert_int_equal(sync_schedule_due(&schedule, 100 * SYNC_SECOND),
                          cases[i].due * SYNC_SECOND);
@@ -159,6 +201,7 @@ int main(void)
         cmocka_unit_test(test_wish),
         cmocka_unit_test(test_end),
         cmocka_unit_test(test_owed),
+        cmocka_unit_test(test_unproved_at_the_proof),
         cmocka_unit_test(test_may_reconfigure),
         cmocka_unit_test(test_unproved),
         cmocka_unit_test(test_unknown_digest),

@@ -9,6 +9,7 @@
 #include "basic/macros.h"
 #include "service/change/change.h"
 #include "service/model/freshness.h"
+#include "service/multipathd/map-entry.h"
 #include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/intents.h"
@@ -148,18 +149,33 @@ static void change_free(struct change *change)
 {
     if (!change)
         return;
+    map_changes_free(change->maps, change->n_maps);
     if (change->choice)
         change->calls->free_choice(change->choice);
     free(change);
 }
 
+/* From here on a map's entry follows the model again. One that has gone meanwhile has no look. */
+static void change_end_ahead(const struct change *change, const struct map_change *maps,
+                             size_t n_maps)
+{
+    for (size_t i = 0; i < n_maps; i++) {
+        struct host_map *map = maps_find_wwid(change->host, dm_map_wwid(maps[i].before));
+        if (!map)
+            continue;
+        map->state.ahead = false;
+        if (map->dev || map == change->map)
+            continue;
+        reconcile_map_entry(map);
+        maps_drop_if_idle(change->host, map);
+    }
+}
+
 /* The answer, and then what follows from it. */
-static void change_finish(struct change *change, const struct map_change *maps, size_t n_maps,
-                          uint32_t status)
+static void change_finish(struct change *change, uint32_t status)
 {
     struct host *host = change->host;
 
-    change_log(&change->request, maps, n_maps, status);
     change_delist(change);
     change->done(status, change->userdata);
     change->calls->reconcile(change);
@@ -167,10 +183,37 @@ static void change_finish(struct change *change, const struct map_change *maps, 
     change_begin_due(host);
 }
 
+static void change_on_taken_back(int r, void *userdata)
+{
+    struct change *change = userdata;
+    change_finish(change, change->status);
+}
+
+/*
+ * The maps carry what they carry. Where the change has failed, its entries go back first: all maps
+ * are as before when it is answered, those too that multipathd has built by them meanwhile.
+ */
+static void change_conclude(struct change *change, const struct map_change *maps, size_t n_maps,
+                            uint32_t status)
+{
+    change_log(&change->request, maps, n_maps, status);
+    change_end_ahead(change, maps, n_maps);
+    if (change->is_ahead && change->choice) {
+        change->status = status;
+        change->calls->take_back(change);
+        if (!change->is_told)
+            mpathd_sync_soon(change->host);
+        else if (mpathd_sync_behind(change->host, change_on_taken_back, change) >= 0)
+            return;
+    }
+    change_finish(change, status);
+}
+
 /* The end of one that has not come to a transaction. */
 static void change_fail(struct change *change, int r)
 {
-    change_finish(change, NULL, 0, change_status(&change->calls->statuses, r));
+    change_conclude(change, change->maps, change->n_maps,
+                    change_status(&change->calls->statuses, r));
 }
 
 static void change_on_transaction_done(enum transaction_result result,
@@ -184,16 +227,16 @@ static void change_on_transaction_done(enum transaction_result result,
     else
         map_changes_log(maps, n_maps);
     intents_end(change->host, result, maps, n_maps);
-    change_finish(change, maps, n_maps, status);
+    change_conclude(change, maps, n_maps, status);
 }
 
 /* Takes the snapshot's map over. */
 static int change_plan(const struct change *change, struct map_snapshot *snapshot,
-                       struct map_change *ret)
+                       struct map_change *ret, bool *ret_manual_failback)
 {
     struct mp_table *after = NULL;
 
-    int r = change->calls->plan(change, snapshot, &after);
+    int r = change->calls->plan(change, snapshot, &after, ret_manual_failback);
     if (r < 0 && r != -ENODATA)
         return r;
     map_change_init(change->host, ret, TAKE_PTR(snapshot->map), after);
@@ -204,33 +247,51 @@ static int change_on_stale_map(struct map_change *map, void *userdata)
 {
     const struct change *change = userdata;
     _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {0};
+    bool manual_failback;
 
     int r = change->calls->read_map(change, map->before->dev, &snapshot);
     if (r < 0)
         return is_no_map(r) ? -ENXIO : r;
-    return change_plan(change, &snapshot, map);
+    return change_plan(change, &snapshot, map, &manual_failback);
 }
 
-static int change_plan_all(const struct change *change, struct map_change **ret, size_t *ret_n)
+/*
+ * What multipathd is to make of a map, before the map carries it. One that the model does not know
+ * yet comes with its next inspection.
+ */
+static int change_lead_entry(struct change *change, const struct map_snapshot *snapshot,
+                             const struct map_change *planned, bool manual_failback)
+{
+    struct host_map *map = maps_find_wwid(change->host, dm_map_wwid(planned->before));
+
+    if (!map || !planned->after)
+        return 0;
+    int r = map_entry_set(map, snapshot, planned->after, manual_failback);
+    if (r < 0)
+        return r;
+    map->state.ahead = true;
+    change->is_ahead = change->is_ahead || r > 0;
+    return 0;
+}
+
+/* All are planned before anything is touched. */
+static int change_plan_all(struct change *change)
 {
     _cleanup_(session_maps_done) struct session_maps found = {0};
 
     int r = change->calls->read_maps(change, &found);
     if (r < 0)
         return r;
-    struct map_change *maps = calloc(found.n + 1, sizeof(*maps));
-    if (!maps)
+    _cleanup_free_ bool *manual = calloc(found.n + 1, sizeof(*manual));
+    change->maps = calloc(found.n + 1, sizeof(*change->maps));
+    if (!manual || !change->maps)
         return -ENOMEM;
-    for (size_t i = 0; i < found.n; i++) {
-        r = change_plan(change, &found.snapshots[i], &maps[i]);
-        if (r < 0) {
-            map_changes_free(maps, i);
-            return r;
-        }
-    }
-    *ret = maps;
-    *ret_n = found.n;
-    return 0;
+    for (; r >= 0 && change->n_maps < found.n; change->n_maps += r >= 0)
+        r = change_plan(change, &found.snapshots[change->n_maps], &change->maps[change->n_maps],
+                        &manual[change->n_maps]);
+    for (size_t i = 0; r >= 0 && change->choice && i < found.n; i++)
+        r = change_lead_entry(change, &found.snapshots[i], &change->maps[i], manual[i]);
+    return r;
 }
 
 static const struct transaction_calls change_transaction_calls = {
@@ -238,24 +299,47 @@ static const struct transaction_calls change_transaction_calls = {
     .done = change_on_transaction_done,
 };
 
-/* Nobody else changes the maps now, and multipathd knows what it has to: from here on to the end.
+static void change_swap(struct change *change)
+{
+    struct map_change *maps = TAKE_PTR(change->maps);
+    size_t n_maps = change->n_maps;
+
+    change->n_maps = 0; /* they are the transaction's, which may end at once */
+    int r = transaction_start(change->host->event, maps, n_maps, &change_transaction_calls, change);
+    if (r >= 0)
+        return;
+    change->maps = maps;
+    change->n_maps = n_maps;
+    intents_end(change->host, TRANSACTION_NO_RESOURCES, maps, n_maps);
+    change_fail(change, r);
+}
+
+/* Should it have failed, the policy comes first, and multipathd is told later. */
+static void change_on_begun(int r, void *userdata)
+{
+    struct change *change = userdata;
+
+    change->is_told = r > 0;
+    change_swap(change);
+}
+
+/*
+ * Nobody else changes the maps now, and multipathd holds no entry that would be in the way: from
+ * here on to the end. A multipathd that reads the new entries first leaves alone what it finds
+ * swapped; until it has begun, it would build maps by the old ones at a path's next check.
  */
 static void change_maps(struct change *change)
 {
-    struct map_change *maps = NULL;
-    size_t n_maps = 0;
+    int r = change_plan_all(change);
 
-    int r = change_plan_all(change, &maps, &n_maps);
-    if (r >= 0) {
-        if (change->choice)
-            intents_record(change->host, maps, n_maps);
-        r = transaction_start(change->host->event, maps, n_maps, &change_transaction_calls, change);
-        if (r >= 0)
-            return;
-        intents_end(change->host, TRANSACTION_NO_RESOURCES, maps, n_maps);
-        map_changes_free(maps, n_maps);
+    if (r < 0) {
+        change_fail(change, r);
+        return;
     }
-    change_fail(change, r);
+    if (change->choice)
+        intents_record(change->host, change->maps, change->n_maps);
+    if (!change->is_ahead || mpathd_sync_ahead(change->host, change_on_begun, change) < 0)
+        change_swap(change);
 }
 
 static void change_on_synced(int r, void *userdata)

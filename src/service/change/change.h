@@ -4,7 +4,8 @@
 /*
  * The one order of a change of policy, be it a session's or a disk's: busy, wait for those before
  * it over the same maps, wait for repairs, take entries away where a policy goes, plan, record
- * the intent, swap, save, forget the intent, answer, reconcile. What differs is passed in.
+ * the intent, have multipathd begin to read the new entries, swap, save, forget the intent, answer,
+ * reconcile. What differs is passed in.
  */
 
 #include <stddef.h>
@@ -44,9 +45,12 @@ struct change_calls {
     int (*read_maps)(const struct change *change, struct session_maps *ret);
     /* Another one of the map that was `dev`. is_no_map(): it is gone, or not of them any more. */
     int (*read_map)(const struct change *change, dev_t dev, struct map_snapshot *ret);
-    /* What a map is to carry. -ENODATA: what multipathd makes of it. */
+    /*
+     * What a map is to carry, and lb_failback_is_manual() of then. -ENODATA: what multipathd makes
+     * of it.
+     */
     int (*plan)(const struct change *change, const struct map_snapshot *snapshot,
-                struct mp_table **ret);
+                struct mp_table **ret, bool *ret_manual_failback);
     /*
      * The policy that was there counts no more, and none comes in its place: takes entries for it
      * away. True: multipathd has to have read that before a map can go back to it.
@@ -55,6 +59,8 @@ struct change_calls {
     /* All maps that are still there carry it: it becomes the model's and the store's. The status.
      */
     uint32_t (*save)(struct change *change, const struct map_change *maps, size_t n_maps);
+    /* It has failed: the entries are what they were. */
+    void (*take_back)(const struct change *change);
     /* What follows from the change, whatever came of it; its session or map may be gone then. */
     void (*reconcile)(const struct change *change);
     void (*free_choice)(void *choice);
@@ -74,6 +80,11 @@ struct change {
     /* change.c's own */
     struct change *next; /* that came after it */
     bool has_begun;
+    struct map_change *maps; /* as planned, until the transaction has them */
+    size_t n_maps;
+    bool is_ahead;   /* the maps' entries are its own already, ... */
+    bool is_told;    /* ... and multipathd has begun to read them */
+    uint32_t status; /* to be answered, while entries are taken back */
 };
 
 /*

@@ -40,9 +40,9 @@ static int disk_change_read_maps(const struct change *change, struct session_map
 
 /* The choice, else what policies of its sessions want. */
 static int disk_change_plan(const struct change *change, const struct map_snapshot *snapshot,
-                            struct mp_table **ret)
+                            struct mp_table **ret, bool *ret_manual_failback)
 {
-    return change->choice ? lb_plan_disk_choice(snapshot, change->choice, ret)
+    return change->choice ? lb_plan_disk_choice(snapshot, change->choice, ret, ret_manual_failback)
                           : lb_plan(snapshot, ret);
 }
 
@@ -75,6 +75,11 @@ static uint32_t disk_change_save(struct change *change, const struct map_change 
     freshness_model_changed(change->host);
     map->active_path = 0; /* its primary is to be */
     return STATUS_SUCCESS;
+}
+
+static void disk_change_take_back(const struct change *change)
+{
+    reconcile_map_entry(change->map);
 }
 
 static void disk_change_reconcile(const struct change *change)
@@ -115,6 +120,7 @@ static const struct change_calls disk_change_calls = {
     .plan = disk_change_plan,
     .withdraw = disk_change_withdraw,
     .save = disk_change_save,
+    .take_back = disk_change_take_back,
     .reconcile = disk_change_reconcile,
     .free_choice = disk_change_free_choice,
 };

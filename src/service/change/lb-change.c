@@ -32,10 +32,11 @@ static int lb_change_read_map(const struct change *change, dev_t dev, struct map
 
 /* The choice, else what policies of other sessions want. */
 static int lb_change_plan(const struct change *change, const struct map_snapshot *snapshot,
-                          struct mp_table **ret)
+                          struct mp_table **ret, bool *ret_manual_failback)
 {
-    return change->choice ? lb_plan_choice(snapshot, change->session, change->choice, ret)
-                          : lb_plan(snapshot, ret);
+    return change->choice
+               ? lb_plan_choice(snapshot, change->session, change->choice, ret, ret_manual_failback)
+               : lb_plan(snapshot, ret);
 }
 
 static bool lb_change_has_live_map(const struct session *session)
@@ -76,6 +77,11 @@ static uint32_t lb_change_save(struct change *change, const struct map_change *m
     return r < 0 ? ISDSC_FAILURE_TO_PERSIST_LB_POLICY : STATUS_SUCCESS;
 }
 
+static void lb_change_take_back(const struct change *change)
+{
+    reconcile_entries(change->host, change->session);
+}
+
 static void lb_change_reconcile(const struct change *change)
 {
     reconcile_changed(change->host, change->session);
@@ -100,6 +106,7 @@ static const struct change_calls lb_change_calls = {
     .plan = lb_change_plan,
     .withdraw = lb_change_withdraw,
     .save = lb_change_save,
+    .take_back = lb_change_take_back,
     .reconcile = lb_change_reconcile,
     .free_choice = lb_change_free_choice,
 };

@@ -24,16 +24,22 @@
 struct mpathd_sync_waiter {
     void (*func)(int r, void *userdata);
     void *userdata;
+    bool ahead;     /* multipathd has to begin; else it has to end */
+    bool must_tell; /* whatever release it is */
+    uint64_t until; /* CLOCK_MONOTONIC, 0: as long as it takes */
+    bool is_told;   /* the attempt that runs, or is to be proved, is for it */
 };
 
 struct mpathd_sync {
     struct host *host;
     struct timer timer;
     struct sync_schedule schedule;
-    bool has_synced;                    /* a file was made of maps that were seen */
-    struct sync_attempt *read;          /* what multipathd has read last */
-    struct mpathd_sync_waiter *waiters; /* the first n_current of which the running child answers */
-    size_t n_waiters, n_current;
+    bool has_synced;           /* a file was made of maps that were seen */
+    struct sync_attempt *told; /* what multipathd reads, to be proved */
+    struct sync_attempt *read; /* what it has read last */
+    struct timer late;         /* for who waits for a beginning */
+    struct mpathd_sync_waiter *waiters;
+    size_t n_waiters;
 };
 
 DEFINE_CLEANUP(struct sync_attempt *, sync_attempt_free);
@@ -91,6 +97,14 @@ static bool mpathd_sync_has_policy(struct host *host)
     return found;
 }
 
+static bool mpathd_sync_must_tell(const struct mpathd_sync *s)
+{
+    for (size_t i = 0; i < s->n_waiters; i++)
+        if (s->waiters[i].must_tell)
+            return true;
+    return false;
+}
+
 static struct sync_attempt *mpathd_sync_make_attempt(const struct mpathd_sync *s)
 {
     _cleanup_(sync_attempt_freep) struct sync_attempt *attempt = calloc(1, sizeof(*attempt));
@@ -100,7 +114,7 @@ static struct sync_attempt *mpathd_sync_make_attempt(const struct mpathd_sync *s
         return NULL;
     attempt->schedule = s->schedule;
     maps_each(s->host, mpathd_sync_collect, &collecting);
-    attempt->must_tell = s->n_waiters > 0;
+    attempt->must_tell = mpathd_sync_must_tell(s);
     attempt->previous = s->schedule.running == ATTEMPT_CHECK ? NULL : s->read;
     attempt->keep = !s->has_synced && !attempt->must_tell && mpathd_sync_has_policy(s->host);
     return collecting.failed ? NULL : TAKE_PTR(attempt);
@@ -122,20 +136,59 @@ static void mpathd_sync_take_verdict(struct host *host, const struct sync_attemp
                            host->mpathd_sync->schedule.check_wished);
 }
 
-static void mpathd_sync_answer_waiters(struct mpathd_sync *s, int r)
+/* Answers those for whom `is_due` holds; there may be others by then. */
+static void mpathd_sync_answer(struct mpathd_sync *s,
+                               bool (*is_due)(const struct mpathd_sync *s,
+                                              const struct mpathd_sync_waiter *waiter),
+                               int r)
 {
-    size_t n = s->n_current;
-
-    for (size_t i = 0; i < n; i++) {
-        struct mpathd_sync_waiter waiter = s->waiters[0];
-        memmove(s->waiters, s->waiters + 1, --s->n_waiters * sizeof(*s->waiters));
+    for (size_t i = 0; i < s->n_waiters;) {
+        struct mpathd_sync_waiter waiter = s->waiters[i];
+        if (!is_due(s, &waiter)) {
+            i++;
+            continue;
+        }
+        memmove(s->waiters + i, s->waiters + i + 1, (--s->n_waiters - i) * sizeof(*s->waiters));
         waiter.func(r, waiter.userdata);
+        i = 0;
     }
-    s->n_current = 0;
 }
 
-static void mpathd_sync_arm(struct mpathd_sync *s);
-static void mpathd_sync_start(struct mpathd_sync *s);
+/* Of those that were told, those who wait for a beginning have enough once something is to prove.
+ */
+static bool mpathd_sync_is_answered(const struct mpathd_sync *s,
+                                    const struct mpathd_sync_waiter *waiter)
+{
+    return waiter->is_told && (waiter->ahead || !s->schedule.to_prove);
+}
+
+static bool mpathd_sync_is_late(const struct mpathd_sync *s,
+                                const struct mpathd_sync_waiter *waiter)
+{
+    return waiter->until != 0 && waiter->until <= loop_usec(s->host->event);
+}
+
+static void mpathd_sync_arm_late(struct mpathd_sync *s)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (size_t i = 0; i < s->n_waiters; i++)
+        if (s->waiters[i].until != 0 && s->waiters[i].until < first)
+            first = s->waiters[i].until;
+    if (first < UINT64_MAX)
+        (void)timer_set_at(&s->late, first);
+}
+
+static int mpathd_sync_on_late(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct mpathd_sync *s = userdata;
+
+    mpathd_sync_answer(s, mpathd_sync_is_late, -ETIMEDOUT);
+    mpathd_sync_arm_late(s);
+    return 0;
+}
+
+static void mpathd_sync_go_on(struct mpathd_sync *s);
 
 /* The end of an attempt, however it went. */
 static void mpathd_sync_conclude(struct mpathd_sync *s, const struct sync_outcome *outcome)
@@ -150,27 +203,40 @@ static void mpathd_sync_conclude(struct mpathd_sync *s, const struct sync_outcom
         .unproved = outcome->unproved,
         .digest = outcome->digest,
     };
+    enum sync_kind ended = sync_schedule_end(&s->schedule, &end, loop_usec(host->event));
 
-    if (sync_schedule_end(&s->schedule, &end, loop_usec(host->event)) == ATTEMPT_SYNC)
+    if (ended == ATTEMPT_SYNC)
         host->sync_status.deferred = outcome->deferred;
     if (failed && strcmp(host->sync_status.error, outcome->text) != 0)
         log_warning("%s The maps keep their policies; it is tried again.", outcome->text);
     snprintf(host->sync_status.error, sizeof(host->sync_status.error), "%s",
              failed ? outcome->text : "");
 
-    mpathd_sync_answer_waiters(s, outcome->error);
+    if (ended != ATTEMPT_CHECK)
+        mpathd_sync_answer(s, mpathd_sync_is_answered,
+                           failed ? outcome->error : s->schedule.to_prove);
     announce_all_sessions(host);
     announce_all_disks(host);
-    if (sync_schedule_next(&s->schedule) == ATTEMPT_CHECK)
-        mpathd_sync_start(s);
-    else
-        mpathd_sync_arm(s);
+    mpathd_sync_go_on(s);
 }
 
 struct mpathd_sync_run {
     struct mpathd_sync *sync;
     struct sync_attempt *attempt;
 };
+
+/* What multipathd reads, is to be proved; what it has read, or had already, is known. */
+static void mpathd_sync_keep(struct mpathd_sync *s, struct sync_attempt *attempt, bool reconfigured)
+{
+    if (attempt->schedule.running == ATTEMPT_SYNC && reconfigured) {
+        s->told = attempt;
+        return;
+    }
+    if (s->read)
+        sync_attempt_free(s->read);
+    attempt->previous = NULL;
+    s->read = attempt;
+}
 
 static void mpathd_sync_on_child_done(int error, const void *data, size_t size, void *userdata)
 {
@@ -193,26 +259,31 @@ static void mpathd_sync_on_child_done(int error, const void *data, size_t size, 
         mpathd_sync_take_verdict(run->sync->host, attempt, &verdict);
         contested = contested || !verdict.in_force || verdict.override[0];
     }
-    bool was_check = attempt->schedule.running == ATTEMPT_CHECK;
     /* What wins over one map's entry may do so over those of maps that nobody has rechecked. */
-    if (was_check && contested)
+    if (attempt->schedule.running == ATTEMPT_CHECK && contested)
         sync_schedule_wish(&run->sync->schedule, false);
-    if (outcome.error >= 0 && !was_check) {
-        if (run->sync->read)
-            sync_attempt_free(run->sync->read);
-        attempt->previous = NULL;
-        run->sync->read = TAKE_PTR(attempt);
-    }
+    if (outcome.error >= 0 && attempt->schedule.running != ATTEMPT_CHECK)
+        mpathd_sync_keep(run->sync, TAKE_PTR(attempt), outcome.reconfigured);
     mpathd_sync_conclude(run->sync, &outcome);
+}
+
+/* A proof is of what was told, whatever the entries are by now. */
+static struct sync_attempt *mpathd_sync_next_attempt(struct mpathd_sync *s)
+{
+    if (s->schedule.running != ATTEMPT_PROVE)
+        return mpathd_sync_make_attempt(s);
+    s->told->schedule = s->schedule;
+    return TAKE_PTR(s->told);
 }
 
 static void mpathd_sync_start(struct mpathd_sync *s)
 {
-    sync_schedule_begin(&s->schedule);
-    _cleanup_(sync_attempt_freep) struct sync_attempt *attempt = mpathd_sync_make_attempt(s);
+    sync_schedule_begin(&s->schedule, loop_usec(s->host->event));
+    _cleanup_(sync_attempt_freep) struct sync_attempt *attempt = mpathd_sync_next_attempt(s);
     _cleanup_free_ struct mpathd_sync_run *run = calloc(1, sizeof(*run));
 
-    s->n_current = s->schedule.running == ATTEMPT_CHECK ? 0 : s->n_waiters;
+    for (size_t i = 0; i < s->n_waiters && s->schedule.running == ATTEMPT_SYNC; i++)
+        s->waiters[i].is_told = true;
     int r = attempt && run ? 0 : -ENOMEM;
     if (r >= 0) {
         *run = (struct mpathd_sync_run){s, attempt};
@@ -263,46 +334,101 @@ static int mpathd_sync_on_timer(sd_event_source *source, uint64_t usec, void *us
     return 0;
 }
 
+/* A sync that is due begins at once: a timer may come late. */
 static void mpathd_sync_arm(struct mpathd_sync *s)
 {
-    if (sync_schedule_next(&s->schedule) != ATTEMPT_SYNC)
+    uint64_t now = loop_usec(s->host->event), due = sync_schedule_due(&s->schedule, now);
+
+    if (due <= now && !mpathd_sync_must_wait(s)) {
+        mpathd_sync_start(s);
         return;
+    }
     /* A timer that runs already stays: requests that never end must not put it off for ever. */
-    if (s->schedule.wish != WISH_SYNC_SOON && timer_is_set(&s->timer))
+    if (s->schedule.wish == WISH_SYNC_SOON || !timer_is_set(&s->timer))
+        (void)timer_set_at(&s->timer, due > now ? due : now + LEAVING_USEC);
+}
+
+static void mpathd_sync_go_on(struct mpathd_sync *s)
+{
+    switch (sync_schedule_next(&s->schedule)) {
+    case ATTEMPT_NONE:
         return;
-    (void)timer_set_at(&s->timer, sync_schedule_due(&s->schedule, loop_usec(s->host->event)));
+    case ATTEMPT_SYNC:
+        mpathd_sync_arm(s);
+        return;
+    default:
+        mpathd_sync_start(s);
+    }
+}
+
+static void mpathd_sync_wish(struct host *host, bool soon)
+{
+    if (!host->mpathd_sync)
+        return;
+    sync_schedule_wish(&host->mpathd_sync->schedule, soon);
+    mpathd_sync_go_on(host->mpathd_sync);
 }
 
 void mpathd_sync_request(struct host *host)
 {
-    if (!host->mpathd_sync)
-        return;
-    sync_schedule_wish(&host->mpathd_sync->schedule, false);
-    mpathd_sync_arm(host->mpathd_sync);
+    mpathd_sync_wish(host, false);
+}
+
+void mpathd_sync_soon(struct host *host)
+{
+    mpathd_sync_wish(host, true);
 }
 
 void mpathd_sync_check(struct host *host)
 {
-    struct mpathd_sync *s = host->mpathd_sync;
-
-    if (!s || s->schedule.check_wished)
+    if (!host->mpathd_sync || host->mpathd_sync->schedule.check_wished)
         return;
-    s->schedule.check_wished = true;
-    if (sync_schedule_next(&s->schedule) == ATTEMPT_CHECK)
-        mpathd_sync_start(s);
+    host->mpathd_sync->schedule.check_wished = true;
+    mpathd_sync_go_on(host->mpathd_sync);
 }
 
-int mpathd_sync_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata)
+static int mpathd_sync_wait(struct host *host, const struct mpathd_sync_waiter *waiter)
 {
     struct mpathd_sync *s = host->mpathd_sync;
     struct mpathd_sync_waiter *more = reallocarray(s->waiters, s->n_waiters + 1, sizeof(*more));
     if (!more)
         return -ENOMEM;
     s->waiters = more;
-    more[s->n_waiters++] = (struct mpathd_sync_waiter){func, userdata};
-    sync_schedule_wish(&s->schedule, true);
-    mpathd_sync_arm(s);
+    more[s->n_waiters++] = *waiter;
+    mpathd_sync_arm_late(s);
+    mpathd_sync_soon(host);
     return 0;
+}
+
+int mpathd_sync_ahead(struct host *host, void (*func)(int r, void *userdata), void *userdata)
+{
+    const struct mpathd_sync_waiter waiter = {
+        .func = func,
+        .userdata = userdata,
+        .ahead = true,
+        .until = loop_usec(host->event) + MPATHD_SYNC_PATIENCE_USEC,
+    };
+    return mpathd_sync_wait(host, &waiter);
+}
+
+int mpathd_sync_behind(struct host *host, void (*func)(int r, void *userdata), void *userdata)
+{
+    const struct mpathd_sync_waiter waiter = {
+        .func = func,
+        .userdata = userdata,
+        .until = loop_usec(host->event) + MPATHD_SYNC_PATIENCE_USEC,
+    };
+    return mpathd_sync_wait(host, &waiter);
+}
+
+int mpathd_sync_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata)
+{
+    const struct mpathd_sync_waiter waiter = {
+        .func = func,
+        .userdata = userdata,
+        .must_tell = true,
+    };
+    return mpathd_sync_wait(host, &waiter);
 }
 
 int mpathd_sync_new(struct host *host)
@@ -312,6 +438,7 @@ int mpathd_sync_new(struct host *host)
         return -ENOMEM;
     s->host = host;
     timer_init(&s->timer, host->event, 0, mpathd_sync_on_timer, s);
+    timer_init(&s->late, host->event, 0, mpathd_sync_on_late, s);
     host->mpathd_sync = s;
     mpathd_sync_request(host); /* a file that was left behind, or never told of */
     return 0;
@@ -323,6 +450,9 @@ void mpathd_sync_free(struct host *host)
     if (!s)
         return;
     timer_done(&s->timer);
+    timer_done(&s->late);
+    if (s->told)
+        sync_attempt_free(s->told);
     if (s->read)
         sync_attempt_free(s->read);
     free(s->waiters);

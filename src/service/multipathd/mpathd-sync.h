@@ -3,8 +3,9 @@
 
 /*
  * Telling multipathd: the drop-in file is made of the maps' entries, and multipathd asked to read
- * it, in a child process. Requests run together; a reconfigure comes SYNC_INTERVAL_USEC after the last
- * one at the earliest, and not at all where the file did not change and multipathd has it in force.
+ * it, in a child process. Requests run together; a reconfigure comes SYNC_INTERVAL_USEC after the
+ * last one at the earliest, or, where somebody waits for it, as long after as that has taken, and
+ * not at all where the file did not change and multipathd has it in force.
  */
 
 #include <stdbool.h>
@@ -20,9 +21,27 @@ void mpathd_sync_request(struct host *host);
 /* Only asks multipathd, at once, whether it has the entries in force. */
 void mpathd_sync_check(struct host *host);
 
+/* The same as mpathd_sync_request(), but as soon as multipathd can be asked. */
+void mpathd_sync_soon(struct host *host);
+
 /*
- * The same as mpathd_sync_request(), but soon, and also on a multipathd that is else left to read
- * the file when it starts; calls func when multipathd has read what the entries are now. r: 0 or a
- * negative errno; host_mpathd_error() has it in words.
+ * The same, for a change whose tables come next: calls func when multipathd has begun to read what
+ * the entries are now, r being 1, or has nothing to read, 0. Negative: as below.
+ */
+int mpathd_sync_ahead(struct host *host, void (*func)(int r, void *userdata), void *userdata);
+
+/*
+ * The same, for a change that has failed, whose entries were taken back: calls func when multipathd
+ * has read that, and built anew what it had built by them.
+ */
+int mpathd_sync_behind(struct host *host, void (*func)(int r, void *userdata), void *userdata);
+
+/* These two wait no longer, and then say -ETIMEDOUT. */
+#define MPATHD_SYNC_PATIENCE_USEC UINT64_C(10000000)
+
+/*
+ * The same as mpathd_sync_soon(), also on a multipathd that is else left to read the file when it
+ * starts; calls func when multipathd has read what the entries are now. r: 0 or a negative errno;
+ * host_mpathd_error() has it in words.
  */
 int mpathd_sync_and_wait(struct host *host, void (*func)(int r, void *userdata), void *userdata);

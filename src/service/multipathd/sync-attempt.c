@@ -17,6 +17,7 @@
 #include "service/multipathd/sync-attempt.h"
 
 #define TIMEOUT_MS 60000
+#define ANSWER_MS 2000 /* to what it answers in the midst of all else, for requests wait */
 #define PROOFS 100U
 #define PROOF_USEC 200000U
 #define RELOADS_WEAKLY 808U /* 0.8.8: a reconfigure reloads only maps that it changes */
@@ -28,6 +29,7 @@ struct run {
     struct detection *detections;  /* of each part */
     const struct sync_part **gone; /* that multipathd has read and that are there no more */
     struct sync_verdict *verdicts; /* on each part */
+    bool judged;                   /* they are made */
     struct sync_outcome outcome;
     size_t n_gone;
 };
@@ -234,10 +236,7 @@ static int ask(struct run *run)
 /* Judges all; *ret_reread says whether multipathd would know better if it read its files. */
 static int judge_all(struct run *run, bool *ret_reread)
 {
-    int r = ask(run);
-
-    if (r >= 0)
-        r = has_left_over(run);
+    int r = has_left_over(run);
     if (r < 0)
         return r;
     *ret_reread = r > 0;
@@ -247,7 +246,14 @@ static int judge_all(struct run *run, bool *ret_reread)
             return r;
         *ret_reread = *ret_reread || (!run->verdicts[i].in_force && !run->verdicts[i].override[0]);
     }
+    run->judged = true;
     return 0;
+}
+
+static int ask_and_judge(struct run *run, bool *ret_reread)
+{
+    int r = ask(run);
+    return r < 0 ? r : judge_all(run, ret_reread);
 }
 
 /* --- Telling -------------------------------------------------------------------------------- */
@@ -286,14 +292,14 @@ static int fail_at_refusal(struct run *run)
 
 /*
  * Writes the file. Whether it has changed counts on failure as well: multipathd is owed that. It is
- * worth waiting for where it is to say whether a device section is needed.
+ * worth asking where it is to say whether a device section is needed, if it `answers`.
  */
-static int write_file(struct run *run)
+static int write_file(struct run *run, bool answers)
 {
     _cleanup_free_ char *text = NULL;
 
     int r = read_files(run);
-    if (r >= 0 && needs_sections(run))
+    if (r >= 0 && answers && needs_sections(run))
         (void)ask(run);
     if (r >= 0)
         r = render(run, &text);
@@ -305,45 +311,23 @@ static int write_file(struct run *run)
     return 0;
 }
 
-/*
- * Has multipathd read its files. A release that queues the request may look idle before it has
- * begun: its configuration is the proof.
- */
-static int reconfigure(struct run *run)
-{
-    bool reread;
-
-    run->outcome.reconfigured = true;
-    int r = mpathd_reconfigure(TIMEOUT_MS);
-    for (unsigned i = 0; r >= 0 && i < PROOFS; i++) {
-        r = judge_all(run, &reread);
-        if (r >= 0 && !reread)
-            return 0;
-        usleep(PROOF_USEC);
-    }
-    run->outcome.unproved = r >= 0;
-    return fail_at_multipathd(run, r < 0 ? r : -ETIMEDOUT);
-}
-
-/* Has multipathd read the file where that changes something. */
-static int tell(struct run *run)
+/* Has multipathd begin to read its files, where there is something for it to read. */
+static int begin_reconfigure(struct run *run)
 {
     const struct sync_attempt *attempt = run->attempt;
     struct sync_outcome *outcome = &run->outcome;
     bool changed = outcome->changed || attempt->schedule.owed, reread;
 
-    if (attempt->n == 0 && !changed)
-        return 0;
-    int r = judge_all(run, &reread);
+    int r = run->configuration.shown ? 0 : ask(run);
+    if (r >= 0)
+        r = judge_all(run, &reread);
     if (r < 0)
         return fail_at_multipathd(run, r);
     outcome->digest = run->configuration.digest;
-    if (!changed && !reread)
+    outcome->deferred =
+        (changed || reread) && run->configuration.version < RELOADS_WEAKLY && !attempt->must_tell;
+    if ((!changed && !reread) || outcome->deferred)
         return 0;
-    if (run->configuration.version < RELOADS_WEAKLY && !attempt->must_tell) {
-        outcome->deferred = true;
-        return 0;
-    }
     r = reread ? fail_at_refusal(run) : 0;
     if (r < 0)
         return r;
@@ -352,18 +336,55 @@ static int tell(struct run *run)
                     "multipathd has read its files and does not have the policy in force: "
                     "is %s its directory?",
                     drop_in_directory());
-    return reconfigure(run);
+    outcome->reconfigured = true;
+    r = mpathd_begin_reconfigure(TIMEOUT_MS);
+    return r < 0 ? fail_at_multipathd(run, r) : 0;
+}
+
+/* One that does not run is not asked where there is nothing to tell: systemd would start it. */
+static int tell(struct run *run)
+{
+    const struct sync_attempt *attempt = run->attempt;
+    unsigned version;
+
+    int heard = attempt->n > 0 ? mpathd_version(ANSWER_MS, &version) : 0;
+    int r = write_file(run, heard >= 0);
+    if (r < 0)
+        return r;
+    if (attempt->n == 0 && !run->outcome.changed && !attempt->schedule.owed)
+        return 0;
+    return heard < 0 ? fail_at_multipathd(run, heard) : begin_reconfigure(run);
+}
+
+/*
+ * A release that queues a reconfiguration may look idle before it has begun: its configuration is
+ * the proof.
+ */
+static int prove(struct run *run)
+{
+    bool reread;
+
+    run->outcome.reconfigured = true;
+    int r = mpathd_wait_until_idle(TIMEOUT_MS);
+    for (unsigned i = 0; r >= 0 && i < PROOFS; i++) {
+        r = ask_and_judge(run, &reread);
+        if (r >= 0 && !reread)
+            return 0;
+        usleep(PROOF_USEC);
+    }
+    run->outcome.unproved = r >= 0;
+    return fail_at_multipathd(run, r < 0 ? r : -ETIMEDOUT);
 }
 
 static int check(struct run *run)
 {
-    int r = judge_all(run, &run->outcome.reread);
+    int r = ask_and_judge(run, &run->outcome.reread);
     return r < 0 ? fail_at_multipathd(run, r) : 0;
 }
 
 static int report(const struct run *run, int fd)
 {
-    size_t n = run->outcome.error < 0 ? 0 : run->attempt->n;
+    size_t n = run->outcome.error < 0 || !run->judged ? 0 : run->attempt->n;
 
     for (size_t i = 0; i < n; i++)
         if (write(fd, &run->verdicts[i], sizeof(run->verdicts[i])) != sizeof(run->verdicts[i]))
@@ -382,7 +403,9 @@ int sync_attempt_run(int fd, void *arg)
         return ENOMEM;
     if (attempt->schedule.running == ATTEMPT_CHECK)
         (void)check(&run);
-    else if (write_file(&run) >= 0)
+    else if (attempt->schedule.running == ATTEMPT_PROVE)
+        (void)prove(&run);
+    else
         (void)tell(&run);
     return report(&run, fd);
 }

@@ -2,9 +2,9 @@
 #pragma once
 
 /*
- * One attempt to tell multipathd, in a child process: the drop-in file is made of the maps'
- * entries, multipathd is asked to read it where that changes something, and its configuration is
- * the proof.
+ * One attempt, in a child process. To tell multipathd: the drop-in file is made of the maps'
+ * entries, and multipathd asked to read it where that changes something. To prove that it has: its
+ * configuration says so. To check: it is asked once.
  */
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@ struct sync_part {
     bool has_lost;              /* it was given other groups, and it is not known by whom */
 };
 
-/* What is to be told. */
+/* What is to be told, or was. */
 struct sync_attempt {
     struct sync_part *parts;
     size_t n;
@@ -35,12 +35,12 @@ struct sync_attempt {
 /* How it went. */
 struct sync_outcome {
     int error;
-    bool changed; /* the file */
-    bool reconfigured;
-    bool unproved;   /* and it has read its files, but its configuration does not show that */
-    bool reread;     /* after a check: multipathd would know better if it read its files */
-    bool deferred;   /* this multipathd was left to read the file when it starts */
-    uint64_t digest; /* of the files of others, 0: not known */
+    bool changed;      /* the file */
+    bool reconfigured; /* it was asked to; by now it has begun, or, at a proof, ended */
+    bool unproved;     /* and it has read its files, but its configuration does not show that */
+    bool reread;       /* after a check: multipathd would know better if it read its files */
+    bool deferred;     /* this multipathd was left to read the file when it starts */
+    uint64_t digest;   /* of the files of others, 0: not known */
     char text[192];
 };
 
@@ -54,7 +54,7 @@ struct sync_verdict {
 void sync_attempt_free(struct sync_attempt *attempt);
 
 /*
- * For worker_start(); arg is a struct sync_attempt. Writes a verdict for each part, should it come
- * so far, and then the outcome, as they are in memory.
+ * For worker_start(); arg is a struct sync_attempt. Writes a verdict for each part, should it have
+ * come so far, and then the outcome, as they are in memory.
  */
 int sync_attempt_run(int fd, void *arg);

@@ -13,12 +13,14 @@ enum sync_kind sync_schedule_next(const struct sync_schedule *schedule)
 {
     if (schedule->running != ATTEMPT_NONE)
         return ATTEMPT_NONE;
+    if (schedule->to_prove)
+        return ATTEMPT_PROVE;
     if (schedule->check_wished)
         return ATTEMPT_CHECK;
     return schedule->wish == WISH_NOTHING ? ATTEMPT_NONE : ATTEMPT_SYNC;
 }
 
-void sync_schedule_begin(struct sync_schedule *schedule)
+void sync_schedule_begin(struct sync_schedule *schedule, uint64_t now)
 {
     enum sync_kind next = sync_schedule_next(schedule);
 
@@ -27,8 +29,12 @@ void sync_schedule_begin(struct sync_schedule *schedule)
     schedule->running = next;
     if (next == ATTEMPT_CHECK)
         schedule->check_wished = false;
-    else
+    else if (next == ATTEMPT_PROVE)
+        schedule->to_prove = false;
+    else {
         schedule->wish = WISH_NOTHING;
+        schedule->begun = now;
+    }
 }
 
 static bool is_new(const struct sync_schedule *schedule, bool changed, uint64_t digest)
@@ -45,8 +51,10 @@ bool sync_schedule_may_reconfigure(const struct sync_schedule *schedule, bool ch
 /* What multipathd was told, or is owed. */
 static void note_told(struct sync_schedule *schedule, const struct sync_end *end)
 {
-    schedule->owed = end->failed && (schedule->owed || end->changed);
-    if (!end->failed || is_new(schedule, end->changed, end->digest))
+    bool done = !end->failed && !schedule->to_prove;
+
+    schedule->owed = !done && (schedule->owed || end->changed);
+    if (done || is_new(schedule, end->changed, end->digest))
         schedule->unproved = 0;
     if (end->unproved)
         schedule->unproved++;
@@ -60,11 +68,16 @@ enum sync_kind sync_schedule_end(struct sync_schedule *schedule, const struct sy
     enum sync_kind ended = schedule->running;
 
     schedule->running = ATTEMPT_NONE;
-    schedule->failures = end->failed ? schedule->failures + 1 : 0;
-    if (end->reconfigured)
-        schedule->last_reconfigure = now;
-    if (ended == ATTEMPT_SYNC)
+    schedule->to_prove = ended == ATTEMPT_SYNC && end->reconfigured && !end->failed;
+    if (ended != ATTEMPT_CHECK)
         note_told(schedule, end);
+    if (schedule->to_prove)
+        return ended;
+    schedule->failures = end->failed ? schedule->failures + 1 : 0;
+    if (end->reconfigured) {
+        schedule->last_reconfigure = now;
+        schedule->took = now - schedule->begun;
+    }
     if (end->failed || end->again)
         sync_schedule_wish(schedule, false);
     return ended;
@@ -82,11 +95,18 @@ static uint64_t delay(const struct sync_schedule *schedule)
     return usec < SYNC_RETRY_MAX_USEC ? usec : SYNC_RETRY_MAX_USEC;
 }
 
+static uint64_t pause_of(const struct sync_schedule *schedule)
+{
+    if (schedule->wish == WISH_SYNC_SOON && schedule->took < SYNC_INTERVAL_USEC)
+        return schedule->took;
+    return SYNC_INTERVAL_USEC;
+}
+
 uint64_t sync_schedule_due(const struct sync_schedule *schedule, uint64_t now)
 {
     uint64_t due = now + delay(schedule);
     uint64_t earliest =
-        schedule->last_reconfigure ? schedule->last_reconfigure + SYNC_INTERVAL_USEC : 0;
+        schedule->last_reconfigure ? schedule->last_reconfigure + pause_of(schedule) : 0;
 
     return due < earliest ? earliest : due;
 }

@@ -21,7 +21,8 @@ enum sync_wish {
 enum sync_kind {
     ATTEMPT_NONE,
     ATTEMPT_CHECK, /* multipathd is asked what it has in force */
-    ATTEMPT_SYNC,  /* the file is written, and multipathd has to read it */
+    ATTEMPT_SYNC,  /* the file is written, and multipathd begins to read it */
+    ATTEMPT_PROVE, /* it has read it, and has to have it in force */
 };
 
 /* All zeros: nothing was told yet, and nothing is to be. */
@@ -29,31 +30,38 @@ struct sync_schedule {
     enum sync_kind running;
     enum sync_wish wish;
     bool check_wished;
+    bool to_prove;             /* multipathd reads the file */
     bool owed;                 /* the file has changed, and multipathd may not have read that */
     unsigned failures;         /* one after another */
     unsigned unproved;         /* of these, reconfigures after which the same files did not show */
     uint64_t digest;           /* of the files of others, as they were last; 0: not known */
-    uint64_t last_reconfigure; /* CLOCK_MONOTONIC, 0: none yet */
+    uint64_t begun;            /* when the last sync was; all are of CLOCK_MONOTONIC, 0: none yet */
+    uint64_t last_reconfigure; /* when the last one had ended, ... */
+    uint64_t took;             /* ... and how long it took, its proof included */
 };
 
 /* How an attempt has ended. */
 struct sync_end {
     bool failed;
-    bool again;   /* after a check: multipathd would know better if it read its files */
-    bool changed; /* the file was written */
-    bool reconfigured;
-    bool unproved; /* and what it has in force does not show it */
+    bool again;        /* after a check: multipathd would know better if it read its files */
+    bool changed;      /* the file was written */
+    bool reconfigured; /* or, of a sync, has begun to */
+    bool unproved;     /* and what it has in force does not show it */
     uint64_t digest;
 };
 
 /* Entries have changed, or multipathd's configuration has; `soon`: and somebody waits. */
 void sync_schedule_wish(struct sync_schedule *schedule, bool soon);
 
-/* What can begin at once, or when the time has come: a check goes first. */
+/*
+ * What can begin at once, or, a sync, when the time has come: what has begun is proved first, for
+ * a multipathd that still reads earlier entries would build maps by those, whatever it is told; a
+ * check goes next.
+ */
 enum sync_kind sync_schedule_next(const struct sync_schedule *schedule);
 
 /* That attempt begins: what was wished for until now is its. */
-void sync_schedule_begin(struct sync_schedule *schedule);
+void sync_schedule_begin(struct sync_schedule *schedule, uint64_t now);
 
 /*
  * Whether the attempt that runs may have multipathd read files of that digest: not where it has
@@ -66,5 +74,8 @@ bool sync_schedule_may_reconfigure(const struct sync_schedule *schedule, bool ch
 enum sync_kind sync_schedule_end(struct sync_schedule *schedule, const struct sync_end *end,
                                  uint64_t now);
 
-/* When to tell, wished for now: after a while, later after each failure, and never too often. */
+/*
+ * When to tell, wished for now: after a while, later after each failure, and never too often.
+ * Where somebody waits, multipathd is left to its paths as long as it was kept from them.
+ */
 uint64_t sync_schedule_due(const struct sync_schedule *schedule, uint64_t now);

@@ -15,6 +15,7 @@
 #include "service/model/session-maps.h"
 #include "service/model/settings.h"
 #include "service/model/states.h"
+#include "service/multipathd/map-entry.h"
 #include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/map-update.h"
 #include "service/reconcile/reconcile.h"
@@ -343,6 +344,15 @@ static void announce(struct host *host, const uint64_t *session_ids, size_t n, u
     }
 }
 
+/* It goes where no policy is left for it. */
+static void drop_entry(struct host_map *map)
+{
+    if (map->state.ahead || map_has_any_policy(map))
+        return;
+    if (map_entry_drop(map))
+        mpathd_sync_request(map->host);
+}
+
 /* Its entry waits for its return, as long as there is a policy that it is made of. */
 static void map_is_gone(struct host *host, dev_t dev)
 {
@@ -357,7 +367,7 @@ static void map_is_gone(struct host *host, dev_t dev)
         memcpy(ids, map->session_ids, n * sizeof(*ids));
     if (!maps_is_busy(host, map))
         intents_forget(map); /* it will be built anew */
-    reconcile_map_entry(map);
+    drop_entry(map);
     maps_mark_gone(host, dev);
     if (ids)
         announce(host, ids, n, CHANGED_MAPS);
@@ -604,7 +614,7 @@ static void drop_entries(struct host *host, struct session *session)
 {
     for (size_t i = session->n_maps; i > 0; i--) {
         struct host_map *map = session->maps[i - 1];
-        reconcile_map_entry(map);
+        drop_entry(map);
         maps_drop_if_idle(host, map);
     }
 }
@@ -628,11 +638,9 @@ void reconcile_entries(struct host *host, struct session *session)
 
 void reconcile_map_entry(struct host_map *map)
 {
-    if (!map->entry || map_has_any_policy(map))
-        return;
-    free(TAKE_PTR(map->entry));
-    map_state_set_entry(&map->state, false, false);
-    mpathd_sync_request(map->host);
+    if (map->dev)
+        inspect(map->host, map->dev);
+    drop_entry(map);
 }
 
 void reconcile_map_changed(struct host_map *map)
@@ -643,7 +651,7 @@ void reconcile_map_changed(struct host_map *map)
     map->watch.failures = 0;
     announce_disk(map, DISK_TABLE);
     announce(host, map->session_ids, map->n_sessions, 0);
-    reconcile_map_entry(map);
+    drop_entry(map);
     if (map->dev)
         inspect(host, map->dev); /* after which it may be gone */
     else

@@ -44,7 +44,7 @@ void reconcile_entries(struct host *host, struct session *session);
 /* A request has changed one map, with its disk's policy; the map may be gone after this. */
 void reconcile_map_changed(struct host_map *map);
 
-/* Its entry goes where no policy is left for it, nothing else happens. */
+/* The same for one that changes: its entry follows its policies. */
 void reconcile_map_entry(struct host_map *map);
 
 /* multipathd's configuration has changed: what was contested is tried once more. */

@@ -216,10 +216,14 @@ static uint64_t preferred_path(const struct store_disk_policy *policy)
     return 0;
 }
 
+static bool failback_is_manual(const struct store_disk_policy *policy)
+{
+    return policy->policy == DSM_FAILOVER && !preferred_path(policy);
+}
+
 bool lb_failback_is_manual(const struct host_map *map)
 {
-    return map_has_policy(map) && map->policy->policy == DSM_FAILOVER &&
-           !preferred_path(map->policy);
+    return map_has_policy(map) && failback_is_manual(map->policy);
 }
 
 /* The path that comes before the primary, 0: none. */
@@ -281,9 +285,12 @@ static int plan_disk(const struct map_snapshot *snapshot, const struct store_dis
 }
 
 int lb_plan_disk_choice(const struct map_snapshot *snapshot, const struct store_disk_policy *policy,
-                        struct mp_table **ret)
+                        struct mp_table **ret, bool *ret_manual_failback)
 {
-    return plan_disk(snapshot, policy, preferred_path(policy), true, ret);
+    int r = plan_disk(snapshot, policy, preferred_path(policy), true, ret);
+    if (r >= 0)
+        *ret_manual_failback = failback_is_manual(policy);
+    return r;
 }
 
 /* The map as the model has it, where it has a policy of its own that counts; else NULL. */
@@ -309,13 +316,16 @@ int lb_plan(const struct map_snapshot *snapshot, struct mp_table **ret)
 }
 
 int lb_plan_choice(const struct map_snapshot *snapshot, const struct session *session,
-                   const struct store_policy *policy, struct mp_table **ret)
+                   const struct store_policy *policy, struct mp_table **ret,
+                   bool *ret_manual_failback)
 {
     const struct host_map *map = map_with_policy(snapshot);
+    bool own = map && !map->policy->by_default;
 
-    if (map && !map->policy->by_default)
-        return lb_plan(snapshot, ret);
-    return plan(snapshot, session, policy, ret);
+    int r = own ? lb_plan(snapshot, ret) : plan(snapshot, session, policy, ret);
+    if (r >= 0)
+        *ret_manual_failback = own && lb_failback_is_manual(map);
+    return r;
 }
 
 bool lb_agrees(const struct map_snapshot *snapshot)

@@ -44,15 +44,17 @@ bool lb_failback_is_manual(const struct host_map *map);
 int lb_plan(const struct map_snapshot *snapshot, struct mp_table **ret);
 
 /*
- * The same with `policy`, not in force yet, standing in for the one of `session`. -EOPNOTSUPP: the
- * array's access states forbid to choose it. (A map with a policy of its own keeps that.)
+ * The same with `policy`, not in force yet, standing in for the one of `session`;
+ * ret_manual_failback: lb_failback_is_manual() of then. -EOPNOTSUPP: the array's access states
+ * forbid to choose it. (A map with a policy of its own keeps that.)
  */
 int lb_plan_choice(const struct map_snapshot *snapshot, const struct session *session,
-                   const struct store_policy *policy, struct mp_table **ret);
+                   const struct store_policy *policy, struct mp_table **ret,
+                   bool *ret_manual_failback);
 
 /* The same with `policy` as the disk's own, chosen just now: its primary leads. */
 int lb_plan_disk_choice(const struct map_snapshot *snapshot, const struct store_disk_policy *policy,
-                        struct mp_table **ret);
+                        struct mp_table **ret, bool *ret_manual_failback);
 
 /* Whether the live table means the policies in force. */
 bool lb_agrees(const struct map_snapshot *snapshot);

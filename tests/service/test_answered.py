@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""From the answer on no map carries the groups of an earlier policy, whatever multipathd is in the midst of."""
+
+import time
+
+import case
+from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS
+
+CONFIGURE = 1  # seconds: what a reconfiguration takes
+
+
+def failover(first):
+    """Its groups over the sids 1 to 4."""
+    return [("round-robin 0", {sid}) for sid in (first, *(sid for sid in range(1, 5) if sid != first))]
+
+
+class Answered(case.HostTest):
+    access = False
+
+    def prepare(self):
+        self.host.multipathd.seconds = CONFIGURE
+
+    def assert_stays(self, shape, seconds):
+        """All maps have it, whenever one looks, while multipathd checks its paths."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.host.multipathd.check_paths()
+            self.assertEqual(self.host.shapes(), {minor: shape for minor in self.host.minors()})
+            time.sleep(0.01)
+
+    def reapplied(self):
+        return self.agent.session("Reapplications")
+
+    def test_a_lone_change(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[3]), SUCCESS)
+        self.assert_stays(failover(3), 2 * CONFIGURE)
+        self.assertEqual((self.reapplied(), self.host.multipathd.loads), (0, 0))
+
+    def test_changes_close_together(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), SUCCESS)
+        self.wait_for_agreement()
+        for first in (1, 3, 2, 4):
+            self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[first]), SUCCESS)
+            self.assert_stays(failover(first), 0.2)
+        self.assert_stays(failover(4), 2 * CONFIGURE)
+        self.assertEqual((self.reapplied(), self.host.multipathd.loads), (0, 0))
+
+    def test_behind_somebody_elses_reconfiguration(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()
+        self.assertEqual(self.host.multipathd.answer("reconfigure"), "ok\n")
+        self.assertEqual(self.agent.set_policy(ROUND_ROBIN, primaries=[1, 2]), SUCCESS)
+        self.assert_stays([("round-robin 0", {1, 2}), ("round-robin 0", {3, 4})], 2 * CONFIGURE)
+        self.assertEqual((self.reapplied(), self.host.multipathd.loads), (0, 0))
+
+
+class Refused(case.HostTest):
+    """A map that cannot be swapped."""
+
+    def test_the_entries_go_back(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()
+        before = self.host.drop_in.read_text()
+        self.host.multipathd.seconds = CONFIGURE
+        fault = self.host.dm.fault("load", 1, count=1000, error=22, in_child=True)
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), "ISDSC_INITIATOR_ERROR")
+        self.assert_everywhere(*failover(1))
+        self.assertEqual(self.host.drop_in.read_text(), before)
+        fault.clear()
+        self.host.multipathd.check_paths()
+        self.wait_for_agreement()
+        self.assert_everywhere(*failover(1))
+
+
+class Silent(case.HostTest):
+    def test_nobody_is_held_up(self):
+        self.host.multipathd.silent = True
+        before = time.monotonic()
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), SUCCESS)
+        self.assertLess(time.monotonic() - before, 5)
+        self.host.multipathd.silent = False
+        self.wait_for_agreement()
+        self.assert_everywhere(*failover(2))
+
+
+if __name__ == "__main__":
+    case.main()
