@@ -61,7 +61,7 @@ class Real:
     """multipath -t in a root directory."""
 
     def __init__(self, root):
-        self.root = root
+        self.command = ["multipath"] if root == "/" else ["chroot", root, "multipath"]
         self.etc = os.path.join(root, "etc")
         subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "etc", self.etc], check=True)
         os.makedirs(os.path.join(self.etc, "multipath/conf.d"))
@@ -75,7 +75,7 @@ class Real:
         for name, text in files.items():
             with open(self.path(name), "wb") as file:
                 file.write(text)
-        result = subprocess.run(["chroot", self.root, "multipath", "-t"], stdout=subprocess.PIPE,
+        result = subprocess.run([*self.command, "-t"], stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, check=False)
         for name in files:
             os.unlink(self.path(name))
@@ -85,7 +85,7 @@ class Real:
 
     def version(self):
         """Its release, as a number of two digits each."""
-        result = subprocess.run(["chroot", self.root, "multipath", "-h"], stdout=subprocess.PIPE,
+        result = subprocess.run([*self.command, "-h"], stdout=subprocess.PIPE,
                                 stderr=subprocess.STDOUT, check=False)
         major, minor, patch = re.search(rb"v(\d+)\.(\d+)\.(\d+)", result.stdout).groups()
         return int(major) * 10000 + int(minor) * 100 + int(patch)

@@ -48,19 +48,25 @@ tests_built() {
     count "${counts[@]}" "$status"
 }
 
+# build_tests RELEASE DIR: the project with its tests, under the sanitizers, in DIR, which is locked
+# afterwards. A build that fails counts as a test that does.
+build_tests() {
+    lock_build "$2"
+    if ! build_project "$1" sanitize "$2" --prefix=/usr --sysconfdir=/etc \
+        --localstatedir=/var -Ddebug=true -Doptimization=1 -Dwerror=true -Db_lundef=false \
+        -Db_sanitize=address,undefined -Dtests=enabled -Dexamples=disabled; then
+        unlock_build
+        count 0 1 0 1
+        return 1
+    fi
+}
+
 # test_build RELEASE SUITE...: unit and service tests, inside the base, under the sanitizers.
 test_build() {
     local release=$1 dir
     shift
     dir=$(build_dir "$release" sanitize)
-    lock_build "$dir"
-    if ! build_project "$release" sanitize "$dir" --prefix=/usr --sysconfdir=/etc \
-        --localstatedir=/var -Ddebug=true -Doptimization=1 -Dwerror=true -Db_lundef=false \
-        -Db_sanitize=address,undefined -Dtests=enabled -Dexamples=disabled; then
-        unlock_build
-        count 0 1 0 1
-        return
-    fi
+    build_tests "$release" "$dir" || return 0
     tests_built "$release" "$dir" "unit and service tests on $release" "${@/#/--suite=}"
     [[ " $* " != *" service "* ]] || test_as_root "$release" "$dir"
     unlock_build
@@ -93,6 +99,19 @@ test_matrix() {
     ((status == 0)) || say "what the logs call /run/lab/work is $dir"
     read -ra counts < <(guest_counts "$log")
     count "${counts[@]}" "$status"
+}
+
+# test_configuration RELEASE: what the project understands of multipathd's configuration, compared
+# with the base's own multipath over files that are made up.
+test_configuration() {
+    local release=$1 dir log=$run/configuration.log status=0 in_base_as=(--root)
+    dir=$(build_dir "$release" sanitize)
+    build_tests "$release" "$dir" || return 0
+    tests_in_base "$release" "$dir" "comparing configurations on $release" "$log" \
+        python3 -B /run/lab/src/tests/configuration/compare.py --files "$files" \
+        /run/lab/work/build/tests/configuration/dump-configuration || status=$?
+    unlock_build
+    count $((status == 0)) 0 0 "$status"
 }
 
 # test_counts RELEASE: what planning, a query and an event cost, of the project as it is installed.
@@ -185,6 +204,10 @@ test_release() {
     if wants counts && (($# == 0)); then
         echo "== $release: counts"
         test_counts "$release"
+    fi
+    if wants configuration && (($# == 0)); then
+        echo "== $release: configuration"
+        test_configuration "$release"
     fi
     # With "all", names are those of guest tests.
     if wants matrix && [[ $# = 0 || " ${suites[*]} " != *" all "* ]]; then
