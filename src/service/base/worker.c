@@ -45,7 +45,7 @@ static void worker_free(struct worker *worker)
 DEFINE_CLEANUP(struct worker *, worker_free);
 
 /* Reads what is there; 0 at its end or when nothing is there now. */
-static void drain(struct worker *worker)
+static void worker_drain(struct worker *worker)
 {
     for (;;) {
         if (worker->size == worker->allocated) {
@@ -68,11 +68,11 @@ static void drain(struct worker *worker)
     }
 }
 
-static int on_output(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static int worker_on_output(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct worker *worker = userdata;
 
-    drain(worker);
+    worker_drain(worker);
     /* Nothing more to come, or nowhere to put it: only the child's exit is waited for. */
     if (!(revents & EPOLLHUP) && !worker->out_of_memory)
         return 0;
@@ -82,13 +82,13 @@ static int on_output(sd_event_source *source, int fd, uint32_t revents, void *us
     return 0;
 }
 
-static int on_exit_of_child(sd_event_source *source, const siginfo_t *si, void *userdata)
+static int worker_on_exit(sd_event_source *source, const siginfo_t *si, void *userdata)
 {
     _cleanup_(worker_freep) struct worker *worker = userdata;
     int error = si->si_code == CLD_EXITED ? -si->si_status : -ECANCELED;
 
     if (worker->output_fd >= 0)
-        drain(worker);
+        worker_drain(worker);
     if (error == 0 && worker->out_of_memory)
         error = -ENOMEM;
     worker->done(error, worker->data, worker->size, worker->userdata);
@@ -150,7 +150,7 @@ int worker_start_until(sd_event *event, worker_func_t func, void *arg,
     _cleanup_close_ int write_fd = fds[1];
     if (fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0)
         return -errno;
-    r = sd_event_add_io(event, &worker->output_source, fds[0], EPOLLIN, on_output, worker);
+    r = sd_event_add_io(event, &worker->output_source, fds[0], EPOLLIN, worker_on_output, worker);
     if (r < 0)
         return r;
 
@@ -160,7 +160,7 @@ int worker_start_until(sd_event *event, worker_func_t func, void *arg,
     if (pid == 0)
         run_child(write_fd, func, arg);
 
-    r = sd_event_add_child(event, &worker->child_source, pid, WEXITED, on_exit_of_child, worker);
+    r = sd_event_add_child(event, &worker->child_source, pid, WEXITED, worker_on_exit, worker);
     if (r < 0) {
         /* Nobody would hear of its end: wait for it here, it has hardly begun. */
         kill(pid, SIGKILL);

@@ -43,16 +43,16 @@ DEFINE_CLEANUP(struct digest_set *, digest_set_free);
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
-struct reading {
+struct drift_reading {
     uint8_t key[DIGEST_KEY_SIZE];
     int watch_fd;
     drift_read_done_t done; /* NULL: has been called, the child is only waited for */
     void *userdata;
 };
 
-static int in_child(int fd, void *arg)
+static int drift_in_child(int fd, void *arg)
 {
-    const struct reading *reading = arg;
+    const struct drift_reading *reading = arg;
     _cleanup_(digest_set_clear) struct digest_set set = {0};
     int r = digests_read(reading->watch_fd, reading->key, &set);
     if (r < 0)
@@ -65,54 +65,55 @@ static int in_child(int fd, void *arg)
     return fflush(out) == 0 ? 0 : errno;
 }
 
-static void answer(struct reading *reading, int error, const struct digest_set *set)
+static void drift_answer(struct drift_reading *reading, int error, const struct digest_set *set)
 {
     drift_read_done_t done = TAKE_PTR(reading->done);
     if (done)
         done(error, set, reading->userdata);
 }
 
-static void on_deadline(void *userdata)
+static void drift_on_deadline(void *userdata)
 {
-    answer(userdata, -ETIMEDOUT, NULL);
+    drift_answer(userdata, -ETIMEDOUT, NULL);
 }
 
-static void on_child_done(int error, const void *data, size_t size, void *userdata)
+static void drift_on_child_done(int error, const void *data, size_t size, void *userdata)
 {
-    struct reading *reading = userdata;
+    struct drift_reading *reading = userdata;
     _cleanup_(digest_set_clear) struct digest_set set = {0};
 
     int r = error;
     if (r >= 0)
         r = digest_set_parse(data, size, &set);
-    answer(reading, r, r < 0 ? NULL : &set);
+    drift_answer(reading, r, r < 0 ? NULL : &set);
     free(reading);
 }
 
 /* The store is asked once, for somebody else may hold it. */
-static int get_key(struct drift *drift)
+static int drift_get_key(struct drift *drift)
 {
     int r = drift->has_key ? 0 : store_get_key(drift->host->store, drift->key, sizeof(drift->key));
     drift->has_key = r >= 0;
     return r;
 }
 
-static int read_until(struct host *host, const struct worker_deadline *deadline,
-                      drift_read_done_t done, void *userdata)
+static int drift_read_until(struct host *host, const struct worker_deadline *deadline,
+                            drift_read_done_t done, void *userdata)
 {
     struct drift *drift = host->drift;
-    _cleanup_free_ struct reading *reading = calloc(1, sizeof(*reading));
+    _cleanup_free_ struct drift_reading *reading = calloc(1, sizeof(*reading));
     if (!reading)
         return -ENOMEM;
     reading->watch_fd = drift->watch_fd;
     reading->done = done;
     reading->userdata = userdata;
 
-    int r = get_key(drift);
+    int r = drift_get_key(drift);
     if (r < 0)
         return r;
     memcpy(reading->key, drift->key, sizeof(reading->key));
-    r = worker_start_until(host->event, in_child, reading, deadline, on_child_done, reading);
+    r = worker_start_until(host->event, drift_in_child, reading, deadline, drift_on_child_done,
+                           reading);
     if (r < 0)
         return r;
     (void)TAKE_PTR(reading);
@@ -121,14 +122,14 @@ static int read_until(struct host *host, const struct worker_deadline *deadline,
 
 int drift_read(struct host *host, drift_read_done_t done, void *userdata)
 {
-    static const struct worker_deadline deadline = {DEADLINE_USEC, on_deadline};
+    static const struct worker_deadline deadline = {DEADLINE_USEC, drift_on_deadline};
 
-    return read_until(host, &deadline, done, userdata);
+    return drift_read_until(host, &deadline, done, userdata);
 }
 
 /* --- What an adapter's records were ----------------------------------------------------------- */
 
-static int take_digest(const struct store_digest *digest, void *userdata)
+static int drift_take_digest(const struct store_digest *digest, void *userdata)
 {
     struct digest_set *set = userdata;
     _cleanup_(record_digest_clear) struct record_digest record = {
@@ -151,14 +152,14 @@ static int take_digest(const struct store_digest *digest, void *userdata)
     return r;
 }
 
-static void load_baseline(struct adapter *adapter)
+static void drift_load_baseline(struct adapter *adapter)
 {
     _cleanup_(digest_set_freep) struct digest_set *set = calloc(1, sizeof(*set));
 
     digest_set_free(TAKE_PTR(adapter->baseline));
     int r = !adapter->has_guid ? -ENODATA : set ? 0 : -ENOMEM;
     if (r >= 0)
-        r = store_load_digests(adapter->host->store, adapter->initiator, take_digest, set);
+        r = store_load_digests(adapter->host->store, adapter->initiator, drift_take_digest, set);
     if (r >= 0) {
         digest_set_sort(set);
         adapter->baseline = TAKE_PTR(set);
@@ -204,7 +205,7 @@ void drift_reason(const struct adapter *adapter, char ret[DRIFT_REASON_SIZE])
 }
 
 /* Whether one of the changes is of a connection's record, which several may share. */
-static bool is_changed(const struct adapter *adapter, const struct connection *connection)
+static bool drift_is_changed(const struct adapter *adapter, const struct connection *connection)
 {
     const struct kernel_session *kernel = connection->kernel;
     uint64_t id = connection_id(adapter->initiator, connection->session->target, kernel->iface,
@@ -220,10 +221,10 @@ static void drift_on_login(struct connection *connection, bool new_adapter, void
 {
     const struct session *session = connection->session;
     connection->record_changed =
-        is_changed(host_adapter(session->host, session->adapter_id), connection);
+        drift_is_changed(host_adapter(session->host, session->adapter_id), connection);
 }
 
-static void mark_sessions(struct adapter *adapter)
+static void drift_mark_sessions(struct adapter *adapter)
 {
     struct host *host = adapter->host;
 
@@ -232,7 +233,7 @@ static void mark_sessions(struct adapter *adapter)
         bool news = false;
         for (size_t k = 0; session->adapter_id == adapter->id && k < session->n_connections; k++) {
             struct connection *connection = session->connections[k];
-            bool changed = is_changed(adapter, connection);
+            bool changed = drift_is_changed(adapter, connection);
             news = news || changed != connection->record_changed;
             connection->record_changed = changed;
         }
@@ -252,19 +253,19 @@ void drift_announce(struct adapter *adapter, unsigned changes)
         observe_adapter_changed(adapter, changes);
 }
 
-static void forget_changes(struct adapter *adapter)
+static void drift_forget_changes(struct adapter *adapter)
 {
     record_changes_clear(&adapter->changes);
     free(TAKE_PTR(adapter->changed_ids));
 }
 
-static void conclude(struct adapter *adapter, enum comparison comparison)
+static void drift_conclude(struct adapter *adapter, enum comparison comparison)
 {
     enum comparison before = adapter->comparison;
     char reason[DRIFT_REASON_SIZE];
 
     adapter->comparison = comparison;
-    mark_sessions(adapter);
+    drift_mark_sessions(adapter);
     drift_reason(adapter, reason);
     if (comparison != before && reason[0])
         log_notice("The cache of adapter %s is not valid: %s", adapter->initiator, reason);
@@ -276,8 +277,8 @@ static void conclude(struct adapter *adapter, enum comparison comparison)
 }
 
 /* UniqueConnectionId of a session by a node's record, 0 where the record is none. -ENOMEM. */
-static int connection_of_change(const struct adapter *adapter, const struct record_change *change,
-                                uint64_t *ret)
+static int drift_connection_of_change(const struct adapter *adapter,
+                                      const struct record_change *change, uint64_t *ret)
 {
     struct node_name name;
 
@@ -290,25 +291,25 @@ static int connection_of_change(const struct adapter *adapter, const struct reco
     return 0;
 }
 
-static int take_changes(struct adapter *adapter, struct record_changes *changes)
+static int drift_take_changes(struct adapter *adapter, struct record_changes *changes)
 {
     uint64_t *ids = calloc(changes->n + 1, sizeof(*ids));
     int r = ids ? 0 : -ENOMEM;
 
     for (size_t i = 0; i < changes->n && r >= 0; i++)
-        r = connection_of_change(adapter, &changes->items[i], &ids[i]);
+        r = drift_connection_of_change(adapter, &changes->items[i], &ids[i]);
     if (r < 0) {
         free(ids);
         return r;
     }
-    forget_changes(adapter);
+    drift_forget_changes(adapter);
     adapter->changes = *changes;
     adapter->changed_ids = ids;
     *changes = (struct record_changes){0};
     return 0;
 }
 
-static int compare(struct adapter *adapter, const struct digest_set *set)
+static int drift_compare(struct adapter *adapter, const struct digest_set *set)
 {
     _cleanup_(record_changes_clear) struct record_changes changes = {0};
     struct digest_set own;
@@ -319,26 +320,26 @@ static int compare(struct adapter *adapter, const struct digest_set *set)
     r = digest_set_compare(adapter->baseline, &own, &changes);
     free(own.records);
     if (r >= 0)
-        r = take_changes(adapter, &changes);
+        r = drift_take_changes(adapter, &changes);
     if (r >= 0)
-        conclude(adapter, adapter->changes.n > 0 ? COMPARISON_DIFFERENT : COMPARISON_SAME);
+        drift_conclude(adapter, adapter->changes.n > 0 ? COMPARISON_DIFFERENT : COMPARISON_SAME);
     return r;
 }
 
-static int judge(struct adapter *adapter, const struct digest_set *set)
+static int drift_judge(struct adapter *adapter, const struct digest_set *set)
 {
     if (!adapter->has_guid)
         return 0;
     if (adapter->baseline && !set->too_many)
-        return compare(adapter, set);
-    forget_changes(adapter);
-    conclude(adapter, adapter->baseline ? COMPARISON_TOO_MANY : COMPARISON_NO_BASELINE);
+        return drift_compare(adapter, set);
+    drift_forget_changes(adapter);
+    drift_conclude(adapter, adapter->baseline ? COMPARISON_TOO_MANY : COMPARISON_NO_BASELINE);
     return 0;
 }
 
 /* --- When to look ----------------------------------------------------------------------------- */
 
-static bool has_guid(const struct host *host)
+static bool drift_has_guid(const struct host *host)
 {
     for (size_t i = 0; i < host->n_adapters; i++)
         if (host->adapters[i]->has_guid)
@@ -347,9 +348,9 @@ static bool has_guid(const struct host *host)
 }
 
 /* Something may have changed. Without a GUID nothing is kept that it could part from. */
-static void notice(struct drift *drift)
+static void drift_notice(struct drift *drift)
 {
-    if (!has_guid(drift->host))
+    if (!drift_has_guid(drift->host))
         return;
     if (drift->running) {
         drift->again = true;
@@ -363,7 +364,7 @@ static void notice(struct drift *drift)
 }
 
 /* What the journal is told once, until it is over. */
-static void tell_of_limits(struct drift *drift, const struct digest_set *set)
+static void drift_tell_of_limits(struct drift *drift, const struct digest_set *set)
 {
     bool unwatched = set->unwatched || drift->watch_fd < 0;
 
@@ -378,7 +379,7 @@ static void tell_of_limits(struct drift *drift, const struct digest_set *set)
     drift->unwatched = unwatched;
 }
 
-static void fail(struct drift *drift, int error)
+static void drift_fail(struct drift *drift, int error)
 {
     if (!drift->failing)
         log_warning("open-iscsi's records cannot be compared: %s. It is tried again.",
@@ -388,7 +389,7 @@ static void fail(struct drift *drift, int error)
     (void)timer_set_in(&drift->timer, RETRY_USEC);
 }
 
-static void on_read(int error, const struct digest_set *set, void *userdata)
+static void drift_on_read(int error, const struct digest_set *set, void *userdata)
 {
     struct drift *drift = userdata;
     struct host *host = drift->host;
@@ -396,28 +397,28 @@ static void on_read(int error, const struct digest_set *set, void *userdata)
 
     drift->running = drift->again = false;
     for (size_t i = 0; i < host->n_adapters && error >= 0 && !drift->outdated; i++)
-        error = judge(host->adapters[i], set);
+        error = drift_judge(host->adapters[i], set);
     drift->outdated = false;
     if (error < 0) {
-        fail(drift, error);
+        drift_fail(drift, error);
         return;
     }
     drift->failing = false;
-    tell_of_limits(drift, set);
+    drift_tell_of_limits(drift, set);
     if (again)
-        notice(drift);
+        drift_notice(drift);
     else if (drift->unwatched)
         (void)timer_set_in(&drift->timer, UNWATCHED_USEC);
 }
 
-static void start(struct drift *drift)
+static void drift_start(struct drift *drift)
 {
     drift->first_event = 0;
     drift->again = drift->outdated = false;
-    int r = read_until(drift->host, NULL, on_read, drift);
+    int r = drift_read_until(drift->host, NULL, drift_on_read, drift);
     drift->running = r >= 0;
     if (r < 0)
-        fail(drift, r);
+        drift_fail(drift, r);
 }
 
 static int drift_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -425,7 +426,7 @@ static int drift_on_timer(sd_event_source *source, uint64_t usec, void *userdata
     struct drift *drift = userdata;
 
     if (!drift->running)
-        start(drift);
+        drift_start(drift);
     return 0;
 }
 
@@ -434,10 +435,10 @@ static void drift_on_adapter(struct adapter *adapter, void *userdata)
 {
     struct drift *drift = adapter->host->drift;
 
-    load_baseline(adapter);
+    drift_load_baseline(adapter);
     adapter->shown_valid = drift_cache_valid(adapter);
     if (drift && adapter->has_guid)
-        notice(drift);
+        drift_notice(drift);
 }
 
 void drift_follow(struct host *host)
@@ -452,10 +453,10 @@ void drift_restart(struct adapter *adapter)
 {
     struct drift *drift = adapter->host->drift;
 
-    load_baseline(adapter);
-    forget_changes(adapter);
+    drift_load_baseline(adapter);
+    drift_forget_changes(adapter);
     adapter->comparison = adapter->baseline ? COMPARISON_SAME : COMPARISON_NO_BASELINE;
-    mark_sessions(adapter);
+    drift_mark_sessions(adapter);
     if (drift && drift->running)
         drift->outdated = true;
 }
@@ -467,18 +468,19 @@ bool drift_is_settled(const struct host *host)
 }
 
 /* What it says does not matter: a look at the records says it all. */
-static int on_events(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static int drift_on_events(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     char data[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
 
     while (read(fd, data, sizeof(data)) > 0)
         ;
-    notice(userdata);
+    drift_notice(userdata);
     return 0;
 }
 
 /* A root has come, with open-iscsi. What is in it is watched when it is read. */
-static int on_parent(sd_event_source *source, const struct inotify_event *event, void *userdata)
+static int drift_on_parent(sd_event_source *source, const struct inotify_event *event,
+                           void *userdata)
 {
     struct record_places places;
 
@@ -486,14 +488,14 @@ static int on_parent(sd_event_source *source, const struct inotify_event *event,
     for (size_t i = 0; i < RECORD_ROOTS && places.roots[i]; i++) {
         const char *name = strrchr(places.roots[i], '/');
         if (event->len > 0 && name && strcmp(event->name, name + 1) == 0) {
-            notice(userdata);
+            drift_notice(userdata);
             return 0;
         }
     }
     return 0;
 }
 
-static void watch_parents(struct drift *drift)
+static void drift_watch_parents(struct drift *drift)
 {
     struct record_places places;
 
@@ -505,7 +507,7 @@ static void watch_parents(struct drift *drift)
             continue;
         *name = '\0';
         (void)sd_event_add_inotify(drift->host->event, &drift->parents[i], parent,
-                                   IN_CREATE | IN_MOVED_TO | IN_ONLYDIR, on_parent, drift);
+                                   IN_CREATE | IN_MOVED_TO | IN_ONLYDIR, drift_on_parent, drift);
     }
 }
 
@@ -519,14 +521,14 @@ int drift_new(struct host *host)
     drift->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     host->drift = drift;
     if (drift->watch_fd >= 0) {
-        int r = sd_event_add_io(host->event, &drift->events, drift->watch_fd, EPOLLIN, on_events,
-                                drift);
+        int r = sd_event_add_io(host->event, &drift->events, drift->watch_fd, EPOLLIN,
+                                drift_on_events, drift);
         if (r < 0)
             return r;
     }
-    watch_parents(drift);
-    if (has_guid(host))
-        start(drift);
+    drift_watch_parents(drift);
+    if (drift_has_guid(host))
+        drift_start(drift);
     return 0;
 }
 

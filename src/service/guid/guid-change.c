@@ -34,7 +34,7 @@ struct guid_change {
     struct guid_change *next; /* in host->guid_changes */
 };
 
-static void forget(struct guid_change *change)
+static void guid_change_forget(struct guid_change *change)
 {
     struct guid_change **p = &change->host->guid_changes;
     while (*p && *p != change)
@@ -43,7 +43,7 @@ static void forget(struct guid_change *change)
         *p = change->next;
 }
 
-static void finish(struct guid_change *change, uint32_t status)
+static void guid_change_finish(struct guid_change *change, uint32_t status)
 {
     struct adapter *adapter = host_adapter(change->host, change->adapter_id);
 
@@ -55,7 +55,7 @@ static void finish(struct guid_change *change, uint32_t status)
              change->n_sessions, status_symbol(status));
 
     adapter->guid_busy = false;
-    forget(change);
+    guid_change_forget(change);
     drift_announce(adapter, status == STATUS_SUCCESS ? ADAPTER_GUID : 0);
     change->done(status, change->userdata);
     timer_done(&change->deadline);
@@ -83,7 +83,8 @@ static void guid_content_clear(struct guid_content *content)
 }
 
 /* The adapter's records: digests of all, and a tag for each node. */
-static int collect_records(const struct digest_set *records, struct guid_content *content)
+static int guid_change_collect_records(const struct digest_set *records,
+                                       struct guid_content *content)
 {
     for (size_t i = 0; i < records->n; i++) {
         const struct record_digest *record = &records->records[i];
@@ -103,7 +104,8 @@ static int collect_records(const struct digest_set *records, struct guid_content
 }
 
 /* The portals of its sessions have a tag, too, should one have no record. */
-static void collect_sessions(const struct guid_change *change, struct guid_content *content)
+static void guid_change_collect_sessions(const struct guid_change *change,
+                                         struct guid_content *content)
 {
     const struct host *host = change->host;
 
@@ -119,8 +121,8 @@ static void collect_sessions(const struct guid_change *change, struct guid_conte
 }
 
 /* `records` are the adapter's. */
-static int collect(const struct guid_change *change, const struct digest_set *records,
-                   struct guid_content *content)
+static int guid_change_collect(const struct guid_change *change, const struct digest_set *records,
+                               struct guid_content *content)
 {
     const struct host *host = change->host;
     size_t n_connections = 0;
@@ -132,21 +134,21 @@ static int collect(const struct guid_change *change, const struct digest_set *re
     content->tags = calloc(records->n + n_connections + 1, sizeof(*content->tags));
     if (!content->names || !content->digests || !content->tags)
         return -ENOMEM;
-    collect_sessions(change, content);
-    return collect_records(records, content);
+    guid_change_collect_sessions(change, content);
+    return guid_change_collect_records(records, content);
 }
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static int guid_change_on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct guid_change *change = userdata;
 
     log_warning("udev has not taken the tag of %zu sessions within 5 s: is systemd-udevd running?",
                 change->n_waiting);
-    finish(change, STATUS_SUCCESS);
+    guid_change_finish(change, STATUS_SUCCESS);
     return 0;
 }
 
-static bool tag(uint32_t sid, const char *text)
+static bool guid_change_tag(uint32_t sid, const char *text)
 {
     int r = kernel_session_tag(sid, text);
     if (r < 0)
@@ -155,7 +157,7 @@ static bool tag(uint32_t sid, const char *text)
 }
 
 /* Shows the tag on all sessions of the adapter; the answer waits for udev. */
-static void tag_sessions(struct guid_change *change)
+static void guid_change_tag_sessions(struct guid_change *change)
 {
     struct host *host = change->host;
     size_t room = 0;
@@ -169,7 +171,7 @@ static void tag_sessions(struct guid_change *change)
         for (size_t k = 0; session->adapter_id == change->adapter_id && k < session->n_connections;
              k++) {
             uint32_t sid = session->connections[k]->kernel->sid;
-            if (!tag(sid, change->text))
+            if (!guid_change_tag(sid, change->text))
                 continue;
             change->n_sessions++;
             if (change->waiting)
@@ -177,9 +179,9 @@ static void tag_sessions(struct guid_change *change)
         }
     }
 
-    timer_init(&change->deadline, host->event, 0, on_deadline, change);
+    timer_init(&change->deadline, host->event, 0, guid_change_on_deadline, change);
     if (change->n_waiting == 0 || timer_set_in(&change->deadline, UDEV_WAIT_USEC) < 0)
-        finish(change, STATUS_SUCCESS);
+        guid_change_finish(change, STATUS_SUCCESS);
 }
 
 void guid_on_udev_event(struct host *host, uint32_t sid, const char *text)
@@ -194,12 +196,12 @@ void guid_on_udev_event(struct host *host, uint32_t sid, const char *text)
                 break;
             }
         if (change->n_waiting == 0)
-            finish(change, STATUS_SUCCESS);
+            guid_change_finish(change, STATUS_SUCCESS);
     }
 }
 
-static int put(struct guid_change *change, const struct digest_set *records,
-               const struct guid_content *content)
+static int guid_change_put(struct guid_change *change, const struct digest_set *records,
+                           const struct guid_content *content)
 {
     const struct adapter *adapter = host_adapter(change->host, change->adapter_id);
     const struct store_digests digests = {content->digests, content->n_digests};
@@ -213,19 +215,19 @@ static int put(struct guid_change *change, const struct digest_set *records,
 }
 
 /* `records` are the adapter's. */
-static void save(struct guid_change *change, const struct digest_set *records)
+static void guid_change_save(struct guid_change *change, const struct digest_set *records)
 {
     struct adapter *adapter = host_adapter(change->host, change->adapter_id);
     _cleanup_(guid_content_clear) struct guid_content content = {0};
 
-    if (collect(change, records, &content) < 0) {
-        finish(change, ISDSC_OUT_OF_RESOURCES);
+    if (guid_change_collect(change, records, &content) < 0) {
+        guid_change_finish(change, ISDSC_OUT_OF_RESOURCES);
         return;
     }
-    int r = put(change, records, &content);
+    int r = guid_change_put(change, records, &content);
     if (r < 0) {
         log_error("The generational GUID cannot be saved: %s.", strerror(-r));
-        finish(change, ISDSC_COULD_NOT_SAVE_PERSISTENT_LOGIN_DATA);
+        guid_change_finish(change, ISDSC_COULD_NOT_SAVE_PERSISTENT_LOGIN_DATA);
         return;
     }
 
@@ -234,10 +236,10 @@ static void save(struct guid_change *change, const struct digest_set *records)
     if (r < 0)
         log_error("The generational GUID cannot be read back: %s.", strerror(-r));
     drift_restart(adapter);
-    tag_sessions(change);
+    guid_change_tag_sessions(change);
 }
 
-static void on_records(int error, const struct digest_set *set, void *userdata)
+static void guid_change_on_records(int error, const struct digest_set *set, void *userdata)
 {
     struct guid_change *change = userdata;
     const struct adapter *adapter = host_adapter(change->host, change->adapter_id);
@@ -248,33 +250,34 @@ static void on_records(int error, const struct digest_set *set, void *userdata)
     if (error < 0) {
         log_warning("open-iscsi's records cannot be read: %s.",
                     error == -ETIMEDOUT ? "its lock was not free for 15 s" : strerror(-error));
-        finish(change, error == -ENOMEM ? ISDSC_OUT_OF_RESOURCES : ISDSC_INITIATOR_ERROR);
+        guid_change_finish(change,
+                           error == -ENOMEM ? ISDSC_OUT_OF_RESOURCES : ISDSC_INITIATOR_ERROR);
         return;
     }
-    save(change, &own);
+    guid_change_save(change, &own);
     free(own.records);
 }
 
 /* Without an initiator name there is no open-iscsi, and no record. */
-static void read_and_save(struct guid_change *change)
+static void guid_change_read_and_save(struct guid_change *change)
 {
     static const struct digest_set none;
     const struct adapter *adapter = host_adapter(change->host, change->adapter_id);
 
     if (!adapter->initiator[0]) {
-        save(change, &none);
+        guid_change_save(change, &none);
         return;
     }
-    int r = drift_read(change->host, on_records, change);
+    int r = drift_read(change->host, guid_change_on_records, change);
     if (r >= 0)
         return;
     log_error("open-iscsi's records cannot be read for their digests: %s.", strerror(-r));
-    finish(change, r == -ENOMEM || r == -EAGAIN || r == -EMFILE
-                       ? ISDSC_OUT_OF_RESOURCES
-                       : ISDSC_COULD_NOT_SAVE_PERSISTENT_LOGIN_DATA);
+    guid_change_finish(change, r == -ENOMEM || r == -EAGAIN || r == -EMFILE
+                                   ? ISDSC_OUT_OF_RESOURCES
+                                   : ISDSC_COULD_NOT_SAVE_PERSISTENT_LOGIN_DATA);
 }
 
-static uint32_t check(const struct adapter *adapter, size_t size)
+static uint32_t guid_change_check(const struct adapter *adapter, size_t size)
 {
     if (size != GUID_SIZE)
         return ISDSC_INVALID_PARAMETER;
@@ -284,7 +287,7 @@ static uint32_t check(const struct adapter *adapter, size_t size)
 void guid_change(struct host *host, struct adapter *adapter, const uint8_t *guid, size_t size,
                  const struct requester *who, guid_change_done_t done, void *userdata)
 {
-    uint32_t status = check(adapter, size);
+    uint32_t status = guid_change_check(adapter, size);
     struct guid_change *change = NULL;
 
     if (status == STATUS_SUCCESS) {
@@ -310,7 +313,7 @@ void guid_change(struct host *host, struct adapter *adapter, const uint8_t *guid
     guid_format(change->guid, change->text);
     host->guid_changes = change;
     adapter->guid_busy = true;
-    read_and_save(change);
+    guid_change_read_and_save(change);
 }
 
 void guid_tag_connection(const struct connection *connection)
@@ -326,5 +329,5 @@ void guid_tag_connection(const struct connection *connection)
     if (sd_device_new_from_syspath(&device, path) >= 0)
         (void)sd_device_get_property_value(device, SESSION_TAG_PROPERTY, &now);
     if (strcmp(now, text) != 0)
-        (void)tag(connection->kernel->sid, text);
+        (void)guid_change_tag(connection->kernel->sid, text);
 }

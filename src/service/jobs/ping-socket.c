@@ -8,7 +8,7 @@
 #include "service/jobs/ping-socket.h"
 
 /* A raw socket sees all of the host's ICMP: keep what is no echo reply out of its queue. */
-static int filter_replies(int fd, int family)
+static int ping_socket_filter_replies(int fd, int family)
 {
     if (family == AF_INET) {
         struct icmp_filter filter = {.data = ~(1U << ICMP_ECHOREPLY)};
@@ -20,7 +20,7 @@ static int filter_replies(int fd, int family)
     return setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof(filter));
 }
 
-static int make_socket(int family, bool *ret_raw)
+static int ping_socket_make(int family, bool *ret_raw)
 {
     const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
     int protocol = family == AF_INET6 ? (int)IPPROTO_ICMPV6 : (int)IPPROTO_ICMP;
@@ -39,10 +39,10 @@ int ping_socket_open(const struct sockaddr_storage *address, int *ret_fd, bool *
     socklen_t size =
         address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 
-    _cleanup_close_ int fd = make_socket(address->ss_family, &raw);
+    _cleanup_close_ int fd = ping_socket_make(address->ss_family, &raw);
     if (fd < 0)
         return -errno;
-    if (raw && filter_replies(fd, address->ss_family) < 0)
+    if (raw && ping_socket_filter_replies(fd, address->ss_family) < 0)
         return -errno;
     if (connect(fd, (const struct sockaddr *)address, size) < 0)
         return -errno;

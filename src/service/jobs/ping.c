@@ -44,7 +44,7 @@ static void ping_free(struct ping *ping)
 
 DEFINE_CLEANUP(struct ping *, ping_free);
 
-static void finish(struct ping *ping, uint32_t status)
+static void ping_finish(struct ping *ping, uint32_t status)
 {
     struct ping **p = &ping->host->pings;
 
@@ -55,7 +55,7 @@ static void finish(struct ping *ping, uint32_t status)
     ping_free(ping);
 }
 
-static void send_one(struct ping *ping)
+static void ping_send_one(struct ping *ping)
 {
     size_t size = ping_build(&ping->format, (uint16_t)ping->progress.n_sent, ping->packet);
     uint64_t now = monotonic_usec();
@@ -64,23 +64,23 @@ static void send_one(struct ping *ping)
 }
 
 /* Does what is due. The call may be gone afterwards. */
-static void proceed(struct ping *ping)
+static void ping_proceed(struct ping *ping)
 {
     uint64_t until = 0;
     enum ping_step step;
 
     while ((step = ping_next(&ping->progress, monotonic_usec(), &until)) == PING_SEND)
-        send_one(ping);
+        ping_send_one(ping);
     if (step == PING_DONE) {
-        finish(ping, ping->progress.n_failed == ping->progress.count ? ISDSC_SEND_FAILED
-                                                                     : STATUS_SUCCESS);
+        ping_finish(ping, ping->progress.n_failed == ping->progress.count ? ISDSC_SEND_FAILED
+                                                                          : STATUS_SUCCESS);
         return;
     }
     if (timer_set_at(&ping->timer, until) < 0)
-        finish(ping, ISDSC_OUT_OF_RESOURCES);
+        ping_finish(ping, ISDSC_OUT_OF_RESOURCES);
 }
 
-static int on_packet(sd_event_source *source, int fd, uint32_t revents, void *userdata)
+static int ping_on_packet(sd_event_source *source, int fd, uint32_t revents, void *userdata)
 {
     struct ping *ping = userdata;
     struct sockaddr_storage from;
@@ -96,17 +96,17 @@ static int on_packet(sd_event_source *source, int fd, uint32_t revents, void *us
             ping_parse(&ping->format, ping->packet, (size_t)n, &sequence))
             ping_answered(&ping->progress, sequence, monotonic_usec());
     }
-    proceed(ping);
+    ping_proceed(ping);
     return 0;
 }
 
-static int on_time(sd_event_source *source, uint64_t usec, void *userdata)
+static int ping_on_time(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    proceed(userdata);
+    ping_proceed(userdata);
     return 0;
 }
 
-static uint32_t status_of_error(int r)
+static uint32_t ping_status_of_error(int r)
 {
     switch (r) {
     case -EACCES:
@@ -127,7 +127,7 @@ static uint32_t status_of_error(int r)
     }
 }
 
-static uint32_t prepare(struct ping *ping, const struct ping_request *request)
+static uint32_t ping_prepare(struct ping *ping, const struct ping_request *request)
 {
     uint32_t status = ping_check(request, &ping->address);
     if (status != STATUS_SUCCESS)
@@ -135,7 +135,7 @@ static uint32_t prepare(struct ping *ping, const struct ping_request *request)
 
     int r = ping_socket_open(&ping->address, &ping->fd, &ping->format.raw);
     if (r < 0)
-        return status_of_error(r);
+        return ping_status_of_error(r);
     ping->format.ipv6 = ping->address.ss_family == AF_INET6;
     ping->format.size = request->size;
     if (getrandom(&ping->format.token, sizeof(ping->format.token), GRND_NONBLOCK) < 0)
@@ -143,8 +143,9 @@ static uint32_t prepare(struct ping *ping, const struct ping_request *request)
     ping->format.id = (uint16_t)ping->format.token;
     ping_begin(&ping->progress, request);
 
-    timer_init(&ping->timer, ping->host->event, 1000, on_time, ping);
-    r = sd_event_add_io(ping->host->event, &ping->io_source, ping->fd, EPOLLIN, on_packet, ping);
+    timer_init(&ping->timer, ping->host->event, 1000, ping_on_time, ping);
+    r = sd_event_add_io(ping->host->event, &ping->io_source, ping->fd, EPOLLIN, ping_on_packet,
+                        ping);
     return r < 0 ? ISDSC_OUT_OF_RESOURCES : STATUS_SUCCESS;
 }
 
@@ -159,7 +160,7 @@ void ping_start(struct host *host, const struct ping_request *request, ping_done
         ping->fd = -1;
         ping->done = done;
         ping->userdata = userdata;
-        status = prepare(ping, request);
+        status = ping_prepare(ping, request);
     }
     if (!ping || status != STATUS_SUCCESS) {
         done(status, 0, userdata);
@@ -168,14 +169,14 @@ void ping_start(struct host *host, const struct ping_request *request, ping_done
 
     ping->next = host->pings;
     host->pings = ping;
-    proceed(TAKE_PTR(ping));
+    ping_proceed(TAKE_PTR(ping));
 }
 
 void ping_cancel(struct host *host, const void *userdata)
 {
     for (struct ping *ping = host->pings; ping; ping = ping->next)
         if (ping->userdata == userdata) {
-            finish(ping, ISDSC_SERVICE_UNAVAILABLE);
+            ping_finish(ping, ISDSC_SERVICE_UNAVAILABLE);
             return;
         }
 }
@@ -183,5 +184,5 @@ void ping_cancel(struct host *host, const void *userdata)
 void ping_cancel_all(struct host *host)
 {
     while (host->pings)
-        finish(host->pings, ISDSC_SERVICE_UNAVAILABLE);
+        ping_finish(host->pings, ISDSC_SERVICE_UNAVAILABLE);
 }

@@ -10,7 +10,7 @@
 
 #define DEADLINE_USEC (15U * 1000000U)
 
-struct reading {
+struct read_records_reading {
     struct host *host;
     read_records_done_t done; /* NULL: has been called, the child is only waited for */
     void *userdata;
@@ -18,27 +18,28 @@ struct reading {
 
 DEFINE_CLEANUP(struct iscsi_records *, records_free);
 
-static int in_child(int fd, void *arg)
+static int read_records_in_child(int fd, void *arg)
 {
     return records_write(fd);
 }
 
-static void answer(struct reading *reading, int error, const struct iscsi_records *records)
+static void read_records_answer(struct read_records_reading *reading, int error,
+                                const struct iscsi_records *records)
 {
     read_records_done_t done = TAKE_PTR(reading->done);
     if (done)
         done(error, records, reading->userdata);
 }
 
-static void on_deadline(void *userdata)
+static void read_records_on_deadline(void *userdata)
 {
     log_warning("open-iscsi's lock was not free for 15 s: its records were not read.");
-    answer(userdata, -ETIMEDOUT, NULL);
+    read_records_answer(userdata, -ETIMEDOUT, NULL);
 }
 
-static void on_child_done(int error, const void *data, size_t size, void *userdata)
+static void read_records_on_child_done(int error, const void *data, size_t size, void *userdata)
 {
-    struct reading *reading = userdata;
+    struct read_records_reading *reading = userdata;
     _cleanup_(records_freep) struct iscsi_records *records = NULL;
 
     int r = error;
@@ -48,22 +49,22 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
         r = host_take_records(reading->host, records);
     if (r < 0)
         log_warning("open-iscsi's records cannot be read: %s.", strerror(-r));
-    answer(reading, r, r < 0 ? NULL : records);
+    read_records_answer(reading, r, r < 0 ? NULL : records);
     free(reading);
 }
 
 int read_records(struct host *host, read_records_done_t done, void *userdata)
 {
-    _cleanup_free_ struct reading *reading = calloc(1, sizeof(*reading));
+    _cleanup_free_ struct read_records_reading *reading = calloc(1, sizeof(*reading));
     if (!reading)
         return -ENOMEM;
     reading->host = host;
     reading->done = done;
     reading->userdata = userdata;
 
-    int r = worker_start_until(host->event, in_child, NULL,
-                               &(struct worker_deadline){DEADLINE_USEC, on_deadline}, on_child_done,
-                               reading);
+    int r = worker_start_until(host->event, read_records_in_child, NULL,
+                               &(struct worker_deadline){DEADLINE_USEC, read_records_on_deadline},
+                               read_records_on_child_done, reading);
     if (r < 0)
         return r;
     (void)TAKE_PTR(reading);

@@ -11,46 +11,46 @@
 /* Less than the 25 s that D-Bus clients wait. */
 #define DEADLINE_USEC (10U * 1000000U)
 
-struct waiter {
+struct statistics_waiter {
     statistics_done_t done;
     void *userdata;
-    struct waiter *next;
+    struct statistics_waiter *next;
 };
 
 struct statistics_reader {
     struct host *host;
-    struct waiter *current, *queued; /* those of the child that runs, and of the next */
+    struct statistics_waiter *current, *queued; /* those of the child that runs, and of the next */
     bool is_running;
     bool is_late; /* nobody waits for the child any more */
 };
 
-static int start(struct statistics_reader *reader);
+static int statistics_start(struct statistics_reader *reader);
 
-static void answer(struct waiter **waiters, int error, const struct iscsi_statistics *list,
-                   size_t n)
+static void statistics_answer(struct statistics_waiter **waiters, int error,
+                              const struct iscsi_statistics *list, size_t n)
 {
-    struct waiter *all = TAKE_PTR(*waiters);
+    struct statistics_waiter *all = TAKE_PTR(*waiters);
 
     while (all) {
-        _cleanup_free_ struct waiter *waiter = all;
+        _cleanup_free_ struct statistics_waiter *waiter = all;
         all = waiter->next;
         waiter->done(error, list, n, waiter->userdata);
     }
 }
 
-static void answer_all(struct statistics_reader *reader, int error)
+static void statistics_answer_all(struct statistics_reader *reader, int error)
 {
-    answer(&reader->current, error, NULL, 0);
-    answer(&reader->queued, error, NULL, 0);
+    statistics_answer(&reader->current, error, NULL, 0);
+    statistics_answer(&reader->queued, error, NULL, 0);
 }
 
-static int in_child(int fd, void *arg)
+static int statistics_in_child(int fd, void *arg)
 {
     return statistics_exec(fd);
 }
 
 /* iscsiadm's exit status tells of sessions that ended meanwhile, too: what it printed counts. */
-static void on_child_done(int error, const void *data, size_t size, void *userdata)
+static void statistics_on_child_done(int error, const void *data, size_t size, void *userdata)
 {
     struct statistics_reader *reader = userdata;
     _cleanup_free_ struct iscsi_statistics *list = NULL;
@@ -61,30 +61,30 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
         log_warning("iscsiadm does not tell the sessions' statistics: status %d.", -error);
     reader->is_running = false;
     reader->is_late = false;
-    answer(&reader->current, r, list, n);
+    statistics_answer(&reader->current, r, list, n);
 
     if (reader->queued) {
-        r = start(reader);
+        r = statistics_start(reader);
         if (r < 0)
-            answer_all(reader, r);
+            statistics_answer_all(reader, r);
     }
 }
 
-static void on_deadline(void *userdata)
+static void statistics_on_deadline(void *userdata)
 {
     struct statistics_reader *reader = userdata;
 
     log_warning("iscsid has not told the sessions' statistics within 10 s.");
     reader->is_late = true;
-    answer_all(reader, -ETIMEDOUT);
+    statistics_answer_all(reader, -ETIMEDOUT);
 }
 
 /* Starts a child for those that are queued. */
-static int start(struct statistics_reader *reader)
+static int statistics_start(struct statistics_reader *reader)
 {
-    int r = worker_start_until(reader->host->event, in_child, NULL,
-                               &(struct worker_deadline){DEADLINE_USEC, on_deadline}, on_child_done,
-                               reader);
+    int r = worker_start_until(reader->host->event, statistics_in_child, NULL,
+                               &(struct worker_deadline){DEADLINE_USEC, statistics_on_deadline},
+                               statistics_on_child_done, reader);
     if (r < 0)
         return r;
     reader->is_running = true;
@@ -92,12 +92,13 @@ static int start(struct statistics_reader *reader)
     return 0;
 }
 
-static int enqueue(struct statistics_reader *reader, statistics_done_t done, void *userdata)
+static int statistics_enqueue(struct statistics_reader *reader, statistics_done_t done,
+                              void *userdata)
 {
-    struct waiter *waiter = malloc(sizeof(*waiter));
+    struct statistics_waiter *waiter = malloc(sizeof(*waiter));
     if (!waiter)
         return -ENOMEM;
-    *waiter = (struct waiter){done, userdata, reader->queued};
+    *waiter = (struct statistics_waiter){done, userdata, reader->queued};
     reader->queued = waiter;
     return 0;
 }
@@ -114,20 +115,20 @@ int statistics_read(struct host *host, statistics_done_t done, void *userdata)
     if (reader->is_late)
         return -ETIMEDOUT;
 
-    int r = enqueue(reader, done, userdata);
+    int r = statistics_enqueue(reader, done, userdata);
     if (r < 0 || reader->is_running)
         return r;
-    r = start(reader);
+    r = statistics_start(reader);
     if (r < 0)
         free(TAKE_PTR(reader->queued)); /* it is the only one */
     return r;
 }
 
-static bool cancel(struct waiter **waiters, const void *userdata)
+static bool statistics_cancel_waiter(struct statistics_waiter **waiters, const void *userdata)
 {
     for (; *waiters; waiters = &(*waiters)->next)
         if ((*waiters)->userdata == userdata) {
-            _cleanup_free_ struct waiter *waiter = *waiters;
+            _cleanup_free_ struct statistics_waiter *waiter = *waiters;
             *waiters = waiter->next;
             waiter->done(-ECANCELED, NULL, 0, waiter->userdata);
             return true;
@@ -137,14 +138,14 @@ static bool cancel(struct waiter **waiters, const void *userdata)
 
 void statistics_cancel(struct host *host, const void *userdata)
 {
-    if (!cancel(&host->statistics->current, userdata))
-        (void)cancel(&host->statistics->queued, userdata);
+    if (!statistics_cancel_waiter(&host->statistics->current, userdata))
+        (void)statistics_cancel_waiter(&host->statistics->queued, userdata);
 }
 
 void statistics_cancel_all(struct host *host)
 {
     if (host->statistics)
-        answer_all(host->statistics, -ECANCELED);
+        statistics_answer_all(host->statistics, -ECANCELED);
 }
 
 void statistics_free(struct host *host)

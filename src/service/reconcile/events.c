@@ -47,28 +47,28 @@ struct events {
     char main_name[64];
 };
 
-static void arm_inspection(struct events *events)
+static void events_arm_inspection(struct events *events)
 {
     if (!timer_is_set(&events->inspection))
         (void)timer_set_in(&events->inspection, INSPECTION_USEC);
 }
 
-static void arm_retry(struct events *events)
+static void events_arm_retry(struct events *events)
 {
     if (events->host->n_unidentified > 0 && events->retries_left > 0 &&
         !timer_is_set(&events->retry))
         (void)timer_set_in(&events->retry, RETRY_USEC);
 }
 
-static void refresh(struct events *events, uint32_t sid)
+static void events_refresh(struct events *events, uint32_t sid)
 {
     int r = host_refresh_sid(events->host, sid);
     if (r < 0)
         log_warning("iSCSI session %u cannot be read: %s.", sid, strerror(-r));
-    arm_retry(events);
+    events_arm_retry(events);
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+static int events_on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct events *events = userdata;
     size_t n = events->host->n_unidentified;
@@ -81,14 +81,14 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
     for (size_t i = 0; i < n; i++)
         sids[i] = events->host->unidentified[i];
     for (size_t i = 0; i < n; i++)
-        refresh(events, sids[i]);
-    arm_retry(events);
+        events_refresh(events, sids[i]);
+    events_arm_retry(events);
     return 0;
 }
 
 /* --- Looks at everything -------------------------------------------------------------------- */
 
-static int known_sids(const struct host *host, uint32_t **ret, size_t *ret_n)
+static int events_known_sids(const struct host *host, uint32_t **ret, size_t *ret_n)
 {
     size_t n = 0;
 
@@ -107,7 +107,7 @@ static int known_sids(const struct host *host, uint32_t **ret, size_t *ret_n)
     return 0;
 }
 
-static bool has_sid(const uint32_t *sids, size_t n, uint32_t sid)
+static bool events_has_sid(const uint32_t *sids, size_t n, uint32_t sid)
 {
     for (size_t i = 0; i < n; i++)
         if (sids[i] == sid)
@@ -116,31 +116,31 @@ static bool has_sid(const uint32_t *sids, size_t n, uint32_t sid)
 }
 
 /* Those that have come and those that have gone; with `all`, those that have stayed, too. */
-static int inspect_sessions(struct events *events, bool all)
+static int events_inspect_sessions(struct events *events, bool all)
 {
     _cleanup_free_ uint32_t *there = NULL, *known = NULL;
     size_t n_there = 0, n_known = 0;
 
     int r = kernel_session_list(&there, &n_there);
     if (r >= 0)
-        r = known_sids(events->host, &known, &n_known);
+        r = events_known_sids(events->host, &known, &n_known);
     if (r < 0)
         return r;
     for (size_t i = 0; i < n_known; i++)
-        if (!has_sid(there, n_there, known[i]))
-            refresh(events, known[i]);
+        if (!events_has_sid(there, n_there, known[i]))
+            events_refresh(events, known[i]);
     for (size_t i = 0; i < n_there; i++)
         if (all || !host_find_sid(events->host, there[i]))
-            refresh(events, there[i]);
+            events_refresh(events, there[i]);
     return 0;
 }
 
-static uint32_t lost_since(uint32_t before, uint32_t now)
+static uint32_t events_lost_since(uint32_t before, uint32_t now)
 {
     return now - before;
 }
 
-static int on_inspection(sd_event_source *source, uint64_t usec, void *userdata)
+static int events_on_inspection(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct events *events = userdata;
     uint32_t dropped;
@@ -148,16 +148,16 @@ static int on_inspection(sd_event_source *source, uint64_t usec, void *userdata)
     if (netlink_dropped(events->fd, &dropped) < 0)
         return 0;
     events->retries_left = RETRIES_MAX;
-    int r = inspect_sessions(events, true);
+    int r = events_inspect_sessions(events, true);
     if (r < 0) {
         log_warning("iSCSI sessions cannot be listed: %s. It is tried again.", strerror(-r));
-        arm_inspection(events);
+        events_arm_inspection(events);
         return 0;
     }
-    arm_retry(events);
+    events_arm_retry(events);
     reconcile_everything(events->host);
     log_notice("%u of udev's events were lost: all sessions and maps are looked at again.",
-               lost_since(events->n_lost, dropped));
+               events_lost_since(events->n_lost, dropped));
     events->n_lost = dropped;
     return 0;
 }
@@ -166,17 +166,18 @@ static int on_inspection(sd_event_source *source, uint64_t usec, void *userdata)
  * An event is lost only while others wait to be read: it is enough to ask with each of them, and
  * what is lost after a look shows with the next one.
  */
-static void notice_losses(struct events *events)
+static void events_notice_losses(struct events *events)
 {
     uint32_t dropped;
 
-    if (netlink_dropped(events->fd, &dropped) >= 0 && lost_since(events->n_lost, dropped) > 0)
-        arm_inspection(events);
+    if (netlink_dropped(events->fd, &dropped) >= 0 &&
+        events_lost_since(events->n_lost, dropped) > 0)
+        events_arm_inspection(events);
 }
 
 /* --- Events --------------------------------------------------------------------------------- */
 
-static void on_session_event(struct events *events, sd_device *device)
+static void events_on_session_event(struct events *events, sd_device *device)
 {
     const char *name, *uuid, *tag;
     unsigned sid;
@@ -190,11 +191,11 @@ static void on_session_event(struct events *events, sd_device *device)
         return;
     }
     events->retries_left = RETRIES_MAX;
-    refresh(events, sid);
+    events_refresh(events, sid);
 }
 
 /* A disk or a connection: news only where the session has not named itself yet. */
-static void on_scsi_event(struct events *events, sd_device *device)
+static void events_on_scsi_event(struct events *events, sd_device *device)
 {
     const char *path, *attention;
     uint32_t sid;
@@ -203,7 +204,7 @@ static void on_scsi_event(struct events *events, sd_device *device)
         return;
     const struct connection *connection = host_find_sid(events->host, sid);
     if (!connection) {
-        refresh(events, sid);
+        events_refresh(events, sid);
         return;
     }
     if (sd_device_get_property_value(device, "SDEV_UA", &attention) >= 0 &&
@@ -211,7 +212,7 @@ static void on_scsi_event(struct events *events, sd_device *device)
         reconcile_access(events->host, connection->session);
 }
 
-static void on_block_event(struct events *events, sd_device *device)
+static void events_on_block_event(struct events *events, sd_device *device)
 {
     const char *name, *uuid;
     sd_device_action_t action;
@@ -230,27 +231,27 @@ static void on_block_event(struct events *events, sd_device *device)
         reconcile_device(events->host, dev);
 }
 
-static int on_event(sd_device_monitor *monitor, sd_device *device, void *userdata)
+static int events_on_event(sd_device_monitor *monitor, sd_device *device, void *userdata)
 {
     struct events *events = userdata;
     const char *subsystem;
 
-    notice_losses(events);
+    events_notice_losses(events);
     if (sd_device_get_subsystem(device, &subsystem) < 0)
         return 0;
     if (strcmp(subsystem, "block") == 0)
-        on_block_event(events, device);
+        events_on_block_event(events, device);
     else if (strcmp(subsystem, "iscsi_session") == 0)
-        on_session_event(events, device);
+        events_on_session_event(events, device);
     else
-        on_scsi_event(events, device);
+        events_on_scsi_event(events, device);
     return 0;
 }
 
 /* --- multipath's configuration, changed by others ------------------------------------------- */
 
-static int on_configuration(sd_event_source *source, const struct inotify_event *event,
-                            void *userdata)
+static int events_on_configuration(sd_event_source *source, const struct inotify_event *event,
+                                   void *userdata)
 {
     struct events *events = userdata;
     const char *name = event->len > 0 ? event->name : "";
@@ -263,20 +264,20 @@ static int on_configuration(sd_event_source *source, const struct inotify_event 
     return 0;
 }
 
-static void watch_configuration(struct events *events)
+static void events_watch_configuration(struct events *events)
 {
     const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR;
     char path[PATH_MAX];
 
     (void)sd_event_add_inotify(events->host->event, &events->watches[0], drop_in_directory(), mask,
-                               on_configuration, events);
+                               events_on_configuration, events);
     if (drop_in_main_file(path) < 0)
         return;
     char *name = strrchr(path, '/');
     snprintf(events->main_name, sizeof(events->main_name), "%s", name + 1);
     *name = '\0';
     (void)sd_event_add_inotify(events->host->event, &events->watches[1], path[0] ? path : "/", mask,
-                               on_configuration, events);
+                               events_on_configuration, events);
 }
 
 /* -------------------------------------------------------------------------------------------- */
@@ -299,7 +300,7 @@ static void events_freep(struct events **events)
     events_free(*events);
 }
 
-static int open_monitor(struct events *events)
+static int events_open_monitor(struct events *events)
 {
     static const char *const kinds[][2] = {
         {"iscsi_session", NULL},
@@ -315,7 +316,7 @@ static int open_monitor(struct events *events)
     if (r >= 0)
         r = sd_device_monitor_attach_event(events->monitor, events->host->event);
     if (r >= 0)
-        r = sd_device_monitor_start(events->monitor, on_event, events);
+        r = sd_device_monitor_start(events->monitor, events_on_event, events);
     /* sd_device_monitor_get_fd() is younger than the oldest systemd that this is built with. */
     if (r >= 0)
         r = sd_event_source_get_io_fd(sd_device_monitor_get_event_source(events->monitor));
@@ -331,20 +332,20 @@ int events_new(struct host *host, struct events **ret)
         return -ENOMEM;
     events->host = host;
     events->retries_left = RETRIES_MAX;
-    timer_init(&events->inspection, host->event, 0, on_inspection, events);
-    timer_init(&events->retry, host->event, 0, on_retry, events);
-    watch_configuration(events);
+    timer_init(&events->inspection, host->event, 0, events_on_inspection, events);
+    timer_init(&events->retry, host->event, 0, events_on_retry, events);
+    events_watch_configuration(events);
 
-    int r = open_monitor(events);
+    int r = events_open_monitor(events);
     /* Sessions that came or went between the first look at the host and the first event. */
     if (r >= 0)
-        r = inspect_sessions(events, false);
+        r = events_inspect_sessions(events, false);
     if (r < 0)
         return r;
     for (size_t i = 0; i < host->n_sessions; i++)
         for (size_t k = 0; k < host->sessions[i]->n_connections; k++)
             guid_tag_connection(host->sessions[i]->connections[k]);
-    arm_retry(events);
+    events_arm_retry(events);
     *ret = TAKE_PTR(events);
     return 0;
 }

@@ -10,7 +10,7 @@
 #include "service/tables/lb-plan.h"
 
 /* The text by which a client could tell two snapshots of the map apart. */
-static char *appearance(const struct dm_map *map)
+static char *map_update_appearance(const struct dm_map *map)
 {
     _cleanup_free_ char *table = NULL;
     char *text = NULL;
@@ -32,13 +32,13 @@ static char *appearance(const struct dm_map *map)
     return text;
 }
 
-static bool same_text(const char *a, const char *b)
+static bool map_update_same_text(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
 /* Whether the primary path is in the map, or none was named. */
-static bool has_primary(const struct host_map *map, const struct map_snapshot *snapshot)
+static bool map_update_has_primary(const struct host_map *map, const struct map_snapshot *snapshot)
 {
     bool named = false;
 
@@ -58,7 +58,7 @@ static bool has_primary(const struct host_map *map, const struct map_snapshot *s
  * map appears, or the policy is chosen, whatever path was there before it; and a path that takes
  * over is nobody's contest.
  */
-static void take_active_path(struct host_map *map, const struct map_snapshot *snapshot)
+static void map_update_take_active_path(struct host_map *map, const struct map_snapshot *snapshot)
 {
     bool manual = lb_failback_is_manual(map), was_known = map->active_path != 0;
     uint64_t active =
@@ -67,7 +67,7 @@ static void take_active_path(struct host_map *map, const struct map_snapshot *sn
 
     if (!manual)
         map->active_path = 0;
-    else if (!was_known && map_state_agrees(&map->state) && has_primary(map, snapshot))
+    else if (!was_known && map_state_agrees(&map->state) && map_update_has_primary(map, snapshot))
         map->active_path = active;
     else if (was_known && active != 0 && active != map->active_path) {
         map->active_path = active;
@@ -81,7 +81,8 @@ void map_expect_access(struct host_map *map)
     map->watch.next_inspection_usec = 0;
 }
 
-static enum map_seen compare(const struct map_snapshot *snapshot, const struct mp_table *planned)
+static enum map_seen map_update_compare(const struct map_snapshot *snapshot,
+                                        const struct mp_table *planned)
 {
     if (!planned)
         return SEEN_NO_POLICY;
@@ -92,10 +93,10 @@ static enum map_seen compare(const struct map_snapshot *snapshot, const struct m
 int map_update(struct host_map *map, const struct map_snapshot *snapshot,
                const struct mp_table *planned)
 {
-    char *seen = appearance(snapshot->map);
+    char *seen = map_update_appearance(snapshot->map);
     if (!seen)
         return -ENOMEM;
-    int changes = same_text(map->appearance, seen) ? 0 : MAP_TABLE_CHANGED;
+    int changes = map_update_same_text(map->appearance, seen) ? 0 : MAP_TABLE_CHANGED;
     free(map->appearance);
     map->appearance = seen;
 
@@ -107,8 +108,8 @@ int map_update(struct host_map *map, const struct map_snapshot *snapshot,
         map_expect_access(map);
     }
     map->asymmetric = lb_is_asymmetric(snapshot);
-    map_state_see(&map->state, compare(snapshot, planned));
-    take_active_path(map, snapshot);
+    map_state_see(&map->state, map_update_compare(snapshot, planned));
+    map_update_take_active_path(map, snapshot);
     /* That of a change stays as it is until the change has ended. */
     r = map->state.ahead ? 0 : map_entry_set(map, snapshot, planned, lb_failback_is_manual(map));
     if (r < 0)

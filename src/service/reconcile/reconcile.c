@@ -40,7 +40,7 @@ struct due {
     uint64_t usec; /* CLOCK_MONOTONIC */
 };
 
-struct waiter {
+struct reconcile_waiter {
     const struct host_map *map; /* one that changes, and so stays; NULL: all of the session's */
     uint64_t session_id;
     void (*func)(void *userdata);
@@ -53,7 +53,7 @@ struct reconciler {
     uint64_t states_usec;
     struct due *queue;
     size_t n_queue;
-    struct waiter *waiters;
+    struct reconcile_waiter *waiters;
     size_t n_waiters;
     unsigned n_running;
     bool begun; /* else the queue waits: what was there before the service is not known yet */
@@ -67,12 +67,12 @@ struct repair {
     char *wwid;
 };
 
-static void inspect(struct host *host, dev_t dev);
-static void forget_old(struct reconciler *r, dev_t dev);
+static void reconcile_inspect(struct host *host, dev_t dev);
+static void reconcile_forget_old(struct reconciler *r, dev_t dev);
 
 /* --- The queue ------------------------------------------------------------------------------ */
 
-static void arm(struct reconciler *r)
+static void reconcile_arm(struct reconciler *r)
 {
     uint64_t first = UINT64_MAX;
 
@@ -84,7 +84,7 @@ static void arm(struct reconciler *r)
 }
 
 /* Asks for an inspection after `delay`, should an earlier one not be due. */
-static void enqueue(struct host *host, dev_t dev, uint64_t delay)
+static void reconcile_enqueue(struct host *host, dev_t dev, uint64_t delay)
 {
     struct reconciler *r = host->reconciler;
     uint64_t usec = loop_usec(host->event) + delay;
@@ -95,7 +95,7 @@ static void enqueue(struct host *host, dev_t dev, uint64_t delay)
         if (r->queue[i].dev == dev) {
             if (usec < r->queue[i].usec)
                 r->queue[i].usec = usec;
-            arm(r);
+            reconcile_arm(r);
             return;
         }
 
@@ -106,10 +106,10 @@ static void enqueue(struct host *host, dev_t dev, uint64_t delay)
     }
     r->queue = more;
     more[r->n_queue++] = (struct due){dev, usec};
-    arm(r);
+    reconcile_arm(r);
 }
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static int reconcile_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct reconciler *r = userdata;
 
@@ -118,22 +118,22 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
             continue;
         dev_t dev = r->queue[i - 1].dev;
         r->queue[i - 1] = r->queue[--r->n_queue];
-        inspect(r->host, dev);
+        reconcile_inspect(r->host, dev);
     }
-    arm(r);
+    reconcile_arm(r);
     return 0;
 }
 
 /* --- States of connections ------------------------------------------------------------------ */
 
 /* The kernel says when a path fails, but not when its session is back. */
-static void watch_states(struct reconciler *r, uint64_t usec)
+static void reconcile_watch_states(struct reconciler *r, uint64_t usec)
 {
     r->states_usec = usec < STATES_MAX_USEC ? usec : STATES_MAX_USEC;
     (void)timer_set_in(&r->states_timer, r->states_usec);
 }
 
-static bool has_connection_down(const struct session *session)
+static bool reconcile_has_connection_down(const struct session *session)
 {
     for (size_t i = 0; i < session->n_connections; i++)
         if (session->connections[i]->state.status != LB_CONNECTED)
@@ -141,28 +141,28 @@ static bool has_connection_down(const struct session *session)
     return false;
 }
 
-static int on_states_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static int reconcile_on_states_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct reconciler *r = userdata;
     bool down = false;
 
     for (size_t i = 0; i < r->host->n_sessions; i++)
-        if (has_connection_down(r->host->sessions[i]))
+        if (reconcile_has_connection_down(r->host->sessions[i]))
             down = session_read_states(r->host->sessions[i]) || down;
     if (down)
-        watch_states(r, 2 * r->states_usec);
+        reconcile_watch_states(r, 2 * r->states_usec);
     return 0;
 }
 
-static void read_states(struct host *host, struct session *session)
+static void reconcile_read_states(struct host *host, struct session *session)
 {
     if (session_read_states(session))
-        watch_states(host->reconciler, STATES_USEC);
+        reconcile_watch_states(host->reconciler, STATES_USEC);
 }
 
 /* --- Repairs -------------------------------------------------------------------------------- */
 
-static bool is_running(struct host *host, const struct waiter *waiter)
+static bool reconcile_must_wait(struct host *host, const struct reconcile_waiter *waiter)
 {
     const struct session *session = host_session(host, waiter->session_id);
 
@@ -174,20 +174,20 @@ static bool is_running(struct host *host, const struct waiter *waiter)
     return false;
 }
 
-static void run_waiters(struct reconciler *r)
+static void reconcile_run_waiters(struct reconciler *r)
 {
     for (size_t i = r->n_waiters; i > 0; i--) {
         if (i > r->n_waiters)
             continue;
-        struct waiter waiter = r->waiters[i - 1];
-        if (is_running(r->host, &waiter))
+        struct reconcile_waiter waiter = r->waiters[i - 1];
+        if (reconcile_must_wait(r->host, &waiter))
             continue;
         r->waiters[i - 1] = r->waiters[--r->n_waiters];
         waiter.func(waiter.userdata);
     }
 }
 
-static void count_reapplied(struct host *host, struct host_map *map)
+static void reconcile_count_reapplied(struct host *host, struct host_map *map)
 {
     map->n_reapplied++;
     for (size_t i = 0; i < map->n_sessions; i++) {
@@ -198,18 +198,18 @@ static void count_reapplied(struct host *host, struct host_map *map)
 }
 
 /* Tries again a few times, further and further apart; then the map's next event counts. */
-static void inspect_after_failure(struct host *host, struct host_map *map)
+static void reconcile_inspect_after_failure(struct host *host, struct host_map *map)
 {
     if (!map->dev)
         maps_drop_if_idle(host, map);
     else if (map->watch.failures++ < FAILURES_MAX)
-        enqueue(host, map->dev, RETRY_USEC << map->watch.failures);
+        reconcile_enqueue(host, map->dev, RETRY_USEC << map->watch.failures);
 }
 
-static void inspect_or_drop(struct host *host, struct host_map *map)
+static void reconcile_inspect_or_drop(struct host *host, struct host_map *map)
 {
     if (map->dev)
-        inspect(host, map->dev);
+        reconcile_inspect(host, map->dev);
     else
         maps_drop_if_idle(host, map);
 }
@@ -222,26 +222,27 @@ static void repair_free(struct repair *repair)
 
 DEFINE_CLEANUP(struct repair *, repair_free);
 
-static int on_stale(struct map_change *change, void *userdata)
+static int reconcile_on_stale(struct map_change *change, void *userdata)
 {
     const struct repair *repair = userdata;
     return map_change_plan_again(repair->host, change);
 }
 
-static void tell_repaired(struct host *host, struct host_map *map, const struct mp_table *after)
+static void reconcile_tell_repaired(struct host *host, struct host_map *map,
+                                    const struct mp_table *after)
 {
     if (!after) {
         log_notice("Map %s was left half way to its first policy: multipathd has built it again.",
                    map->name);
         return;
     }
-    count_reapplied(host, map);
+    reconcile_count_reapplied(host, map);
     log_notice("Map %s did not mean its policy any more: it was given its path groups again.",
                map->name);
 }
 
-static void on_repaired(enum transaction_result result, const struct map_change *change, size_t n,
-                        void *userdata)
+static void reconcile_on_repaired(enum transaction_result result, const struct map_change *change,
+                                  size_t n, void *userdata)
 {
     _cleanup_(repair_freep) struct repair *repair = userdata;
     struct host *host = repair->host;
@@ -253,30 +254,30 @@ static void on_repaired(enum transaction_result result, const struct map_change 
     if (result == TRANSACTION_DONE) {
         map->watch.failures = 0;
         if (change->progress == MAP_CHANGED) /* else it is gone */
-            tell_repaired(host, map, change->after);
+            reconcile_tell_repaired(host, map, change->after);
         intents_forget(map);
-        inspect_or_drop(host, map);
+        reconcile_inspect_or_drop(host, map);
     } else {
         map_changes_log(change, n);
-        inspect_after_failure(host, map);
+        reconcile_inspect_after_failure(host, map);
     }
-    run_waiters(host->reconciler);
+    reconcile_run_waiters(host->reconciler);
 }
 
 static const struct transaction_calls calls = {
-    .replan = on_stale,
-    .done = on_repaired,
+    .replan = reconcile_on_stale,
+    .done = reconcile_on_repaired,
 };
 
 /* What a first policy has left is nothing to return to, should multipathd not answer. */
 static const struct transaction_calls calls_to_give_back = {
-    .done = on_repaired,
+    .done = reconcile_on_repaired,
     .one_way = true,
 };
 
 /* Gives the map its table, or, where none is planned, back; takes the snapshot's map over. */
-static int repair(struct host *host, struct host_map *map, struct map_snapshot *snapshot,
-                  struct mp_table *planned)
+static int reconcile_repair(struct host *host, struct host_map *map, struct map_snapshot *snapshot,
+                            struct mp_table *planned)
 {
     _cleanup_(repair_freep) struct repair *repair = calloc(1, sizeof(*repair));
     struct map_change *change = calloc(1, sizeof(*change));
@@ -304,7 +305,7 @@ static int repair(struct host *host, struct host_map *map, struct map_snapshot *
 }
 
 /* Should multipathd have made the other groups in spite of its entry, what wins has a name. */
-static void ask_what_wins(struct host *host, struct host_map *map)
+static void reconcile_ask_what_wins(struct host *host, struct host_map *map)
 {
     if (!map_state_is_worth_asking(&map->state))
         return;
@@ -313,16 +314,16 @@ static void ask_what_wins(struct host *host, struct host_map *map)
 }
 
 /* Whether to give the map its table once more, now. */
-static bool is_worth_a_round(struct host *host, struct host_map *map)
+static bool reconcile_is_worth_a_round(struct host *host, struct host_map *map)
 {
     if (map->state.table == TABLE_CONTESTED)
         return false;
-    ask_what_wins(host, map);
+    reconcile_ask_what_wins(host, map);
     switch (map_state_lose(&map->state, host_mpathd_deferred(host), loop_usec(host->event))) {
     case ANSWER_REPAIR:
         return true;
     case ANSWER_LATER:
-        enqueue(host, map->dev, CONTEST_REST_USEC);
+        reconcile_enqueue(host, map->dev, CONTEST_REST_USEC);
         return false;
     case ANSWER_LEAVE:
         break;
@@ -335,7 +336,8 @@ static bool is_worth_a_round(struct host *host, struct host_map *map)
 
 /* --- Inspections ---------------------------------------------------------------------------- */
 
-static void announce(struct host *host, const uint64_t *session_ids, size_t n, unsigned changes)
+static void reconcile_announce_sessions(struct host *host, const uint64_t *session_ids, size_t n,
+                                        unsigned changes)
 {
     for (size_t i = 0; i < n; i++) {
         struct session *session = host_session(host, session_ids[i]);
@@ -345,7 +347,7 @@ static void announce(struct host *host, const uint64_t *session_ids, size_t n, u
 }
 
 /* It goes where no policy is left for it. */
-static void drop_entry(struct host_map *map)
+static void reconcile_drop_entry(struct host_map *map)
 {
     if (map->state.ahead || map_has_any_policy(map))
         return;
@@ -354,10 +356,10 @@ static void drop_entry(struct host_map *map)
 }
 
 /* Its entry waits for its return, as long as there is a policy that it is made of. */
-static void map_is_gone(struct host *host, dev_t dev)
+static void reconcile_map_gone(struct host *host, dev_t dev)
 {
     struct host_map *map = maps_find(host, dev);
-    forget_old(host->reconciler, dev);
+    reconcile_forget_old(host->reconciler, dev);
     if (!map)
         return;
 
@@ -367,15 +369,15 @@ static void map_is_gone(struct host *host, dev_t dev)
         memcpy(ids, map->session_ids, n * sizeof(*ids));
     if (!maps_is_busy(host, map))
         intents_forget(map); /* it will be built anew */
-    drop_entry(map);
+    reconcile_drop_entry(map);
     maps_mark_gone(host, dev);
     if (ids)
-        announce(host, ids, n, CHANGED_MAPS);
+        reconcile_announce_sessions(host, ids, n, CHANGED_MAPS);
 }
 
 /* Brings the model up to date. Bits of enum session_change, or a negative errno. */
-static int take(struct host *host, struct host_map *map, const struct map_snapshot *snapshot,
-                const struct mp_table *planned)
+static int reconcile_update_map(struct host *host, struct host_map *map,
+                                const struct map_snapshot *snapshot, const struct mp_table *planned)
 {
     int found = map_update(map, snapshot, planned);
 
@@ -387,8 +389,8 @@ static int take(struct host *host, struct host_map *map, const struct map_snapsh
 }
 
 /* Whether an array that moves access states about can change what the map must be. */
-static void inspect_again_for_access(struct host *host, struct host_map *map,
-                                     const struct map_snapshot *snapshot)
+static void reconcile_inspect_again_for_access(struct host *host, struct host_map *map,
+                                               const struct map_snapshot *snapshot)
 {
     uint64_t time = loop_usec(host->event);
 
@@ -400,24 +402,25 @@ static void inspect_again_for_access(struct host *host, struct host_map *map,
         map->watch.inspections_left--;
     }
     if (time < map->watch.next_inspection_usec)
-        enqueue(host, map->dev, map->watch.next_inspection_usec - time);
+        reconcile_enqueue(host, map->dev, map->watch.next_inspection_usec - time);
 }
 
 /*
  * Compares a map with what was asked, and gives it its table where they part; one that a first
  * policy has left half way goes back to multipathd.
  */
-static int inspect_map(struct host *host, struct host_map *map, struct map_snapshot *snapshot)
+static int reconcile_inspect_map(struct host *host, struct host_map *map,
+                                 struct map_snapshot *snapshot)
 {
     _cleanup_(mp_table_freep) struct mp_table *planned = NULL;
 
     int r = lb_plan(snapshot, &planned);
     if (r < 0 && r != -ENODATA)
         return r;
-    int changes = take(host, map, snapshot, planned);
+    int changes = reconcile_update_map(host, map, snapshot, planned);
     if (changes < 0)
         return changes;
-    inspect_again_for_access(host, map, snapshot);
+    reconcile_inspect_again_for_access(host, map, snapshot);
     if (map_state_agrees(&map->state))
         map->watch.failures = 0;
 
@@ -427,15 +430,15 @@ static int inspect_map(struct host *host, struct host_map *map, struct map_snaps
     if (idle && planned && map_state_agrees(&map->state))
         intents_forget(map);
     if (idle && !map_state_agrees(&map->state) &&
-        (planned ? is_worth_a_round(host, map) : map->watch.failures <= FAILURES_MAX))
-        return repair(host, map, snapshot, TAKE_PTR(planned));
+        (planned ? reconcile_is_worth_a_round(host, map) : map->watch.failures <= FAILURES_MAX))
+        return reconcile_repair(host, map, snapshot, TAKE_PTR(planned));
     if (repaired)
         return 0; /* another inspection comes at the end of it */
     for (size_t i = 0; i < n; i++) {
         struct session *session = host_session(host, map->session_ids[i]);
         if (!session)
             continue;
-        read_states(host, session);
+        reconcile_read_states(host, session);
         announce_session(session, (unsigned)changes);
     }
     announce_disk(map, changes & CHANGED_MAPS ? DISK_TABLE : 0);
@@ -444,7 +447,7 @@ static int inspect_map(struct host *host, struct host_map *map, struct map_snaps
 
 /* --- Maps that appear ----------------------------------------------------------------------- */
 
-static bool is_old(const struct reconciler *r, dev_t dev)
+static bool reconcile_is_old(const struct reconciler *r, dev_t dev)
 {
     for (size_t i = 0; i < r->n_old; i++)
         if (r->old[i] == dev)
@@ -452,7 +455,7 @@ static bool is_old(const struct reconciler *r, dev_t dev)
     return false;
 }
 
-static void forget_old(struct reconciler *r, dev_t dev)
+static void reconcile_forget_old(struct reconciler *r, dev_t dev)
 {
     for (size_t i = 0; i < r->n_old; i++)
         if (r->old[i] == dev) {
@@ -461,10 +464,11 @@ static void forget_old(struct reconciler *r, dev_t dev)
         }
 }
 
-static void remember_old(struct host *host, dev_t dev)
+static void reconcile_remember_old(struct host *host, dev_t dev)
 {
     struct reconciler *r = host->reconciler;
-    dev_t *more = is_old(r, dev) ? NULL : reallocarray(r->old, r->n_old + 1, sizeof(*more));
+    dev_t *more =
+        reconcile_is_old(r, dev) ? NULL : reallocarray(r->old, r->n_old + 1, sizeof(*more));
 
     if (!more)
         return;
@@ -473,7 +477,7 @@ static void remember_old(struct host *host, dev_t dev)
 }
 
 /* The default policy becomes the disk's, without any path named. */
-static void give_default(struct host_map *map)
+static void reconcile_give_default(struct host_map *map)
 {
     struct store_disk_policy *policy = settings_default_for(map->host, map->wwid);
     if (!policy)
@@ -491,18 +495,18 @@ static void give_default(struct host_map *map)
  * What a map brings about that was not there before. One that was there when the service started in
  * the midst of a boot is none of those: its groups tell which path is active.
  */
-static void on_appearance(struct host_map *map, const struct map_snapshot *snapshot)
+static void reconcile_on_appearance(struct host_map *map, const struct map_snapshot *snapshot)
 {
-    if (is_old(map->host->reconciler, map->dev)) {
+    if (reconcile_is_old(map->host->reconciler, map->dev)) {
         if (lb_failback_is_manual(map))
             map->active_path = lb_active_path(snapshot, 0, true);
         return;
     }
     if (!map->policy && !map_state_is_requested(&map->state) && !map_has_any_policy(map))
-        give_default(map);
+        reconcile_give_default(map);
 }
 
-static void inspect(struct host *host, dev_t dev)
+static void reconcile_inspect(struct host *host, dev_t dev)
 {
     _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {0};
     struct host_map *map;
@@ -510,12 +514,12 @@ static void inspect(struct host *host, dev_t dev)
     freshness_model_changed(host);
     int r = map_snapshot_read(host, dev, &snapshot);
     if (is_no_map(r)) {
-        map_is_gone(host, dev);
+        reconcile_map_gone(host, dev);
         return;
     }
     map = maps_find(host, dev);
     if (r >= 0 && map && strcmp(map->wwid, dm_map_wwid(snapshot.map)) != 0) {
-        map_is_gone(host, dev);
+        reconcile_map_gone(host, dev);
         map = NULL;
     }
     if (r >= 0 && !map_snapshot_has_iscsi_path(&snapshot) &&
@@ -526,7 +530,7 @@ static void inspect(struct host *host, dev_t dev)
     }
     if (r >= 0 && map && map_snapshot_is_in_transit(&snapshot) &&
         map->watch.transit_inspections++ < TRANSIT_INSPECTIONS_MAX) {
-        enqueue(host, dev, TRANSIT_USEC);
+        reconcile_enqueue(host, dev, TRANSIT_USEC);
         return;
     }
     bool appears = !map;
@@ -536,15 +540,15 @@ static void inspect(struct host *host, dev_t dev)
         map->watch.transit_inspections = 0;
         map->watch.leaving_usec = 0;
         if (appears)
-            on_appearance(map, &snapshot);
-        r = inspect_map(host, map, &snapshot);
+            reconcile_on_appearance(map, &snapshot);
+        r = reconcile_inspect_map(host, map, &snapshot);
     }
     if (r < 0) {
         log_warning("Device %u:%u cannot be compared with its policy: %s.", major(dev), minor(dev),
                     strerror(-r));
         map = maps_find(host, dev);
         if (map)
-            inspect_after_failure(host, map);
+            reconcile_inspect_after_failure(host, map);
     }
 }
 
@@ -552,12 +556,12 @@ static void inspect(struct host *host, dev_t dev)
 
 void reconcile_device(struct host *host, dev_t dev)
 {
-    enqueue(host, dev, SETTLE_USEC);
+    reconcile_enqueue(host, dev, SETTLE_USEC);
 }
 
 /* The session's maps: those that the kernel has, and those that the model still knows. */
-static void for_each_device(struct host *host, struct session *session,
-                            void (*func)(struct host *host, dev_t dev))
+static void reconcile_for_each_device(struct host *host, struct session *session,
+                                      void (*func)(struct host *host, dev_t dev))
 {
     const dev_t *found;
     size_t n;
@@ -585,7 +589,7 @@ static void for_each_device(struct host *host, struct session *session,
 
 void reconcile_session(struct host *host, struct session *session)
 {
-    for_each_device(host, session, reconcile_device);
+    reconcile_for_each_device(host, session, reconcile_device);
 }
 
 void reconcile_access(struct host *host, struct session *session)
@@ -596,7 +600,7 @@ void reconcile_access(struct host *host, struct session *session)
 }
 
 /* What udev would have said of it is not known. */
-static void inspect_known(struct host_map *map, void *userdata)
+static void reconcile_inspect_known(struct host_map *map, void *userdata)
 {
     map->kpartx = KPARTX_UNKNOWN;
     if (map->dev)
@@ -607,14 +611,14 @@ void reconcile_everything(struct host *host)
 {
     for (size_t i = 0; i < host->n_sessions; i++)
         reconcile_access(host, host->sessions[i]);
-    maps_each(host, inspect_known, NULL);
+    maps_each(host, reconcile_inspect_known, NULL);
 }
 
-static void drop_entries(struct host *host, struct session *session)
+static void reconcile_drop_entries(struct host *host, struct session *session)
 {
     for (size_t i = session->n_maps; i > 0; i--) {
         struct host_map *map = session->maps[i - 1];
-        drop_entry(map);
+        reconcile_drop_entry(map);
         maps_drop_if_idle(host, map);
     }
 }
@@ -625,22 +629,22 @@ void reconcile_changed(struct host *host, struct session *session)
         map_state_reset(&session->maps[i]->state);
         session->maps[i]->watch.failures = 0;
     }
-    for_each_device(host, session, inspect);
-    drop_entries(host, session);
+    reconcile_for_each_device(host, session, reconcile_inspect);
+    reconcile_drop_entries(host, session);
     announce_session(session, 0);
 }
 
 void reconcile_entries(struct host *host, struct session *session)
 {
-    for_each_device(host, session, inspect);
-    drop_entries(host, session);
+    reconcile_for_each_device(host, session, reconcile_inspect);
+    reconcile_drop_entries(host, session);
 }
 
 void reconcile_map_entry(struct host_map *map)
 {
     if (map->dev)
-        inspect(map->host, map->dev);
-    drop_entry(map);
+        reconcile_inspect(map->host, map->dev);
+    reconcile_drop_entry(map);
 }
 
 void reconcile_map_changed(struct host_map *map)
@@ -650,50 +654,52 @@ void reconcile_map_changed(struct host_map *map)
     map_state_reset(&map->state);
     map->watch.failures = 0;
     announce_disk(map, DISK_TABLE);
-    announce(host, map->session_ids, map->n_sessions, 0);
-    drop_entry(map);
+    reconcile_announce_sessions(host, map->session_ids, map->n_sessions, 0);
+    reconcile_drop_entry(map);
     if (map->dev)
-        inspect(host, map->dev); /* after which it may be gone */
+        reconcile_inspect(host, map->dev); /* after which it may be gone */
     else
         maps_drop_if_idle(host, map);
 }
 
-static void forget_contest(struct host_map *map, void *userdata)
+static void reconcile_forget_contest(struct host_map *map, void *userdata)
 {
     struct host *host = userdata;
 
     if (!map->dev || map->state.rounds == 0)
         return;
     map_state_reset(&map->state);
-    enqueue(host, map->dev, SETTLE_USEC);
+    reconcile_enqueue(host, map->dev, SETTLE_USEC);
 }
 
 void reconcile_configuration(struct host *host)
 {
-    maps_each(host, forget_contest, host);
+    maps_each(host, reconcile_forget_contest, host);
     mpathd_sync_request(host);
 }
 
-static int add_waiter(struct reconciler *r, struct waiter waiter)
+static int reconcile_add_waiter(struct reconciler *r, struct reconcile_waiter waiter)
 {
-    struct waiter *more = reallocarray(r->waiters, r->n_waiters + 1, sizeof(*more));
+    struct reconcile_waiter *more = reallocarray(r->waiters, r->n_waiters + 1, sizeof(*more));
     if (!more)
         return -ENOMEM;
     r->waiters = more;
     more[r->n_waiters++] = waiter;
-    run_waiters(r);
+    reconcile_run_waiters(r);
     return 0;
 }
 
 int reconcile_when_idle(struct host *host, uint64_t session_id, void (*func)(void *userdata),
                         void *userdata)
 {
-    return add_waiter(host->reconciler, (struct waiter){NULL, session_id, func, userdata});
+    return reconcile_add_waiter(host->reconciler,
+                                (struct reconcile_waiter){NULL, session_id, func, userdata});
 }
 
 int reconcile_when_map_idle(struct host_map *map, void (*func)(void *userdata), void *userdata)
 {
-    return add_waiter(map->host->reconciler, (struct waiter){map, 0, func, userdata});
+    return reconcile_add_waiter(map->host->reconciler,
+                                (struct reconcile_waiter){map, 0, func, userdata});
 }
 
 bool reconcile_is_running(const struct host *host)
@@ -701,10 +707,10 @@ bool reconcile_is_running(const struct host *host)
     return host->reconciler && host->reconciler->n_running > 0;
 }
 
-static void begin_device(struct host *host, dev_t dev)
+static void reconcile_begin_device(struct host *host, dev_t dev)
 {
     if (host->same_boot)
-        remember_old(host, dev);
+        reconcile_remember_old(host, dev);
     reconcile_device(host, dev);
 }
 
@@ -714,8 +720,8 @@ int reconciler_new(struct host *host)
     if (!r)
         return -ENOMEM;
     r->host = host;
-    timer_init(&r->timer, host->event, 1000, on_timer, r);
-    timer_init(&r->states_timer, host->event, 0, on_states_timer, r);
+    timer_init(&r->timer, host->event, 1000, reconcile_on_timer, r);
+    timer_init(&r->states_timer, host->event, 0, reconcile_on_states_timer, r);
     host->reconciler = r;
     return 0;
 }
@@ -723,12 +729,12 @@ int reconciler_new(struct host *host)
 void reconcile_begin(struct host *host)
 {
     for (size_t i = 0; i < host->n_sessions; i++) {
-        read_states(host, host->sessions[i]);
-        for_each_device(host, host->sessions[i], begin_device);
+        reconcile_read_states(host, host->sessions[i]);
+        reconcile_for_each_device(host, host->sessions[i], reconcile_begin_device);
     }
     host->reconciler->begun = true;
     /* All at once: no call is to meet a model without maps. */
-    (void)on_timer(NULL, UINT64_MAX, host->reconciler);
+    (void)reconcile_on_timer(NULL, UINT64_MAX, host->reconciler);
 }
 
 void reconciler_free(struct host *host)

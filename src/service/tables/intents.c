@@ -8,14 +8,14 @@
 #include "service/model/maps.h"
 #include "service/tables/intents.h"
 
-static int mark(const char *wwid, void *userdata)
+static int intents_mark(const char *wwid, void *userdata)
 {
     return maps_mark_half_way(userdata, wwid);
 }
 
 int intents_load(struct host *host)
 {
-    return host->same_boot ? store_load_intents(host->store, mark, host) : 0;
+    return host->same_boot ? store_load_intents(host->store, intents_mark, host) : 0;
 }
 
 void intents_forget_others(struct host *host)
@@ -27,7 +27,7 @@ void intents_forget_others(struct host *host)
                     strerror(-r));
 }
 
-static bool needs_intent(struct host *host, const struct map_change *change)
+static bool intents_needed(struct host *host, const struct map_change *change)
 {
     const struct host_map *map = maps_find_wwid(host, dm_map_wwid(change->before));
     return !map || !(map->state.has_intent || map_has_any_policy(map));
@@ -39,7 +39,7 @@ void intents_record(struct host *host, struct map_change *maps, size_t n)
     size_t n_wwids = 0;
 
     for (size_t i = 0; i < n && wwids; i++) {
-        maps[i].has_intent = needs_intent(host, &maps[i]);
+        maps[i].has_intent = intents_needed(host, &maps[i]);
         if (maps[i].has_intent)
             wwids[n_wwids++] = dm_map_wwid(maps[i].before);
     }

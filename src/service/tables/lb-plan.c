@@ -69,8 +69,8 @@ static void plan_input_done(struct plan_input *input)
     free(input->paths);
 }
 
-static int add_policy(struct plan_input *input, const struct session *session,
-                      const struct store_policy *from)
+static int lb_plan_add_policy(struct plan_input *input, const struct session *session,
+                              const struct store_policy *from)
 {
     int r = lb_plan_policy(from, &input->policies[input->n_policies]);
     if (r < 0)
@@ -79,29 +79,29 @@ static int add_policy(struct plan_input *input, const struct session *session,
     return 0;
 }
 
-static const struct session *session_of(const struct map_path *path)
+static const struct session *lb_plan_session_of(const struct map_path *path)
 {
     return path->connection ? path->connection->session : NULL;
 }
 
-static bool is_first_of_session(const struct map_snapshot *snapshot, size_t i)
+static bool lb_plan_is_first_of_session(const struct map_snapshot *snapshot, size_t i)
 {
     for (size_t k = 0; k < i; k++)
-        if (session_of(&snapshot->paths[k]) == session_of(&snapshot->paths[i]))
+        if (lb_plan_session_of(&snapshot->paths[k]) == lb_plan_session_of(&snapshot->paths[i]))
             return false;
-    return session_of(&snapshot->paths[i]);
+    return lb_plan_session_of(&snapshot->paths[i]);
 }
 
 /* The session whose policy was chosen last before `below`; `chooser`, whose next one leads, apart.
  */
-static const struct session *next_session(const struct map_snapshot *snapshot, uint64_t below,
-                                          const struct session *chooser)
+static const struct session *lb_plan_next_session(const struct map_snapshot *snapshot,
+                                                  uint64_t below, const struct session *chooser)
 {
     const struct session *next = NULL;
 
     for (size_t i = 0; i < snapshot->n_paths; i++) {
-        const struct session *session = session_of(&snapshot->paths[i]);
-        if (!is_first_of_session(snapshot, i) || session == chooser ||
+        const struct session *session = lb_plan_session_of(&snapshot->paths[i]);
+        if (!lb_plan_is_first_of_session(snapshot, i) || session == chooser ||
             !session_has_policy(session) || session->policy->serial >= below)
             continue;
         if (!next || session->policy->serial > next->policy->serial)
@@ -111,26 +111,27 @@ static const struct session *next_session(const struct map_snapshot *snapshot, u
 }
 
 /* The policies that concern the map, the one chosen last first. */
-static int collect_policies(const struct map_snapshot *snapshot, const struct session *chooser,
-                            const struct store_policy *choice, struct plan_input *input)
+static int lb_plan_collect_policies(const struct map_snapshot *snapshot,
+                                    const struct session *chooser,
+                                    const struct store_policy *choice, struct plan_input *input)
 {
     input->policies = calloc(snapshot->n_paths + 1, sizeof(*input->policies));
     input->sessions = calloc(snapshot->n_paths + 1, sizeof(*input->sessions));
     if (!input->policies || !input->sessions)
         return -ENOMEM;
 
-    int r = choice ? add_policy(input, chooser, choice) : 0;
+    int r = choice ? lb_plan_add_policy(input, chooser, choice) : 0;
     for (uint64_t below = UINT64_MAX; r >= 0;) {
-        const struct session *next = next_session(snapshot, below, chooser);
+        const struct session *next = lb_plan_next_session(snapshot, below, chooser);
         if (!next)
             break;
         below = next->policy->serial;
-        r = add_policy(input, next, next->policy);
+        r = lb_plan_add_policy(input, next, next->policy);
     }
     return r;
 }
 
-static size_t policy_index(const struct plan_input *input, const struct session *session)
+static size_t lb_plan_policy_index(const struct plan_input *input, const struct session *session)
 {
     for (size_t i = 0; i < input->n_policies; i++)
         if (input->sessions[i] == session)
@@ -138,7 +139,7 @@ static size_t policy_index(const struct plan_input *input, const struct session 
     return PLAN_NO_POLICY;
 }
 
-static int collect_paths(const struct map_snapshot *snapshot, struct plan_input *input)
+static int lb_plan_collect_paths(const struct map_snapshot *snapshot, struct plan_input *input)
 {
     input->paths = calloc(snapshot->n_paths + 1, sizeof(*input->paths));
     if (!input->paths)
@@ -148,7 +149,7 @@ static int collect_paths(const struct map_snapshot *snapshot, struct plan_input 
         const struct map_path *path = &snapshot->paths[i];
         input->paths[input->n_paths++] = (struct plan_path){
             .dev = path->dev,
-            .policy = policy_index(input, session_of(path)),
+            .policy = lb_plan_policy_index(input, lb_plan_session_of(path)),
             .connection_id = path->connection ? path->connection->id : 0,
             .access = path->disk.access,
         };
@@ -157,14 +158,14 @@ static int collect_paths(const struct map_snapshot *snapshot, struct plan_input 
 }
 
 /* NULL `choice`: nothing is chosen, the policies in force alone count. */
-static int plan(const struct map_snapshot *snapshot, const struct session *chooser,
-                const struct store_policy *choice, struct mp_table **ret)
+static int lb_plan_sessions(const struct map_snapshot *snapshot, const struct session *chooser,
+                            const struct store_policy *choice, struct mp_table **ret)
 {
     _cleanup_(plan_input_done) struct plan_input input = {0};
 
-    int r = collect_policies(snapshot, chooser, choice, &input);
+    int r = lb_plan_collect_policies(snapshot, chooser, choice, &input);
     if (r >= 0)
-        r = collect_paths(snapshot, &input);
+        r = lb_plan_collect_paths(snapshot, &input);
     if (r < 0)
         return r;
     if (input.n_policies == 0)
@@ -208,7 +209,7 @@ uint64_t lb_active_path(const struct map_snapshot *snapshot, uint64_t last, bool
     return path ? path->id : 0;
 }
 
-static uint64_t preferred_path(const struct store_disk_policy *policy)
+static uint64_t lb_plan_preferred_path(const struct store_disk_policy *policy)
 {
     for (size_t i = 0; i < policy->n_paths; i++)
         if (policy->paths[i].preferred)
@@ -216,31 +217,31 @@ static uint64_t preferred_path(const struct store_disk_policy *policy)
     return 0;
 }
 
-static bool failback_is_manual(const struct store_disk_policy *policy)
+static bool lb_plan_failback_is_manual(const struct store_disk_policy *policy)
 {
-    return policy->policy == DSM_FAILOVER && !preferred_path(policy);
+    return policy->policy == DSM_FAILOVER && !lb_plan_preferred_path(policy);
 }
 
 bool lb_failback_is_manual(const struct host_map *map)
 {
-    return map_has_policy(map) && failback_is_manual(map->policy);
+    return map_has_policy(map) && lb_plan_failback_is_manual(map->policy);
 }
 
 /* The path that comes before the primary, 0: none. */
-static uint64_t first_path(const struct map_snapshot *snapshot, const struct host_map *map)
+static uint64_t lb_plan_first_path(const struct map_snapshot *snapshot, const struct host_map *map)
 {
     if (map->policy->policy != DSM_FAILOVER)
         return 0;
     if (!lb_failback_is_manual(map))
-        return preferred_path(map->policy);
+        return lb_plan_preferred_path(map->policy);
     if (!map->active_path)
         return 0;
     return lb_active_path(snapshot, map->active_path, !map_awaits_mpathd(map)) ?: map->active_path;
 }
 
 /* The disk's policy with the members of a failover in the order of their tiers. */
-static int order_disk_policy(const struct store_disk_policy *policy, uint64_t first,
-                             struct plan_policy *ret)
+static int lb_plan_order_disk_policy(const struct store_disk_policy *policy, uint64_t first,
+                                     struct plan_policy *ret)
 {
     _cleanup_(lb_plan_policy_done) struct plan_policy named = {0};
 
@@ -260,14 +261,14 @@ static int order_disk_policy(const struct store_disk_policy *policy, uint64_t fi
     return 0;
 }
 
-static int plan_disk(const struct map_snapshot *snapshot, const struct store_disk_policy *policy,
-                     uint64_t first, bool is_choice, struct mp_table **ret)
+static int lb_plan_disk(const struct map_snapshot *snapshot, const struct store_disk_policy *policy,
+                        uint64_t first, bool is_choice, struct mp_table **ret)
 {
     _cleanup_(lb_plan_policy_done) struct plan_policy as_planned = {0};
     _cleanup_free_ struct plan_path *paths = calloc(snapshot->n_paths + 1, sizeof(*paths));
     const struct mp_table *live = snapshot->map->table;
 
-    int r = paths ? order_disk_policy(policy, first, &as_planned) : -ENOMEM;
+    int r = paths ? lb_plan_order_disk_policy(policy, first, &as_planned) : -ENOMEM;
     if (r < 0)
         return r;
     for (size_t i = 0; i < snapshot->n_paths; i++)
@@ -287,14 +288,14 @@ static int plan_disk(const struct map_snapshot *snapshot, const struct store_dis
 int lb_plan_disk_choice(const struct map_snapshot *snapshot, const struct store_disk_policy *policy,
                         struct mp_table **ret, bool *ret_manual_failback)
 {
-    int r = plan_disk(snapshot, policy, preferred_path(policy), true, ret);
+    int r = lb_plan_disk(snapshot, policy, lb_plan_preferred_path(policy), true, ret);
     if (r >= 0)
-        *ret_manual_failback = failback_is_manual(policy);
+        *ret_manual_failback = lb_plan_failback_is_manual(policy);
     return r;
 }
 
 /* The map as the model has it, where it has a policy of its own that counts; else NULL. */
-static const struct host_map *map_with_policy(const struct map_snapshot *snapshot)
+static const struct host_map *lb_plan_map_with_policy(const struct map_snapshot *snapshot)
 {
     const struct host_map *map = maps_find_wwid(snapshot->host, dm_map_wwid(snapshot->map));
 
@@ -303,26 +304,26 @@ static const struct host_map *map_with_policy(const struct map_snapshot *snapsho
 
 bool lb_has_disk_policy(const struct map_snapshot *snapshot)
 {
-    return map_with_policy(snapshot);
+    return lb_plan_map_with_policy(snapshot);
 }
 
 int lb_plan(const struct map_snapshot *snapshot, struct mp_table **ret)
 {
-    const struct host_map *map = map_with_policy(snapshot);
+    const struct host_map *map = lb_plan_map_with_policy(snapshot);
 
     if (map)
-        return plan_disk(snapshot, map->policy, first_path(snapshot, map), false, ret);
-    return plan(snapshot, NULL, NULL, ret);
+        return lb_plan_disk(snapshot, map->policy, lb_plan_first_path(snapshot, map), false, ret);
+    return lb_plan_sessions(snapshot, NULL, NULL, ret);
 }
 
 int lb_plan_choice(const struct map_snapshot *snapshot, const struct session *session,
                    const struct store_policy *policy, struct mp_table **ret,
                    bool *ret_manual_failback)
 {
-    const struct host_map *map = map_with_policy(snapshot);
+    const struct host_map *map = lb_plan_map_with_policy(snapshot);
     bool own = map && !map->policy->by_default;
 
-    int r = own ? lb_plan(snapshot, ret) : plan(snapshot, session, policy, ret);
+    int r = own ? lb_plan(snapshot, ret) : lb_plan_sessions(snapshot, session, policy, ret);
     if (r >= 0)
         *ret_manual_failback = own && lb_failback_is_manual(map);
     return r;

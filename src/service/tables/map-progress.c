@@ -4,14 +4,14 @@
 #include "service/tables/map-progress.h"
 
 /* In the early stages the live table was not touched; later it is somebody else's. */
-static bool is_untouched(enum swap_stage stage)
+static bool map_progress_is_untouched(enum swap_stage stage)
 {
     return stage == SWAP_READ || stage == SWAP_LOAD || stage == SWAP_RESUME;
 }
 
 enum map_progress map_progress_after_swap(struct swap_result result)
 {
-    bool untouched = is_untouched(result.stage);
+    bool untouched = map_progress_is_untouched(result.stage);
 
     if (result.error >= 0)
         return MAP_CHANGED;

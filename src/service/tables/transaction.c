@@ -56,7 +56,8 @@ static void transaction_finish(struct transaction *t)
     free(t);
 }
 
-static struct swap_result swap_one(const struct transaction *t, const struct map_change *map)
+static struct swap_result transaction_swap_one(const struct transaction *t,
+                                               const struct map_change *map)
 {
     if (t->rolling_back)
         return swap_table(map->before, map->before->table, map->kpartx);
@@ -66,7 +67,7 @@ static struct swap_result swap_one(const struct transaction *t, const struct map
 }
 
 /* In the child. */
-static int swap_share(int fd, void *arg)
+static int transaction_swap_share(int fd, void *arg)
 {
     const struct share *share = arg;
     const struct transaction *t = share->transaction;
@@ -74,15 +75,15 @@ static int swap_share(int fd, void *arg)
     worker_confine();
     for (size_t i = share->first; i < t->n_to_do; i += share->step) {
         struct report report = {.map = t->to_do[i]};
-        report.result = swap_one(t, &t->maps[report.map]);
+        report.result = transaction_swap_one(t, &t->maps[report.map]);
         if (write(fd, &report, sizeof(report)) != sizeof(report))
             return EIO;
     }
     return 0;
 }
 
-static void take_result(const struct transaction *t, struct map_change *map,
-                        struct swap_result result)
+static void transaction_take_result(const struct transaction *t, struct map_change *map,
+                                    struct swap_result result)
 {
     if (t->rolling_back) {
         map->put_back = result;
@@ -94,15 +95,15 @@ static void take_result(const struct transaction *t, struct map_change *map,
 }
 
 /* The child died, maybe in the middle of this map. */
-static void take_death(const struct transaction *t, struct map_change *map, int error)
+static void transaction_take_death(const struct transaction *t, struct map_change *map, int error)
 {
-    take_result(t, map, (struct swap_result){error < 0 ? error : -EIO, SWAP_RESUME});
+    transaction_take_result(t, map, (struct swap_result){error < 0 ? error : -EIO, SWAP_RESUME});
     map->progress = map_progress_after_death(t->rolling_back);
 }
 
-static void end_round(struct transaction *t);
+static void transaction_end_round(struct transaction *t);
 
-static void on_child_done(int error, const void *data, size_t size, void *userdata)
+static void transaction_on_child_done(int error, const void *data, size_t size, void *userdata)
 {
     _cleanup_free_ struct share *share = userdata;
     struct transaction *t = share->transaction;
@@ -110,26 +111,26 @@ static void on_child_done(int error, const void *data, size_t size, void *userda
 
     for (size_t at = 0; at + sizeof(report) <= size; at += sizeof(report)) {
         memcpy(&report, (const char *)data + at, sizeof(report));
-        take_result(t, &t->maps[report.map], report.result);
+        transaction_take_result(t, &t->maps[report.map], report.result);
     }
     for (size_t i = share->first; i < t->n_to_do; i += share->step) {
         struct map_change *map = &t->maps[t->to_do[i]];
         if (map->progress == MAP_SENT)
-            take_death(t, map, error);
+            transaction_take_death(t, map, error);
     }
 
     if (--t->n_workers == 0)
-        end_round(t);
+        transaction_end_round(t);
 }
 
-static int start_child(struct transaction *t, size_t first, size_t step)
+static int transaction_start_child(struct transaction *t, size_t first, size_t step)
 {
     _cleanup_free_ struct share *share = malloc(sizeof(*share));
     if (!share)
         return -ENOMEM;
     *share = (struct share){t, first, step};
 
-    int r = worker_start(t->event, swap_share, share, on_child_done, share);
+    int r = worker_start(t->event, transaction_swap_share, share, transaction_on_child_done, share);
     if (r < 0)
         return r;
     (void)TAKE_PTR(share);
@@ -140,7 +141,7 @@ static int start_child(struct transaction *t, size_t first, size_t step)
 }
 
 /* Swaps all maps that are to do; a map that gets no child stays so. */
-static void start_round(struct transaction *t)
+static void transaction_start_round(struct transaction *t)
 {
     t->n_to_do = 0;
     for (size_t i = 0; i < t->n_maps; i++)
@@ -149,7 +150,7 @@ static void start_round(struct transaction *t)
 
     size_t n = t->n_to_do < WORKERS_MAX ? t->n_to_do : WORKERS_MAX;
     for (size_t i = 0; i < n; i++) {
-        int r = start_child(t, i, n);
+        int r = transaction_start_child(t, i, n);
         if (r < 0) {
             log_error("Cannot make a child process to change maps: %s.", strerror(-r));
             t->no_worker = true;
@@ -157,11 +158,11 @@ static void start_round(struct transaction *t)
         }
     }
     if (t->n_workers == 0)
-        end_round(t);
+        transaction_end_round(t);
 }
 
 /* Plans the stale maps again, should nothing else be wrong. False: there is nothing to plan. */
-static bool replan(struct transaction *t)
+static bool transaction_replan(struct transaction *t)
 {
     bool any = false;
 
@@ -185,7 +186,7 @@ static bool replan(struct transaction *t)
     return true;
 }
 
-static enum transaction_result failure(const struct transaction *t)
+static enum transaction_result transaction_failure(const struct transaction *t)
 {
     if (t->no_worker)
         return TRANSACTION_NO_RESOURCES;
@@ -195,10 +196,10 @@ static enum transaction_result failure(const struct transaction *t)
     return TRANSACTION_UNDONE;
 }
 
-static void end_forward(struct transaction *t)
+static void transaction_end_forward(struct transaction *t)
 {
-    if (!t->calls.one_way && replan(t)) {
-        start_round(t);
+    if (!t->calls.one_way && transaction_replan(t)) {
+        transaction_start_round(t);
         return;
     }
 
@@ -211,7 +212,7 @@ static void end_forward(struct transaction *t)
         return;
     }
 
-    t->result = failure(t);
+    t->result = transaction_failure(t);
     if (t->calls.one_way) {
         transaction_finish(t);
         return;
@@ -219,10 +220,10 @@ static void end_forward(struct transaction *t)
     t->rolling_back = true;
     for (size_t i = 0; i < t->n_maps; i++)
         t->maps[i].progress = map_progress_to_undo(t->maps[i].progress);
-    start_round(t);
+    transaction_start_round(t);
 }
 
-static void end_backward(struct transaction *t)
+static void transaction_end_backward(struct transaction *t)
 {
     for (size_t i = 0; i < t->n_maps; i++) {
         if (t->maps[i].progress == MAP_TO_DO)
@@ -233,12 +234,12 @@ static void end_backward(struct transaction *t)
     transaction_finish(t);
 }
 
-static void end_round(struct transaction *t)
+static void transaction_end_round(struct transaction *t)
 {
     if (t->rolling_back)
-        end_backward(t);
+        transaction_end_backward(t);
     else
-        end_forward(t);
+        transaction_end_forward(t);
 }
 
 int transaction_start(sd_event *event, struct map_change *maps, size_t n_maps,
@@ -255,6 +256,6 @@ int transaction_start(sd_event *event, struct map_change *maps, size_t n_maps,
     t->to_do = TAKE_PTR(to_do);
     t->calls = *calls;
     t->userdata = userdata;
-    start_round(TAKE_PTR(t));
+    transaction_start_round(TAKE_PTR(t));
     return 0;
 }

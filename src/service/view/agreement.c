@@ -7,8 +7,8 @@
 #include "service/view/agreement.h"
 
 /* The first reason counts. */
-__attribute__((format(printf, 2, 3))) static void give_reason(struct map_agreement *to,
-                                                              const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void agreement_give_reason(struct map_agreement *to,
+                                                                        const char *format, ...)
 {
     va_list ap;
 
@@ -23,15 +23,16 @@ static void agreement_of_kernel(const struct host_map *map, struct map_agreement
 {
     if (!map->dev) {
         to->kernel = AGREEMENT_PENDING;
-        give_reason(to, "There is no multipath map of the disk now.");
+        agreement_give_reason(to, "There is no multipath map of the disk now.");
     } else if (map->state.table == TABLE_CONTESTED) {
         to->kernel = AGREEMENT_CONTESTED;
         if (map->override)
-            give_reason(to, "%s wins over the policy for map %s.", map->override, map->name);
-        give_reason(to, "Map %s was given other path groups again and again.", map->name);
+            agreement_give_reason(to, "%s wins over the policy for map %s.", map->override,
+                                  map->name);
+        agreement_give_reason(to, "Map %s was given other path groups again and again.", map->name);
     } else if (!map_state_agrees(&map->state)) {
         to->kernel = AGREEMENT_PENDING;
-        give_reason(to, "The table of %s does not mean the policy.", map->name);
+        agreement_give_reason(to, "The table of %s does not mean the policy.", map->name);
     }
 }
 
@@ -44,14 +45,14 @@ static void agreement_of_mpathd(const struct host_map *map, struct map_agreement
     if (alone || map->state.sync == SYNC_OVERRIDDEN) {
         to->mpathd = MPATHD_ALONE;
         if (alone)
-            give_reason(to, "multipathd cannot be told of map %s: %s", map->name, alone);
+            agreement_give_reason(to, "multipathd cannot be told of map %s: %s", map->name, alone);
         else
-            give_reason(to, "multipathd builds map %s another way: %s wins.", map->name,
-                        map->override);
+            agreement_give_reason(to, "multipathd builds map %s another way: %s wins.", map->name,
+                                  map->override);
     } else if (map_awaits_mpathd(map)) {
         to->mpathd = MPATHD_PENDING;
-        give_reason(to, "%s",
-                    host_mpathd_error(map->host) ?: "multipathd has not read the policy yet.");
+        agreement_give_reason(
+            to, "%s", host_mpathd_error(map->host) ?: "multipathd has not read the policy yet.");
     }
 }
 

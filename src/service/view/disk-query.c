@@ -43,8 +43,8 @@ int disk_facts(const struct map_snapshot *snapshot, struct dsm_fact **ret, bool 
 }
 
 /* What is the path's own, whatever the policy. */
-static struct dsm_path describe_path(const struct map_snapshot *snapshot,
-                                     const struct map_path *path)
+static struct dsm_path disk_query_describe_path(const struct map_snapshot *snapshot,
+                                                const struct map_path *path)
 {
     struct target_port port;
 
@@ -62,8 +62,8 @@ static struct dsm_path describe_path(const struct map_snapshot *snapshot,
 }
 
 /* The role of each path in table order, and the policy, by what the table amounts to. */
-static int classify(const struct map_snapshot *snapshot, struct classify_role *roles,
-                    uint32_t *ret_policy)
+static int disk_query_classify(const struct map_snapshot *snapshot, struct classify_role *roles,
+                               uint32_t *ret_policy)
 {
     _cleanup_free_ struct classify_path *paths = calloc(snapshot->n_paths + 1, sizeof(*paths));
     if (!paths)
@@ -80,7 +80,8 @@ static int classify(const struct map_snapshot *snapshot, struct classify_role *r
     return 0;
 }
 
-static const struct store_disk_path *find_named(const struct store_disk_policy *policy, uint64_t id)
+static const struct store_disk_path *disk_query_find_named(const struct store_disk_policy *policy,
+                                                           uint64_t id)
 {
     for (size_t i = 0; i < policy->n_paths; i++)
         if (policy->paths[i].id == id)
@@ -89,8 +90,8 @@ static const struct store_disk_path *find_named(const struct store_disk_policy *
 }
 
 /* The roles as they were chosen; a path that joined later has those of the tier it came into. */
-static int recall(const struct host_map *map, struct classify_role *roles,
-                  struct disk_answer *answer)
+static int disk_query_recall(const struct host_map *map, struct classify_role *roles,
+                             struct disk_answer *answer)
 {
     _cleanup_(lb_plan_policy_done) struct plan_policy chosen = {0};
     int r = lb_plan_disk_policy(map->policy, &chosen);
@@ -101,7 +102,7 @@ static int recall(const struct host_map *map, struct classify_role *roles,
     for (size_t i = 0; i < answer->n_paths; i++) {
         struct dsm_path *path = &answer->paths[i];
         struct plan_member member = plan_member(&chosen, path->id);
-        const struct store_disk_path *named = find_named(map->policy, path->id);
+        const struct store_disk_path *named = disk_query_find_named(map->policy, path->id);
 
         roles[i].weight = member.weight;
         roles[i].primary = member.primary;
@@ -110,7 +111,8 @@ static int recall(const struct host_map *map, struct classify_role *roles,
     return 0;
 }
 
-static bool any_primary_usable(const struct classify_role *roles, const struct disk_answer *answer)
+static bool disk_query_any_primary_usable(const struct classify_role *roles,
+                                          const struct disk_answer *answer)
 {
     for (size_t i = 0; i < answer->n_paths; i++)
         if (roles[i].primary && !answer->paths[i].failed)
@@ -120,21 +122,21 @@ static bool any_primary_usable(const struct classify_role *roles, const struct d
 
 /* Whether only the group that is in use gets I/O, be it by the policy or for want of better paths.
  */
-static bool is_led(const struct classify_role *roles, const struct disk_answer *answer)
+static bool disk_query_is_led(const struct classify_role *roles, const struct disk_answer *answer)
 {
     switch (answer->policy) {
     case DSM_FAILOVER:
     case DSM_VENDOR_SPECIFIC:
         return true;
     case DSM_ROUND_ROBIN_WITH_SUBSET:
-        return !any_primary_usable(roles, answer);
+        return !disk_query_any_primary_usable(roles, answer);
     default:
         return false;
     }
 }
 
-static bool gets_io(const struct map_snapshot *snapshot, size_t i, bool led, uint32_t policy,
-                    const struct classify_role *role)
+static bool disk_query_gets_io(const struct map_snapshot *snapshot, size_t i, bool led,
+                               uint32_t policy, const struct classify_role *role)
 {
     if (led)
         return failover_is_active(snapshot->map->table, snapshot->map->status,
@@ -143,10 +145,10 @@ static bool gets_io(const struct map_snapshot *snapshot, size_t i, bool led, uin
 }
 
 /* States and weights, from the roles of the paths. */
-static void take_roles(const struct map_snapshot *snapshot, const struct classify_role *roles,
-                       struct disk_answer *answer)
+static void disk_query_take_roles(const struct map_snapshot *snapshot,
+                                  const struct classify_role *roles, struct disk_answer *answer)
 {
-    bool led = is_led(roles, answer);
+    bool led = disk_query_is_led(roles, answer);
 
     for (size_t i = 0; i < answer->n_paths; i++) {
         struct dsm_path *path = &answer->paths[i];
@@ -155,7 +157,7 @@ static void take_roles(const struct map_snapshot *snapshot, const struct classif
 
         if (!optimized)
             dsm_set_state(path, (enum dsm_state)path->group_state);
-        else if (gets_io(snapshot, i, led, answer->policy, &roles[i]))
+        else if (disk_query_gets_io(snapshot, i, led, answer->policy, &roles[i]))
             dsm_set_state(path, DSM_ACTIVE_OPTIMIZED);
         else
             dsm_set_state(path, DSM_STANDBY);
@@ -163,8 +165,8 @@ static void take_roles(const struct map_snapshot *snapshot, const struct classif
     }
 }
 
-static int describe(const struct host_map *map, const struct map_snapshot *snapshot,
-                    struct disk_answer *answer)
+static int disk_query_describe(const struct host_map *map, const struct map_snapshot *snapshot,
+                               struct disk_answer *answer)
 {
     _cleanup_free_ struct classify_role *roles = calloc(snapshot->n_paths + 1, sizeof(*roles));
     int r = 0;
@@ -173,14 +175,14 @@ static int describe(const struct host_map *map, const struct map_snapshot *snaps
     if (!answer->paths || !roles)
         return -ENOMEM;
     for (size_t i = 0; i < snapshot->n_paths; i++)
-        answer->paths[answer->n_paths++] = describe_path(snapshot, &snapshot->paths[i]);
+        answer->paths[answer->n_paths++] = disk_query_describe_path(snapshot, &snapshot->paths[i]);
 
     if (map_has_policy(map) && lb_agrees(snapshot))
-        r = recall(map, roles, answer);
+        r = disk_query_recall(map, roles, answer);
     else
-        r = classify(snapshot, roles, &answer->policy);
+        r = disk_query_classify(snapshot, roles, &answer->policy);
     if (r >= 0)
-        take_roles(snapshot, roles, answer);
+        disk_query_take_roles(snapshot, roles, answer);
     return r;
 }
 
@@ -194,7 +196,7 @@ int disk_query(const struct host_map *map, struct disk_answer *ret)
         answer.policy = map_has_policy(map) ? lb_disk_policy(map) : DSM_NONE;
         r = 0;
     } else if (r >= 0)
-        r = describe(map, &snapshot, &answer);
+        r = disk_query_describe(map, &snapshot, &answer);
     if (r < 0)
         return r;
     *ret = answer;
@@ -203,7 +205,7 @@ int disk_query(const struct host_map *map, struct disk_answer *ret)
 }
 
 /* The index of modules is big: who asks for all disks at once has it read once. */
-static uint32_t selectors(struct host *host)
+static uint32_t disk_query_selectors(struct host *host)
 {
     uint64_t now = loop_usec(host->event);
 
@@ -218,7 +220,7 @@ static uint32_t selectors(struct host *host)
 }
 
 /* By the kernel's word of now: nobody follows the access states of a map without a policy. */
-static bool read_asymmetry(const struct host_map *map)
+static bool disk_query_read_asymmetry(const struct host_map *map)
 {
     struct scsi_disk first, disk;
 
@@ -230,12 +232,12 @@ static bool read_asymmetry(const struct host_map *map)
     return false;
 }
 
-static bool is_asymmetric(struct host_map *map)
+static bool disk_query_is_asymmetric(struct host_map *map)
 {
     uint64_t moment = freshness_moment(map->host);
 
     if (!moment || map->asymmetry_moment != moment) {
-        map->asymmetric_now = read_asymmetry(map);
+        map->asymmetric_now = disk_query_read_asymmetry(map);
         map->asymmetry_moment = moment;
     }
     return map->asymmetric_now;
@@ -243,11 +245,11 @@ static bool is_asymmetric(struct host_map *map)
 
 size_t disk_supported(struct host_map *map, uint32_t ret[DSM_LEAST_BLOCKS])
 {
-    uint32_t available = selectors(map->host);
+    uint32_t available = disk_query_selectors(map->host);
     size_t n = 0;
 
     for (uint32_t policy = DSM_FAILOVER; policy <= DSM_LEAST_BLOCKS; policy++) {
-        if (policy == DSM_ROUND_ROBIN && is_asymmetric(map))
+        if (policy == DSM_ROUND_ROBIN && disk_query_is_asymmetric(map))
             continue;
         if (available & 1U << policy)
             ret[n++] = policy;

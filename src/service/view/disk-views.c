@@ -10,7 +10,7 @@
 #include "service/view/disk-views.h"
 
 /* The policy of the map's sessions that was chosen last, NULL: they have none. */
-static const struct store_policy *session_policy(const struct host_map *map)
+static const struct store_policy *disk_views_session_policy(const struct host_map *map)
 {
     const struct store_policy *last = NULL;
 
@@ -24,9 +24,9 @@ static const struct store_policy *session_policy(const struct host_map *map)
     return last;
 }
 
-static void view_policy(const struct host_map *map, struct disk_view *view)
+static void disk_views_view_policy(const struct host_map *map, struct disk_view *view)
 {
-    const struct store_policy *of_session = session_policy(map);
+    const struct store_policy *of_session = disk_views_session_policy(map);
 
     view->provenance = "host";
     if (map_has_policy(map)) {
@@ -47,13 +47,13 @@ void disk_views_read(const struct host_map *map, struct disk_view *ret)
     };
 
     snprintf(view.name, sizeof(view.name), "%s", map->name ?: "");
-    view_policy(map, &view);
+    disk_views_view_policy(map, &view);
     if (view.policy != DSM_NONE)
         map_agreement_read(map, &view.agreement);
     *ret = view;
 }
 
-static unsigned compare(const struct disk_view *a, const struct disk_view *b)
+static unsigned disk_views_compare(const struct disk_view *a, const struct disk_view *b)
 {
     unsigned changes = 0;
 
@@ -78,12 +78,12 @@ static unsigned compare(const struct disk_view *a, const struct disk_view *b)
     return changes;
 }
 
-static void tell_change(struct host_map *map, unsigned changes)
+static void disk_views_tell_change(struct host_map *map, unsigned changes)
 {
     struct disk_view view;
 
     disk_views_read(map, &view);
-    unsigned differences = compare(&map->shown, &view);
+    unsigned differences = disk_views_compare(&map->shown, &view);
     if (differences) /* memory that is not written stays shared with children */
         map->shown = view;
     changes |= differences;
@@ -109,7 +109,7 @@ static void disk_views_tell(struct host_map *map)
     if (!map_is_visible(map))
         announce_disk_end(map);
     else if (map->is_shown)
-        tell_change(map, changes);
+        disk_views_tell_change(map, changes);
     else
         observe_disk_added(map);
 }

@@ -18,8 +18,8 @@
 DEFINE_CLEANUP(struct lb_answer *, lb_answer_free);
 
 /* The session's own paths in one map; `ret` has room for all paths of the map. */
-static size_t own_paths(const struct session *session, const struct map_snapshot *snapshot,
-                        struct classify_path *ret)
+static size_t lb_query_own_paths(const struct session *session, const struct map_snapshot *snapshot,
+                                 struct classify_path *ret)
 {
     size_t n = 0;
 
@@ -32,22 +32,22 @@ static size_t own_paths(const struct session *session, const struct map_snapshot
 }
 
 /* Adds what one map amounts to. `roles` has room for all of the session's connections. */
-static int classify_one(const struct session *session, const struct map_snapshot *snapshot,
-                        uint32_t *policy, struct classify_role *roles, size_t *n_roles)
+static int lb_query_classify_one(const struct session *session, const struct map_snapshot *snapshot,
+                                 uint32_t *policy, struct classify_role *roles, size_t *n_roles)
 {
     _cleanup_free_ struct classify_path *paths = calloc(snapshot->n_paths + 1, sizeof(*paths));
     _cleanup_free_ struct classify_role *more = calloc(snapshot->n_paths + 1, sizeof(*more));
     if (!paths || !more)
         return -ENOMEM;
 
-    size_t n = own_paths(session, snapshot, paths);
+    size_t n = lb_query_own_paths(session, snapshot, paths);
     enum lb_policy found = classify_map(snapshot->map->table, paths, n, more);
     *policy = classify_merge((enum lb_policy) * policy, roles, n_roles, found, more, n);
     return 0;
 }
 
-static int classify_session(const struct session *session, const struct session_maps *maps,
-                            struct lb_answer *answer)
+static int lb_query_classify_session(const struct session *session, const struct session_maps *maps,
+                                     struct lb_answer *answer)
 {
     uint32_t policy = 0;
     size_t n_roles = 0;
@@ -56,7 +56,7 @@ static int classify_session(const struct session *session, const struct session_
         return -ENOMEM;
 
     for (size_t i = 0; i < maps->n; i++) {
-        int r = classify_one(session, &maps->snapshots[i], &policy, roles, &n_roles);
+        int r = lb_query_classify_one(session, &maps->snapshots[i], &policy, roles, &n_roles);
         if (r < 0)
             return r;
     }
@@ -72,7 +72,7 @@ static int classify_session(const struct session *session, const struct session_
 }
 
 /* The roles as they were chosen; a path that joined later has those of the tier it came into. */
-static int answer_chosen(const struct store_policy *policy, struct lb_answer *answer)
+static int lb_query_answer_chosen(const struct store_policy *policy, struct lb_answer *answer)
 {
     _cleanup_(lb_plan_policy_done) struct plan_policy chosen = {0};
     int r = lb_plan_policy(policy, &chosen);
@@ -89,7 +89,7 @@ static int answer_chosen(const struct store_policy *policy, struct lb_answer *an
     return 0;
 }
 
-static struct lb_path describe_connection(struct connection *connection)
+static struct lb_path lb_query_describe_connection(struct connection *connection)
 {
     return (struct lb_path){
         .connection_id = connection->id,
@@ -100,7 +100,7 @@ static struct lb_path describe_connection(struct connection *connection)
 }
 
 /* Where a disk has a policy of its own, its table means that one, and not the session's. */
-static bool all_agree(const struct session_maps *maps)
+static bool lb_query_all_agree(const struct session_maps *maps)
 {
     for (size_t i = 0; i < maps->n; i++)
         if (lb_has_disk_policy(&maps->snapshots[i]) || !lb_agrees(&maps->snapshots[i]))
@@ -108,7 +108,7 @@ static bool all_agree(const struct session_maps *maps)
     return maps->n > 0;
 }
 
-static int read_answer(struct session *session, struct lb_answer **ret)
+static int lb_query_read_answer(struct session *session, struct lb_answer **ret)
 {
     _cleanup_(session_maps_done) struct session_maps maps = {0};
     _cleanup_(lb_answer_freep) struct lb_answer *answer = calloc(1, sizeof(*answer));
@@ -119,22 +119,22 @@ static int read_answer(struct session *session, struct lb_answer **ret)
     if (!answer->paths)
         return -ENOMEM;
     for (size_t i = 0; i < session->n_connections; i++)
-        answer->paths[answer->n_paths++] = describe_connection(session->connections[i]);
+        answer->paths[answer->n_paths++] = lb_query_describe_connection(session->connections[i]);
 
     int r = session_maps_read(session, &maps);
     if (r < 0)
         return r;
-    if (session->policy && all_agree(&maps))
-        r = answer_chosen(session->policy, answer);
+    if (session->policy && lb_query_all_agree(&maps))
+        r = lb_query_answer_chosen(session->policy, answer);
     else
-        r = classify_session(session, &maps, answer);
+        r = lb_query_classify_session(session, &maps, answer);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(answer);
     return 0;
 }
 
-static bool is_good(const struct lb_answer *answer, uint64_t serial, uint64_t usec)
+static bool lb_query_is_good(const struct lb_answer *answer, uint64_t serial, uint64_t usec)
 {
     return answer && serial && answer->serial == serial && usec - answer->usec < UNANNOUNCED_USEC;
 }
@@ -143,9 +143,9 @@ int lb_query(struct session *session, uint64_t serial, const struct lb_answer **
 {
     uint64_t usec = loop_usec(session->host->event);
 
-    if (!is_good(session->answer, serial, usec)) {
+    if (!lb_query_is_good(session->answer, serial, usec)) {
         struct lb_answer *answer;
-        int r = read_answer(session, &answer);
+        int r = lb_query_read_answer(session, &answer);
         if (r < 0)
             return r;
         answer->serial = serial;

@@ -8,7 +8,7 @@
 #include "service/view/views.h"
 
 /* What the maps over the session's disks come to. */
-static void agreement_of_maps(const struct session *session, struct map_agreement *ret)
+static void views_agreement_of_maps(const struct session *session, struct map_agreement *ret)
 {
     size_t n = 0;
 
@@ -38,7 +38,7 @@ void views_read(const struct session *session, struct session_view *ret)
     if (session->policy) {
         view.policy = session->policy->policy;
         if (view.logged_in)
-            agreement_of_maps(session, &all);
+            views_agreement_of_maps(session, &all);
         else
             all = (struct map_agreement){
                 .kernel = AGREEMENT_PENDING,
@@ -51,7 +51,7 @@ void views_read(const struct session *session, struct session_view *ret)
     *ret = view;
 }
 
-static unsigned compare(const struct session_view *a, const struct session_view *b)
+static unsigned views_compare(const struct session_view *a, const struct session_view *b)
 {
     unsigned changes = 0;
 
@@ -75,7 +75,8 @@ static void views_tell(struct session *session)
     struct session_view view;
 
     views_read(session, &view);
-    unsigned differences = compare(&session->shown, &view), changes = session->untold | differences;
+    unsigned differences = views_compare(&session->shown, &view),
+             changes = session->untold | differences;
     if (differences) /* memory that is not written stays shared with children */
         session->shown = view;
     if (session->announced) {
