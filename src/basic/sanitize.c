@@ -7,7 +7,7 @@
 
 #include "basic/macros.h"
 
-static const struct rule {
+static const struct sink_rule {
     bool takes_unseen;    /* whatever is a character */
     const char *taken;    /* but these, though they are not seen */
     const char *reserved; /* what means something there */
@@ -106,7 +106,7 @@ static bool is_one_of(uint32_t code, const char *characters)
     return characters && code > 0 && code < 0x80 && strchr(characters, (int)code);
 }
 
-static bool takes_character(const struct rule *rule, uint32_t code)
+static bool takes_character(const struct sink_rule *rule, uint32_t code)
 {
     if (is_one_of(code, rule->reserved))
         return false;
@@ -114,7 +114,7 @@ static bool takes_character(const struct rule *rule, uint32_t code)
 }
 
 /* How much at the front of a text is ASCII that can be seen and means nothing: mostly all of it. */
-static size_t plain_length(const struct rule *rule, const char *text)
+static size_t plain_length(const struct sink_rule *rule, const char *text)
 {
     size_t n = 0;
 
@@ -125,7 +125,7 @@ static size_t plain_length(const struct rule *rule, const char *text)
 
 bool sink_takes(enum sink sink, const char *text)
 {
-    const struct rule *rule = &rules[sink];
+    const struct sink_rule *rule = &rules[sink];
 
     if (rule->bytes_max && strlen(text) > rule->bytes_max)
         return false;
@@ -155,7 +155,7 @@ static void shorten(char *text, size_t bytes_max)
 
 char *sanitize(char *text, enum sink sink)
 {
-    const struct rule *rule = &rules[sink];
+    const struct sink_rule *rule = &rules[sink];
 
     if (!text)
         return NULL;

@@ -52,7 +52,7 @@ int cli_connect(struct cli *cli)
     return iscsiwmi_client_connect(cli->client, cli->host) < 0 ? cli_fail_client(cli) : EXIT_OK;
 }
 
-int cli_fetch_host(struct cli *cli, struct host **ret_host)
+int cli_fetch_report(struct cli *cli, struct report **ret_report)
 {
     struct iscsiwmi_host *objects;
     int status = cli_connect(cli);
@@ -61,8 +61,8 @@ int cli_fetch_host(struct cli *cli, struct host **ret_host)
         return status;
     if (iscsiwmi_get_host(cli->client, &objects) < 0)
         return cli_fail_client(cli);
-    *ret_host = host_new(objects);
-    return *ret_host ? EXIT_OK : cli_fail_memory();
+    *ret_report = report_new(objects);
+    return *ret_report ? EXIT_OK : cli_fail_memory();
 }
 
 int cli_fetch_manager(struct cli *cli, struct iscsiwmi_manager **ret_manager)

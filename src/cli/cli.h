@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/host.h"
+#include "cli/report.h"
 
 enum {
     EXIT_OK = 0,
@@ -74,7 +74,7 @@ int cli_fail_client(const struct cli *cli);
  * returns the exit status. The manager is freed with iscsiwmi_free().
  */
 int cli_connect(struct cli *cli);
-int cli_fetch_host(struct cli *cli, struct host **ret_host);
+int cli_fetch_report(struct cli *cli, struct report **ret_report);
 int cli_fetch_manager(struct cli *cli, struct iscsiwmi_manager **ret_manager);
 
 /* For a pointer to what the library has given out, of any type. */

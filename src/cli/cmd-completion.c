@@ -186,7 +186,7 @@ static void offer_policies(const struct line *line, enum word kind)
         offer_policy(line, iscsiwmi_dsm_policy_name(defaults[i]));
 }
 
-static void offer_list(const struct line *line, const struct connection_list *connections,
+static void offer_list(const struct line *line, const struct report_connections *connections,
                        const char *suffix)
 {
     for (size_t i = 0; i < connections->n; i++) {
@@ -201,28 +201,29 @@ static void offer_list(const struct line *line, const struct connection_list *co
 }
 
 /* The connections of the disk or the session that the line names, else those of all sessions. */
-static void offer_connections(const struct line *line, const struct host *host, const char *suffix)
+static void offer_connections(const struct line *line, const struct report *report,
+                              const char *suffix)
 {
     const char *name = line->n_positionals > 2 ? line->positionals[2] : NULL;
     bool is_disk = name && strcmp(line->positionals[0], "disk") == 0;
-    const struct session *session = NULL;
-    const struct disk *disk = NULL;
+    const struct report_session *session = NULL;
+    const struct report_disk *disk = NULL;
     char *message = NULL;
 
     if (is_disk)
-        (void)names_disk(host, name, &disk, &message);
+        (void)names_disk(report, name, &disk, &message);
     else if (name)
-        (void)names_session(host, name, &session, &message);
+        (void)names_session(report, name, &session, &message);
     free(message);
     if (disk)
         offer_list(line, &disk->connections, suffix);
-    for (size_t i = 0; !disk && i < host->n_sessions; i++)
-        if (!session || session == &host->sessions[i])
-            offer_list(line, &host->sessions[i].connections, suffix);
+    for (size_t i = 0; !disk && i < report->n_sessions; i++)
+        if (!session || session == &report->sessions[i])
+            offer_list(line, &report->sessions[i].connections, suffix);
 }
 
 /* The short name; the WWID where there is none, or its beginning is written. */
-static void offer_disk(const struct line *line, const struct disk *disk)
+static void offer_disk(const struct line *line, const struct report_disk *disk)
 {
     bool is_named = *disk->name && strcmp(disk->name, disk->wwid) != 0;
 
@@ -234,18 +235,18 @@ static void offer_disk(const struct line *line, const struct disk *disk)
 
 static void offer_names(struct cli *cli, const struct line *line, enum word kind)
 {
-    _cleanup_host_ struct host *host = NULL;
+    _cleanup_report_ struct report *report = NULL;
 
-    if (line->other_host || cli_fetch_host(cli, &host) != EXIT_OK)
+    if (line->other_host || cli_fetch_report(cli, &report) != EXIT_OK)
         return;
     if (kind == WORD_CONNECTION || kind == WORD_WEIGHT)
-        offer_connections(line, host, kind == WORD_WEIGHT ? "=" : "");
-    for (size_t i = 0; kind == WORD_SESSION && i < host->n_sessions; i++)
-        offer(line, host->sessions[i].target);
-    for (size_t i = 0; kind == WORD_DISK && i < host->n_disks; i++)
-        offer_disk(line, &host->disks[i]);
-    for (size_t i = 0; kind == WORD_ADAPTER && i < host->n_adapters; i++)
-        offer(line, host->adapters[i].name);
+        offer_connections(line, report, kind == WORD_WEIGHT ? "=" : "");
+    for (size_t i = 0; kind == WORD_SESSION && i < report->n_sessions; i++)
+        offer(line, report->sessions[i].target);
+    for (size_t i = 0; kind == WORD_DISK && i < report->n_disks; i++)
+        offer_disk(line, &report->disks[i]);
+    for (size_t i = 0; kind == WORD_ADAPTER && i < report->n_adapters; i++)
+        offer(line, report->adapters[i].name);
 }
 
 static void offer_words(struct cli *cli, const struct line *line, enum word kind)

@@ -10,34 +10,35 @@
 #include "cli/path-options.h"
 #include "cli/show.h"
 
-static int fetch_disk(struct cli *cli, struct host **ret_host, const struct disk **ret_disk)
+static int fetch_disk(struct cli *cli, struct report **ret_report,
+                      const struct report_disk **ret_disk)
 {
     char *message = NULL;
-    int status = cli_fetch_host(cli, ret_host);
+    int status = cli_fetch_report(cli, ret_report);
 
     if (status != EXIT_OK)
         return status;
-    return names_disk(*ret_host, cli->args[0], ret_disk, &message) < 0 ? cli_fail_name(message)
-                                                                       : EXIT_OK;
+    return names_disk(*ret_report, cli->args[0], ret_disk, &message) < 0 ? cli_fail_name(message)
+                                                                         : EXIT_OK;
 }
 
 int run_disk_list(struct cli *cli)
 {
-    _cleanup_host_ struct host *host = NULL;
-    int status = cli_fetch_host(cli, &host);
+    _cleanup_report_ struct report *report = NULL;
+    int status = cli_fetch_report(cli, &report);
 
     if (status != EXIT_OK)
         return status;
     if (cli->json)
-        return json_print(json_disks(host, NULL));
-    if (host->n_disks == 0) {
+        return json_print(json_disks(report, NULL));
+    if (report->n_disks == 0) {
         puts("No disk on this host has a multipath map with an iSCSI path.");
         return EXIT_OK;
     }
-    return show_disks(host) < 0 ? cli_fail_memory() : EXIT_OK;
+    return show_disks(report) < 0 ? cli_fail_memory() : EXIT_OK;
 }
 
-static int show(const struct disk *disk)
+static int show(const struct report_disk *disk)
 {
     int r = show_disk(disk);
 
@@ -49,20 +50,20 @@ static int show(const struct disk *disk)
 
 int run_disk_get(struct cli *cli)
 {
-    _cleanup_host_ struct host *host = NULL;
-    const struct disk *disk;
-    int status = fetch_disk(cli, &host, &disk);
+    _cleanup_report_ struct report *report = NULL;
+    const struct report_disk *disk;
+    int status = fetch_disk(cli, &report, &disk);
 
     if (status != EXIT_OK)
         return status;
     if (cli->json)
-        return json_print(json_disks(host, disk));
+        return json_print(json_disks(report, disk));
     return show(disk) < 0 ? cli_fail_memory() : EXIT_OK;
 }
 
 /* ---- to set one ---- */
 
-static int send_policy(struct cli *cli, const struct disk *disk, uint32_t policy,
+static int send_policy(struct cli *cli, const struct report_disk *disk, uint32_t policy,
                        struct iscsiwmi_dsm_path_v2 *paths, size_t n)
 {
     const struct iscsiwmi_dsm_lb_policy_v2 request = {
@@ -89,16 +90,16 @@ static int check_preferred(const struct cli *cli, uint32_t policy)
 
 int run_disk_set(struct cli *cli)
 {
-    _cleanup_host_ struct host *host = NULL;
+    _cleanup_report_ struct report *report = NULL;
     _cleanup_free_ struct iscsiwmi_dsm_path_v2 *paths = NULL;
-    const struct disk *disk;
+    const struct report_disk *disk;
     uint32_t policy;
     int status;
 
     if ((status = cli_parse_disk_policy(cli->args[1], &policy)) != EXIT_OK ||
         (status = check_preferred(cli, policy)) != EXIT_OK ||
         (status = path_options_check(cli)) != EXIT_OK ||
-        (status = fetch_disk(cli, &host, &disk)) != EXIT_OK)
+        (status = fetch_disk(cli, &report, &disk)) != EXIT_OK)
         return status;
     status = disk_request_paths(cli, disk, policy, &paths);
     if (status != EXIT_OK)
@@ -108,9 +109,9 @@ int run_disk_set(struct cli *cli)
 
 int run_disk_clear(struct cli *cli)
 {
-    _cleanup_host_ struct host *host = NULL;
-    const struct disk *disk;
-    int status = fetch_disk(cli, &host, &disk);
+    _cleanup_report_ struct report *report = NULL;
+    const struct report_disk *disk;
+    int status = fetch_disk(cli, &report, &disk);
 
     return status == EXIT_OK ? send_policy(cli, disk, ISCSIWMI_DSM_NONE, NULL, 0) : status;
 }

@@ -10,27 +10,27 @@
 #include "cli/show.h"
 
 /* The adapter that the command line names, or the only one. */
-static int fetch_adapter(struct cli *cli, struct host **ret_host,
-                         const struct adapter **ret_adapter)
+static int fetch_adapter(struct cli *cli, struct report **ret_report,
+                         const struct report_adapter **ret_adapter)
 {
     char *message = NULL;
-    int r = cli_fetch_host(cli, ret_host);
+    int r = cli_fetch_report(cli, ret_report);
 
     if (r != EXIT_OK)
         return r;
     if (cli->adapter)
-        r = names_adapter(*ret_host, cli->adapter, ret_adapter, &message);
+        r = names_adapter(*ret_report, cli->adapter, ret_adapter, &message);
     else
-        r = names_only_adapter(*ret_host, ret_adapter, &message);
+        r = names_only_adapter(*ret_report, ret_adapter, &message);
     return r < 0 ? cli_fail_name(message) : EXIT_OK;
 }
 
 int run_guid_get(struct cli *cli)
 {
-    _cleanup_host_ struct host *host = NULL;
-    const struct adapter *adapter;
+    _cleanup_report_ struct report *report = NULL;
+    const struct report_adapter *adapter;
     char text[ISCSIWMI_GUID_TEXT_SIZE];
-    int status = fetch_adapter(cli, &host, &adapter);
+    int status = fetch_adapter(cli, &report, &adapter);
 
     if (status != EXIT_OK)
         return status;
@@ -44,11 +44,11 @@ int run_guid_get(struct cli *cli)
 /* Sets the GUID and prints it as it is from now on. */
 static int set_guid(struct cli *cli, const uint8_t guid[ISCSIWMI_GUID_SIZE])
 {
-    _cleanup_host_ struct host *host = NULL;
-    const struct adapter *adapter;
+    _cleanup_report_ struct report *report = NULL;
+    const struct report_adapter *adapter;
     char text[ISCSIWMI_GUID_TEXT_SIZE];
     uint32_t isdsc;
-    int status = fetch_adapter(cli, &host, &adapter);
+    int status = fetch_adapter(cli, &report, &adapter);
 
     if (status != EXIT_OK)
         return status;
@@ -86,7 +86,7 @@ int run_guid_new(struct cli *cli)
     return r < 0 ? cli_fail("cannot make a GUID: %s", strerror(-r)) : set_guid(cli, guid);
 }
 
-static int fetch_changes(struct cli *cli, const struct adapter *adapter,
+static int fetch_changes(struct cli *cli, const struct report_adapter *adapter,
                          struct iscsiwmi_changed_records **ret_changes)
 {
     if (iscsiwmi_list_changed_records(cli->client, adapter->id, ret_changes) < 0)
@@ -106,14 +106,14 @@ static int fetch_changes(struct cli *cli, const struct adapter *adapter,
 
 int run_guid_check(struct cli *cli)
 {
-    _cleanup_host_ struct host *host = NULL;
+    _cleanup_report_ struct report *report = NULL;
     _cleanup_result_ struct iscsiwmi_changed_records *changes = NULL;
-    const struct adapter *adapter;
+    const struct report_adapter *adapter;
     int status;
 
     if (cli->n_args > 0)
         cli->adapter = cli->args[0];
-    if ((status = fetch_adapter(cli, &host, &adapter)) != EXIT_OK ||
+    if ((status = fetch_adapter(cli, &report, &adapter)) != EXIT_OK ||
         (status = fetch_changes(cli, adapter, &changes)) != EXIT_OK)
         return status;
     if (cli->json)

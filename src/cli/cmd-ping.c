@@ -27,16 +27,16 @@ static int read_number(const char *name, const char *text, uint32_t *number)
 }
 
 /* Requests take the host's own routes, whichever adapter is asked; so any will do. */
-static int find_adapter(struct cli *cli, const struct host *host, uint64_t *ret_id)
+static int find_adapter(struct cli *cli, const struct report *report, uint64_t *ret_id)
 {
-    const struct adapter *adapter = host->adapters;
+    const struct report_adapter *adapter = report->adapters;
     char *message = NULL;
     int r = 0;
 
     if (cli->adapter)
-        r = names_adapter(host, cli->adapter, &adapter, &message);
-    else if (host->n_adapters == 0)
-        r = names_only_adapter(host, &adapter, &message);
+        r = names_adapter(report, cli->adapter, &adapter, &message);
+    else if (report->n_adapters == 0)
+        r = names_only_adapter(report, &adapter, &message);
     if (r < 0)
         return cli_fail_name(message);
     *ret_id = adapter->id;
@@ -55,7 +55,7 @@ static int print_json(const char *address, uint32_t sent, uint32_t answered)
 
 int run_ping(struct cli *cli)
 {
-    _cleanup_host_ struct host *host = NULL;
+    _cleanup_report_ struct report *report = NULL;
     struct iscsiwmi_ip_address address = {.Type = ISCSIWMI_IP_ADDRESS_TEXT,
                                           .TextAddress = cli->args[0]};
     uint32_t count = COUNT, size = SIZE, timeout = TIMEOUT_MSEC, isdsc, answered;
@@ -65,8 +65,8 @@ int run_ping(struct cli *cli)
     if ((status = read_number("count", cli->count, &count)) != EXIT_OK ||
         (status = read_number("size", cli->size, &size)) != EXIT_OK ||
         (status = read_number("timeout", cli->timeout, &timeout)) != EXIT_OK ||
-        (status = cli_fetch_host(cli, &host)) != EXIT_OK ||
-        (status = find_adapter(cli, host, &adapter_id)) != EXIT_OK)
+        (status = cli_fetch_report(cli, &report)) != EXIT_OK ||
+        (status = find_adapter(cli, report, &adapter_id)) != EXIT_OK)
         return status;
     if (iscsiwmi_ping_ip_address(cli->client, adapter_id, count, size, timeout, &address, &isdsc,
                                  &answered) < 0)

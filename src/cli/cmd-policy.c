@@ -7,7 +7,7 @@
 #include "cli/show.h"
 #include "cli/text.h"
 
-static int show_policy(const struct session *session)
+static int show_policy(const struct report_session *session)
 {
     int r = show_session(session);
 
@@ -19,22 +19,22 @@ static int show_policy(const struct session *session)
 
 int run_policy_get(struct cli *cli)
 {
-    _cleanup_host_ struct host *host = NULL;
-    const struct session *session = NULL;
+    _cleanup_report_ struct report *report = NULL;
+    const struct report_session *session = NULL;
     char *message = NULL;
-    int r = cli_fetch_host(cli, &host);
+    int r = cli_fetch_report(cli, &report);
 
     if (r != EXIT_OK)
         return r;
-    if (cli->n_args > 0 && names_session(host, cli->args[0], &session, &message) < 0)
+    if (cli->n_args > 0 && names_session(report, cli->args[0], &session, &message) < 0)
         return cli_fail_name(message);
     if (cli->json)
-        return json_print(json_sessions(host, session));
-    if (host->n_sessions == 0) {
+        return json_print(json_sessions(report, session));
+    if (report->n_sessions == 0) {
         puts("No iSCSI session on this host.");
         return EXIT_OK;
     }
-    r = session ? show_policy(session) : show_policies(host);
+    r = session ? show_policy(session) : show_policies(report);
     return r < 0 ? cli_fail_memory() : EXIT_OK;
 }
 
@@ -59,10 +59,10 @@ static struct iscsiwmi_path *take_path(struct iscsiwmi_path *paths, size_t *n,
     return &paths[(*n)++];
 }
 
-static int take_option(const struct session *session, const struct path_option *option,
+static int take_option(const struct report_session *session, const struct path_option *option,
                        struct iscsiwmi_path *paths, size_t *n)
 {
-    const struct connection *connection;
+    const struct report_connection *connection;
     struct iscsiwmi_path *path;
     uint32_t weight;
     int status = path_option_find(option, &session->connections, &connection, &weight);
@@ -81,7 +81,7 @@ static int take_option(const struct session *session, const struct path_option *
  * All connections of the session: those that options name, in the order given, which is the order
  * of a failover, then the rest by ID. paths has room for all of them.
  */
-static int fill_paths(const struct cli *cli, const struct session *session, uint32_t policy,
+static int fill_paths(const struct cli *cli, const struct report_session *session, uint32_t policy,
                       struct iscsiwmi_path *paths)
 {
     bool any_primary = false;
@@ -102,12 +102,12 @@ static int fill_paths(const struct cli *cli, const struct session *session, uint
     return EXIT_OK;
 }
 
-static int set_policy(struct cli *cli, const struct host *host, const struct session *session,
-                      uint32_t policy)
+static int set_policy(struct cli *cli, const struct report *report,
+                      const struct report_session *session, uint32_t policy)
 {
     size_t n = session->connections.n;
     _cleanup_free_ struct iscsiwmi_path *paths = calloc(n ? n : 1, sizeof(*paths));
-    const struct adapter *adapter = host_find_adapter(host, session);
+    const struct report_adapter *adapter = report_find_adapter(report, session);
     struct iscsiwmi_lb_policies request = {
         .UniqueSessionId = session->id,
         .LoadBalancePolicy = policy,
@@ -132,33 +132,33 @@ static int set_policy(struct cli *cli, const struct host *host, const struct ses
 
 int run_policy_set(struct cli *cli)
 {
-    _cleanup_host_ struct host *host = NULL;
-    const struct session *session;
+    _cleanup_report_ struct report *report = NULL;
+    const struct report_session *session;
     char *message = NULL;
     uint32_t policy;
     int status;
 
     if ((status = parse_policy(cli->args[1], &policy)) != EXIT_OK ||
         (status = path_options_check(cli)) != EXIT_OK ||
-        (status = cli_fetch_host(cli, &host)) != EXIT_OK)
+        (status = cli_fetch_report(cli, &report)) != EXIT_OK)
         return status;
-    if (names_session(host, cli->args[0], &session, &message) < 0)
+    if (names_session(report, cli->args[0], &session, &message) < 0)
         return cli_fail_name(message);
-    return set_policy(cli, host, session, policy);
+    return set_policy(cli, report, session, policy);
 }
 
 int run_policy_clear(struct cli *cli)
 {
-    _cleanup_host_ struct host *host = NULL;
-    const struct session *session;
+    _cleanup_report_ struct report *report = NULL;
+    const struct report_session *session;
     char *message = NULL;
-    int status = cli_fetch_host(cli, &host);
+    int status = cli_fetch_report(cli, &report);
 
     if (status != EXIT_OK)
         return status;
-    if (names_session(host, cli->args[0], &session, &message) < 0)
+    if (names_session(report, cli->args[0], &session, &message) < 0)
         return cli_fail_name(message);
-    return set_policy(cli, host, session, ISCSIWMI_LB_VENDOR_SPECIFIC);
+    return set_policy(cli, report, session, ISCSIWMI_LB_VENDOR_SPECIFIC);
 }
 
 static int show_default(struct cli *cli)

@@ -7,9 +7,10 @@
 #include "cli/show.h"
 
 /* A connection that has gone in the meantime is left out. */
-static int fetch_statistics(struct cli *cli, const struct host *host, struct statistics *statistics)
+static int fetch_statistics(struct cli *cli, const struct report *report,
+                            struct statistics *statistics)
 {
-    const struct iscsiwmi_host *objects = host->objects;
+    const struct iscsiwmi_host *objects = report->objects;
 
     statistics->items = calloc((size_t)objects->ConnectionCount + 1, sizeof(*statistics->items));
     if (!statistics->items)
@@ -40,13 +41,13 @@ static int show(const struct cli *cli, const struct iscsiwmi_session_static_info
     return show_statistics(session, statistics);
 }
 
-static int show_all(const struct cli *cli, const struct host *host,
+static int show_all(const struct cli *cli, const struct report *report,
                     const struct statistics *statistics)
 {
     size_t n = 0;
 
-    for (size_t i = 0; i < host->n_adapters; i++) {
-        const struct iscsiwmi_initiator_session_info *infos = host->adapters[i].session_infos;
+    for (size_t i = 0; i < report->n_adapters; i++) {
+        const struct iscsiwmi_initiator_session_info *infos = report->adapters[i].session_infos;
 
         for (uint32_t k = 0; infos && k < infos->SessionCount; k++) {
             int r;
@@ -65,15 +66,15 @@ static int show_all(const struct cli *cli, const struct host *host,
 
 int run_sessions(struct cli *cli)
 {
-    _cleanup_host_ struct host *host = NULL;
+    _cleanup_report_ struct report *report = NULL;
     _cleanup_statistics_ struct statistics statistics = {0};
-    int status = cli_fetch_host(cli, &host);
+    int status = cli_fetch_report(cli, &report);
 
     if (status == EXIT_OK && cli->statistics)
-        status = fetch_statistics(cli, host, &statistics);
+        status = fetch_statistics(cli, report, &statistics);
     if (status != EXIT_OK)
         return status;
     if (cli->json)
-        return json_print(json_session_infos(host, &statistics));
-    return show_all(cli, host, &statistics) < 0 ? cli_fail_memory() : EXIT_OK;
+        return json_print(json_session_infos(report, &statistics));
+    return show_all(cli, report, &statistics) < 0 ? cli_fail_memory() : EXIT_OK;
 }

@@ -17,11 +17,11 @@ static struct iscsiwmi_dsm_path_v2 *take_path(struct iscsiwmi_dsm_path_v2 *paths
     return &paths[(*n)++];
 }
 
-static int take_option(const struct disk *disk, const struct path_option *option,
+static int take_option(const struct report_disk *disk, const struct path_option *option,
                        struct iscsiwmi_dsm_path_v2 *paths, size_t *n)
 {
-    const struct connection_list *connections = &disk->connections;
-    const struct connection *connection;
+    const struct report_connections *connections = &disk->connections;
+    const struct report_connection *connection;
     struct iscsiwmi_dsm_path_v2 *path;
     uint32_t weight;
     int status = path_option_find(option, connections, &connection, &weight);
@@ -81,7 +81,7 @@ static int compare_ids(const void *a, const void *b)
     return (left->DsmPathId > right->DsmPathId) - (left->DsmPathId < right->DsmPathId);
 }
 
-static int fill_paths(const struct cli *cli, const struct disk *disk, uint32_t policy,
+static int fill_paths(const struct cli *cli, const struct report_disk *disk, uint32_t policy,
                       struct iscsiwmi_dsm_path_v2 *paths)
 {
     size_t n = 0, n_named;
@@ -100,7 +100,7 @@ static int fill_paths(const struct cli *cli, const struct disk *disk, uint32_t p
     return EXIT_OK;
 }
 
-int disk_request_paths(const struct cli *cli, const struct disk *disk, uint32_t policy,
+int disk_request_paths(const struct cli *cli, const struct report_disk *disk, uint32_t policy,
                        struct iscsiwmi_dsm_path_v2 **ret_paths)
 {
     _cleanup_free_ struct iscsiwmi_dsm_path_v2 *paths =

@@ -10,5 +10,5 @@
  * the order given, which is the order of a failover, then the rest by ID. What goes wrong is
  * printed; returns the exit status.
  */
-int disk_request_paths(const struct cli *cli, const struct disk *disk, uint32_t policy,
+int disk_request_paths(const struct cli *cli, const struct report_disk *disk, uint32_t policy,
                        struct iscsiwmi_dsm_path_v2 **ret_paths);

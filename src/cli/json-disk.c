@@ -41,7 +41,7 @@ static void add_facts(struct json_object *object, const struct iscsiwmi_dsm_path
 }
 
 static struct json_object *new_path(const struct iscsiwmi_dsm_path_v2 *path,
-                                    const struct connection *connection)
+                                    const struct report_connection *connection)
 {
     struct json_object *object = json_object_new_object();
     bool known = *connection->address;
@@ -60,7 +60,7 @@ static struct json_object *new_path(const struct iscsiwmi_dsm_path_v2 *path,
     return object;
 }
 
-static struct json_object *new_supported(const struct disk *disk)
+static struct json_object *new_supported(const struct report_disk *disk)
 {
     struct json_object *array = json_object_new_array();
     uint32_t n = disk->supported ? disk->supported->SupportedLBPoliciesCount : 0;
@@ -72,7 +72,7 @@ static struct json_object *new_supported(const struct disk *disk)
     return array;
 }
 
-static struct json_object *new_paths(const struct disk *disk)
+static struct json_object *new_paths(const struct report_disk *disk)
 {
     struct json_object *array = json_object_new_array();
 
@@ -82,7 +82,7 @@ static struct json_object *new_paths(const struct disk *disk)
     return array;
 }
 
-static struct json_object *new_disk(const struct disk *disk)
+static struct json_object *new_disk(const struct report_disk *disk)
 {
     struct json_object *object = json_object_new_object();
     uint32_t policy = disk->policy ? disk->policy->LoadBalancePolicy : ISCSIWMI_DSM_NONE;
@@ -104,14 +104,14 @@ static struct json_object *new_disk(const struct disk *disk)
     return object;
 }
 
-struct json_object *json_disks(const struct host *host, const struct disk *only)
+struct json_object *json_disks(const struct report *report, const struct report_disk *only)
 {
     struct json_object *object = json_object_new_object();
     struct json_object *array = json_object_new_array();
 
-    for (size_t i = 0; i < host->n_disks; i++)
-        if (!only || only == &host->disks[i])
-            json_object_array_add(array, new_disk(&host->disks[i]));
+    for (size_t i = 0; i < report->n_disks; i++)
+        if (!only || only == &report->disks[i])
+            json_object_array_add(array, new_disk(&report->disks[i]));
     add(object, "disks", array);
     return object;
 }

@@ -102,7 +102,7 @@ static struct json_object *new_text_list(char *const *items, size_t n)
     return array;
 }
 
-struct json_object *json_adapter(const struct adapter *adapter)
+struct json_object *json_adapter(const struct report_adapter *adapter)
 {
     struct json_object *object = json_object_new_object();
     const struct iscsiwmi_hba_information *info = adapter->info;
@@ -121,7 +121,7 @@ struct json_object *json_adapter(const struct adapter *adapter)
 }
 
 static void add_role(struct json_object *object, uint32_t policy,
-                     const struct connection *connection)
+                     const struct report_connection *connection)
 {
     const struct iscsiwmi_path *path = &connection->path;
     bool known = connection->in_policy;
@@ -135,7 +135,8 @@ static void add_role(struct json_object *object, uint32_t policy,
     add(object, "offload", known ? json_object_new_boolean(path->TCPOffLoadAvailable != 0) : NULL);
 }
 
-static struct json_object *new_connection(uint32_t policy, const struct connection *connection)
+static struct json_object *new_connection(uint32_t policy,
+                                          const struct report_connection *connection)
 {
     const char *tag = connection->info->GenerationalGuid;
     struct json_object *object = json_object_new_object();
@@ -167,9 +168,9 @@ static struct json_object *new_group(const struct iscsiwmi_map_group *group)
     return object;
 }
 
-static struct json_object *new_map(const struct host *host, const struct iscsiwmi_map *map)
+static struct json_object *new_map(const struct report *report, const struct iscsiwmi_map *map)
 {
-    const struct disk *disk = host_find_disk(host, map->Wwid);
+    const struct report_disk *disk = report_find_disk(report, map->Wwid);
     struct json_object *object = json_object_new_object();
     struct json_object *groups = json_object_new_array();
 
@@ -183,7 +184,8 @@ static struct json_object *new_map(const struct host *host, const struct iscsiwm
     return object;
 }
 
-static struct json_object *new_session(const struct host *host, const struct session *session)
+static struct json_object *new_session(const struct report *report,
+                                       const struct report_session *session)
 {
     struct json_object *object = json_object_new_object();
     struct json_object *connections = json_object_new_array();
@@ -193,7 +195,7 @@ static struct json_object *new_session(const struct host *host, const struct ses
         json_object_array_add(connections,
                               new_connection(session->policy, &session->connections.items[i]));
     for (size_t i = 0; i < session->info->MapCount; i++)
-        json_object_array_add(maps, new_map(host, session->info->Maps[i]));
+        json_object_array_add(maps, new_map(report, session->info->Maps[i]));
     add(object, "session_id", new_id(session->id));
     add(object, "adapter_id", new_id(session->adapter_id));
     add_text(object, "initiator_name", session->initiator);
@@ -212,21 +214,22 @@ static struct json_object *new_session(const struct host *host, const struct ses
     return object;
 }
 
-static struct json_object *new_session_array(const struct host *host, const struct session *only)
+static struct json_object *new_session_array(const struct report *report,
+                                             const struct report_session *only)
 {
     struct json_object *array = json_object_new_array();
 
-    for (size_t i = 0; i < host->n_sessions; i++)
-        if (!only || only == &host->sessions[i])
-            json_object_array_add(array, new_session(host, &host->sessions[i]));
+    for (size_t i = 0; i < report->n_sessions; i++)
+        if (!only || only == &report->sessions[i])
+            json_object_array_add(array, new_session(report, &report->sessions[i]));
     return array;
 }
 
-struct json_object *json_sessions(const struct host *host, const struct session *only)
+struct json_object *json_sessions(const struct report *report, const struct report_session *only)
 {
     struct json_object *object = json_object_new_object();
 
-    add(object, "sessions", new_session_array(host, only));
+    add(object, "sessions", new_session_array(report, only));
     return object;
 }
 
@@ -287,7 +290,7 @@ static void add_negotiated(struct json_object *object,
     add_number(object, "max_connections", info->MaxConnections);
 }
 
-static struct json_object *new_negotiated(const struct adapter *adapter,
+static struct json_object *new_negotiated(const struct report_adapter *adapter,
                                           const struct iscsiwmi_session_static_info *info,
                                           const struct statistics *statistics)
 {
@@ -306,13 +309,14 @@ static struct json_object *new_negotiated(const struct adapter *adapter,
     return object;
 }
 
-struct json_object *json_session_infos(const struct host *host, const struct statistics *statistics)
+struct json_object *json_session_infos(const struct report *report,
+                                       const struct statistics *statistics)
 {
     struct json_object *object = json_object_new_object();
     struct json_object *array = json_object_new_array();
 
-    for (size_t i = 0; i < host->n_adapters; i++) {
-        const struct adapter *adapter = &host->adapters[i];
+    for (size_t i = 0; i < report->n_adapters; i++) {
+        const struct report_adapter *adapter = &report->adapters[i];
         uint32_t n = adapter->session_infos ? adapter->session_infos->SessionCount : 0;
 
         for (uint32_t k = 0; k < n; k++)
@@ -324,7 +328,7 @@ struct json_object *json_session_infos(const struct host *host, const struct sta
     return object;
 }
 
-struct json_object *json_host(const struct host *host, const struct iscsiwmi_manager *manager)
+struct json_object *json_host(const struct report *report, const struct iscsiwmi_manager *manager)
 {
     struct json_object *object = json_object_new_object();
     struct json_object *service = json_object_new_object();
@@ -334,11 +338,11 @@ struct json_object *json_host(const struct host *host, const struct iscsiwmi_man
     add_text(service, "path_weight_order", manager->PathWeightOrder);
     add(service, "conditions", new_text_list(manager->Conditions, manager->ConditionCount));
     json_add_default(service, manager);
-    for (size_t i = 0; i < host->n_adapters; i++)
-        json_object_array_add(adapters, json_adapter(&host->adapters[i]));
+    for (size_t i = 0; i < report->n_adapters; i++)
+        json_object_array_add(adapters, json_adapter(&report->adapters[i]));
     add(object, "service", service);
     add(object, "adapters", adapters);
-    add(object, "sessions", new_session_array(host, NULL));
+    add(object, "sessions", new_session_array(report, NULL));
     return object;
 }
 
@@ -354,7 +358,7 @@ static struct json_object *new_changed_record(const struct iscsiwmi_changed_reco
     return object;
 }
 
-struct json_object *json_changes(const struct adapter *adapter,
+struct json_object *json_changes(const struct report_adapter *adapter,
                                  const struct iscsiwmi_changed_records *changes)
 {
     struct json_object *object = json_object_new_object();

@@ -6,24 +6,24 @@
 
 #include <json-c/json.h>
 
-#include "cli/host.h"
+#include "cli/report.h"
 
-struct json_object *json_host(const struct host *host, const struct iscsiwmi_manager *manager);
+struct json_object *json_host(const struct report *report, const struct iscsiwmi_manager *manager);
 
 /* Every session, or, where one is given, that one alone. */
-struct json_object *json_sessions(const struct host *host, const struct session *only);
+struct json_object *json_sessions(const struct report *report, const struct report_session *only);
 
 /* What sessions that are logged in have negotiated. */
-struct json_object *json_session_infos(const struct host *host,
+struct json_object *json_session_infos(const struct report *report,
                                        const struct statistics *statistics);
 
-struct json_object *json_adapter(const struct adapter *adapter);
+struct json_object *json_adapter(const struct report_adapter *adapter);
 
-struct json_object *json_changes(const struct adapter *adapter,
+struct json_object *json_changes(const struct report_adapter *adapter,
                                  const struct iscsiwmi_changed_records *changes);
 
 /* Every disk, or, where one is given, that one alone. */
-struct json_object *json_disks(const struct host *host, const struct disk *only);
+struct json_object *json_disks(const struct report *report, const struct report_disk *only);
 
 /* The policy of maps that appear: by itself, and into another object. */
 struct json_object *json_default(const struct iscsiwmi_manager *manager);

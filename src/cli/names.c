@@ -126,60 +126,61 @@ static int resolve(const struct space *space, const char *text, size_t *ret_inde
 
 static uint64_t adapter_id(const void *items, size_t i)
 {
-    return ((const struct adapter *)items)[i].id;
+    return ((const struct report_adapter *)items)[i].id;
 }
 
 static bool adapter_is_named(const void *items, size_t i, const char *name)
 {
-    return strcasecmp(((const struct adapter *)items)[i].name, name) == 0;
+    return strcasecmp(((const struct report_adapter *)items)[i].name, name) == 0;
 }
 
 static int adapter_describe(const void *items, size_t i, FILE *out)
 {
-    return fputs(((const struct adapter *)items)[i].name, out);
+    return fputs(((const struct report_adapter *)items)[i].name, out);
 }
 
-static struct space adapter_space(const struct host *host)
+static struct space adapter_space(const struct report *report)
 {
     return (struct space){
         .noun = "adapter",
         .plural = "adapters",
-        .items = host->adapters,
-        .n = host->n_adapters,
+        .items = report->adapters,
+        .n = report->n_adapters,
         .id = adapter_id,
         .is_named = adapter_is_named,
         .describe = adapter_describe,
     };
 }
 
-int names_adapter(const struct host *host, const char *name, const struct adapter **ret_adapter,
-                  char **message)
+int names_adapter(const struct report *report, const char *name,
+                  const struct report_adapter **ret_adapter, char **message)
 {
-    struct space space = adapter_space(host);
+    struct space space = adapter_space(report);
     size_t index;
     int r = resolve(&space, name, &index, message);
 
     if (r < 0)
         return r;
-    *ret_adapter = &host->adapters[index];
+    *ret_adapter = &report->adapters[index];
     return 0;
 }
 
-int names_only_adapter(const struct host *host, const struct adapter **ret_adapter, char **message)
+int names_only_adapter(const struct report *report, const struct report_adapter **ret_adapter,
+                       char **message)
 {
-    struct space space = adapter_space(host);
+    struct space space = adapter_space(report);
     char *text = NULL;
     size_t size;
     FILE *out;
 
-    if (host->n_adapters == 1) {
-        *ret_adapter = &host->adapters[0];
+    if (report->n_adapters == 1) {
+        *ret_adapter = &report->adapters[0];
         return 0;
     }
     out = open_memstream(&text, &size);
     if (!out)
         return -ENOMEM;
-    fputs(host->n_adapters == 0
+    fputs(report->n_adapters == 0
               ? "this host has no iSCSI adapter: is an initiator name set in "
                 "/etc/iscsi/initiatorname.iscsi?"
               : "this host has several adapters, choose one with --adapter NAME or ID:",
@@ -190,12 +191,12 @@ int names_only_adapter(const struct host *host, const struct adapter **ret_adapt
         return -ENOMEM;
     }
     *message = text;
-    return host->n_adapters == 0 ? -ENOENT : -ENOTUNIQ;
+    return report->n_adapters == 0 ? -ENOENT : -ENOTUNIQ;
 }
 
 static uint64_t connection_id(const void *items, size_t i)
 {
-    return ((const struct connection *)items)[i].id;
+    return ((const struct report_connection *)items)[i].id;
 }
 
 static bool portal_fits(const struct portal *portal, const char *address, uint16_t port)
@@ -206,7 +207,7 @@ static bool portal_fits(const struct portal *portal, const char *address, uint16
 
 static bool connection_is_at(const void *items, size_t i, const struct portal *portal)
 {
-    const struct connection *connection = &((const struct connection *)items)[i];
+    const struct report_connection *connection = &((const struct report_connection *)items)[i];
 
     if (portal->iface && strcmp(portal->iface, connection->iface) != 0)
         return false;
@@ -216,7 +217,7 @@ static bool connection_is_at(const void *items, size_t i, const struct portal *p
 
 static int connection_describe(const void *items, size_t i, FILE *out)
 {
-    const struct connection *connection = &((const struct connection *)items)[i];
+    const struct report_connection *connection = &((const struct report_connection *)items)[i];
     _cleanup_free_ char *portal = text_portal(connection->address, connection->port);
 
     if (!*connection->address)
@@ -224,8 +225,8 @@ static int connection_describe(const void *items, size_t i, FILE *out)
     return fprintf(out, "%s@%s", portal ? portal : connection->address, connection->iface);
 }
 
-int names_connection(const struct connection_list *connections, const char *name,
-                     const struct connection **ret_connection, char **message)
+int names_connection(const struct report_connections *connections, const char *name,
+                     const struct report_connection **ret_connection, char **message)
 {
     struct space space = {
         .noun = "connection",
@@ -247,17 +248,17 @@ int names_connection(const struct connection_list *connections, const char *name
 
 static uint64_t session_id(const void *items, size_t i)
 {
-    return ((const struct session *)items)[i].id;
+    return ((const struct report_session *)items)[i].id;
 }
 
 static bool session_is_named(const void *items, size_t i, const char *name)
 {
-    return strcasecmp(((const struct session *)items)[i].target, name) == 0;
+    return strcasecmp(((const struct report_session *)items)[i].target, name) == 0;
 }
 
 static bool session_is_at(const void *items, size_t i, const struct portal *portal)
 {
-    const struct session *session = &((const struct session *)items)[i];
+    const struct report_session *session = &((const struct report_session *)items)[i];
 
     for (size_t j = 0; j < session->connections.n; j++)
         if (connection_is_at(session->connections.items, j, portal))
@@ -267,19 +268,19 @@ static bool session_is_at(const void *items, size_t i, const struct portal *port
 
 static int session_describe(const void *items, size_t i, FILE *out)
 {
-    const struct session *session = &((const struct session *)items)[i];
+    const struct report_session *session = &((const struct report_session *)items)[i];
 
     return fprintf(out, "%s, from %s", session->target, session->initiator);
 }
 
-int names_session(const struct host *host, const char *name, const struct session **ret_session,
-                  char **message)
+int names_session(const struct report *report, const char *name,
+                  const struct report_session **ret_session, char **message)
 {
     struct space space = {
         .noun = "session",
         .plural = "sessions",
-        .items = host->sessions,
-        .n = host->n_sessions,
+        .items = report->sessions,
+        .n = report->n_sessions,
         .id = session_id,
         .is_named = session_is_named,
         .is_at = session_is_at,
@@ -290,34 +291,34 @@ int names_session(const struct host *host, const char *name, const struct sessio
 
     if (r < 0)
         return r;
-    *ret_session = &host->sessions[index];
+    *ret_session = &report->sessions[index];
     return 0;
 }
 
 static bool disk_is_named(const void *items, size_t i, const char *name)
 {
-    const struct disk *disk = &((const struct disk *)items)[i];
+    const struct report_disk *disk = &((const struct report_disk *)items)[i];
 
     return strcmp(disk->wwid, name) == 0 || (*name && strcmp(disk->name, name) == 0);
 }
 
 static int disk_describe(const void *items, size_t i, FILE *out)
 {
-    const struct disk *disk = &((const struct disk *)items)[i];
+    const struct report_disk *disk = &((const struct report_disk *)items)[i];
 
     return fprintf(out, "%s  %s", disk->wwid, disk->name);
 }
 
 #define MAPPER_DIRECTORY "/dev/mapper/"
 
-int names_disk(const struct host *host, const char *name, const struct disk **ret_disk,
+int names_disk(const struct report *report, const char *name, const struct report_disk **ret_disk,
                char **message)
 {
     struct space space = {
         .noun = "disk",
         .plural = "disks",
-        .items = host->disks,
-        .n = host->n_disks,
+        .items = report->disks,
+        .n = report->n_disks,
         .is_named = disk_is_named,
         .describe = disk_describe,
     };
@@ -329,6 +330,6 @@ int names_disk(const struct host *host, const char *name, const struct disk **re
     r = resolve(&space, name, &index, message);
     if (r < 0)
         return r;
-    *ret_disk = &host->disks[index];
+    *ret_disk = &report->disks[index];
     return 0;
 }

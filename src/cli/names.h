@@ -12,20 +12,21 @@
  * `message` gets a text for the user that lists the candidates, one a line, to be freed.
  */
 
-#include "cli/host.h"
+#include "cli/report.h"
 
-int names_adapter(const struct host *host, const char *name, const struct adapter **ret_adapter,
-                  char **message);
+int names_adapter(const struct report *report, const char *name,
+                  const struct report_adapter **ret_adapter, char **message);
 
-int names_session(const struct host *host, const char *name, const struct session **ret_session,
-                  char **message);
+int names_session(const struct report *report, const char *name,
+                  const struct report_session **ret_session, char **message);
 
-int names_connection(const struct connection_list *connections, const char *name,
-                     const struct connection **ret_connection, char **message);
+int names_connection(const struct report_connections *connections, const char *name,
+                     const struct report_connection **ret_connection, char **message);
 
 /* A disk has no number: its WWID, the name of its map, or that with /dev/mapper/ before it. */
-int names_disk(const struct host *host, const char *name, const struct disk **ret_disk,
+int names_disk(const struct report *report, const char *name, const struct report_disk **ret_disk,
                char **message);
 
 /* The host's only adapter; with none or several, as above. */
-int names_only_adapter(const struct host *host, const struct adapter **ret_adapter, char **message);
+int names_only_adapter(const struct report *report, const struct report_adapter **ret_adapter,
+                       char **message);

@@ -35,8 +35,8 @@ int path_options_check(const struct cli *cli)
     return EXIT_OK;
 }
 
-int path_option_find(const struct path_option *option, const struct connection_list *connections,
-                     const struct connection **ret_connection, uint32_t *ret_weight)
+int path_option_find(const struct path_option *option, const struct report_connections *connections,
+                     const struct report_connection **ret_connection, uint32_t *ret_weight)
 {
     _cleanup_free_ char *name = NULL;
     char *message = NULL;

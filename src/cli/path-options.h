@@ -13,5 +13,5 @@ int path_options_check(const struct cli *cli);
 
 /* The connection that an option names among those that there are; the weight of --weight, else 0.
  */
-int path_option_find(const struct path_option *option, const struct connection_list *connections,
-                     const struct connection **ret_connection, uint32_t *ret_weight);
+int path_option_find(const struct path_option *option, const struct report_connections *connections,
+                     const struct report_connection **ret_connection, uint32_t *ret_weight);

@@ -20,7 +20,7 @@ static void policy_text(uint32_t policy, char ret_text[POLICY_TEXT_SIZE])
         snprintf(ret_text, POLICY_TEXT_SIZE, "%" PRIu32 " %s", policy, name ? name : "(unknown)");
 }
 
-static uint32_t policy_in_force(const struct disk *disk)
+static uint32_t policy_in_force(const struct report_disk *disk)
 {
     return disk->policy ? disk->policy->LoadBalancePolicy : ISCSIWMI_DSM_NONE;
 }
@@ -35,7 +35,7 @@ void show_default_policy(const struct iscsiwmi_manager *manager)
 
 /* ---- all ---- */
 
-static void add_disk(struct table *table, const struct disk *disk)
+static void add_disk(struct table *table, const struct report_disk *disk)
 {
     bool is_named = *disk->name && strcmp(disk->name, disk->wwid) != 0;
     char policy[POLICY_TEXT_SIZE], size[SIZE_TEXT_SIZE];
@@ -50,7 +50,7 @@ static void add_disk(struct table *table, const struct disk *disk)
     table_add(table, show_agreement_tone(disk->info->Agreement), disk->info->Agreement);
 }
 
-int show_disks(const struct host *host)
+int show_disks(const struct report *report)
 {
     static const struct column columns[] = {
         {.title = "NAME", .rank = 3, .min_width = 8},
@@ -64,14 +64,14 @@ int show_disks(const struct host *host)
 
     if (!table)
         return -ENOMEM;
-    for (size_t i = 0; i < host->n_disks; i++)
-        add_disk(table, &host->disks[i]);
+    for (size_t i = 0; i < report->n_disks; i++)
+        add_disk(table, &report->disks[i]);
     return table_print(table);
 }
 
 /* ---- one ---- */
 
-static void show_supported(const struct disk *disk)
+static void show_supported(const struct report_disk *disk)
 {
     uint32_t n = disk->supported ? disk->supported->SupportedLBPoliciesCount : 0;
     char line[80] = "";
@@ -85,7 +85,7 @@ static void show_supported(const struct disk *disk)
 }
 
 /* What the array does, by its first path, whose words are those of all but in a strange array. */
-static void show_access(const struct disk *disk)
+static void show_access(const struct report_disk *disk)
 {
     const struct iscsiwmi_dsm_path_v2 *path = disk->connections.n ? disk->policy->DSM_Paths : NULL;
     char line[64];
@@ -97,7 +97,7 @@ static void show_access(const struct disk *disk)
     output_field("Access", TONE_PLAIN, line);
 }
 
-static void show_size(const struct disk *disk)
+static void show_size(const struct report_disk *disk)
 {
     char size[SIZE_TEXT_SIZE];
 
@@ -108,7 +108,7 @@ static void show_size(const struct disk *disk)
         output_field("Size", TONE_DOUBTFUL, "no map now");
 }
 
-int show_disk(const struct disk *disk)
+int show_disk(const struct report_disk *disk)
 {
     const struct iscsiwmi_disk *info = disk->info;
     uint32_t in_force = policy_in_force(disk);
@@ -138,10 +138,10 @@ int show_disk(const struct disk *disk)
     return 0;
 }
 
-static void add_path(struct table *table, const struct disk *disk, size_t i)
+static void add_path(struct table *table, const struct report_disk *disk, size_t i)
 {
     const struct iscsiwmi_dsm_path_v2 *path = &disk->policy->DSM_Paths[i];
-    const struct connection *connection = &disk->connections.items[i];
+    const struct report_connection *connection = &disk->connections.items[i];
     _cleanup_free_ char *portal = text_portal(connection->address, connection->port);
     char id[ID_TEXT_SIZE], role[ROLE_TEXT_SIZE], group[16], port[16];
 
@@ -160,7 +160,7 @@ static void add_path(struct table *table, const struct disk *disk, size_t i)
     table_add(table, TONE_PLAIN, port);
 }
 
-int show_disk_paths(const struct disk *disk)
+int show_disk_paths(const struct report_disk *disk)
 {
     static const struct column columns[] = {
         {.title = "ID", .cut = true, .rank = 1, .min_width = 8},

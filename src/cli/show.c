@@ -46,7 +46,7 @@ static const char *adapter_status(uint32_t status)
     return status < ELEMENTSOF(words) ? words[status] : "unknown";
 }
 
-int show_adapter(const struct adapter *adapter)
+int show_adapter(const struct report_adapter *adapter)
 {
     const struct iscsiwmi_hba_information *info = adapter->info;
     _cleanup_free_ char *state = NULL;
@@ -69,7 +69,7 @@ int show_adapter(const struct adapter *adapter)
     return 0;
 }
 
-int show_session(const struct session *session)
+int show_session(const struct report_session *session)
 {
     _cleanup_free_ char *line = NULL;
     char id[ID_TEXT_SIZE], policy[POLICY_TEXT_SIZE];
@@ -113,7 +113,8 @@ static char *join(char *const *items, size_t n)
     return text;
 }
 
-int show_changes(const struct adapter *adapter, const struct iscsiwmi_changed_records *changes)
+int show_changes(const struct report_adapter *adapter,
+                 const struct iscsiwmi_changed_records *changes)
 {
     static const struct column columns[] = {
         {.title = "KIND"},
@@ -140,8 +141,8 @@ int show_changes(const struct adapter *adapter, const struct iscsiwmi_changed_re
     return table_print(table);
 }
 
-static void add_connection(struct table *table, const struct session *session,
-                           const struct connection *connection)
+static void add_connection(struct table *table, const struct report_session *session,
+                           const struct report_connection *connection)
 {
     _cleanup_free_ char *portal = text_portal(connection->address, connection->port);
     _cleanup_free_ char *disks = join(connection->info->Disks, connection->info->DiskCount);
@@ -158,7 +159,7 @@ static void add_connection(struct table *table, const struct session *session,
     table_add(table, TONE_PLAIN, disks);
 }
 
-int show_connections(const struct session *session)
+int show_connections(const struct report_session *session)
 {
     static const struct column columns[] = {
         {.title = "ID", .cut = true, .rank = 2, .min_width = 8},
@@ -181,7 +182,8 @@ int show_connections(const struct session *session)
     return table_print(table);
 }
 
-static char *group_paths(const struct session *session, const struct iscsiwmi_map_group *group)
+static char *group_paths(const struct report_session *session,
+                         const struct iscsiwmi_map_group *group)
 {
     char *text = NULL;
     size_t size;
@@ -190,7 +192,8 @@ static char *group_paths(const struct session *session, const struct iscsiwmi_ma
     if (!out)
         return NULL;
     for (size_t i = 0; i < group->PathCount; i++) {
-        const struct connection *connection = session_find_connection(session, group->Paths[i]);
+        const struct report_connection *connection =
+            report_session_connection(session, group->Paths[i]);
         _cleanup_free_ char *name =
             connection ? text_connection(&session->connections, connection) : NULL;
 
@@ -203,7 +206,7 @@ static char *group_paths(const struct session *session, const struct iscsiwmi_ma
     return text;
 }
 
-static void add_group(struct table *table, const struct session *session,
+static void add_group(struct table *table, const struct report_session *session,
                       const struct iscsiwmi_map *map, const struct iscsiwmi_map_group *group,
                       size_t i, const char *provenance)
 {
@@ -223,7 +226,7 @@ static void add_group(struct table *table, const struct session *session,
     table_add(table, tone, paths);
 }
 
-static void add_map(struct table *table, const struct session *session,
+static void add_map(struct table *table, const struct report_session *session,
                     const struct iscsiwmi_map *map, const char *provenance)
 {
     static const struct iscsiwmi_map_group none = {.Selector = (char *)"",
@@ -235,7 +238,7 @@ static void add_map(struct table *table, const struct session *session,
         add_group(table, session, map, map->Groups[i], i, provenance);
 }
 
-int show_maps(const struct host *host, const struct session *session)
+int show_maps(const struct report *report, const struct report_session *session)
 {
     static const struct column columns[] = {
         {.title = "MAP", .rank = 3, .min_width = 8},
@@ -256,14 +259,14 @@ int show_maps(const struct host *host, const struct session *session)
     }
     for (size_t i = 0; i < session->info->MapCount; i++) {
         const struct iscsiwmi_map *map = session->info->Maps[i];
-        const struct disk *disk = host_find_disk(host, map->Wwid);
+        const struct report_disk *disk = report_find_disk(report, map->Wwid);
 
         add_map(table, session, map, disk ? disk->info->Provenance : "");
     }
     return table_print(table);
 }
 
-int show_policies(const struct host *host)
+int show_policies(const struct report *report)
 {
     static const struct column columns[] = {
         {.title = "SESSION", .cut = true, .rank = 1, .min_width = 8},
@@ -276,8 +279,8 @@ int show_policies(const struct host *host)
 
     if (!table)
         return -ENOMEM;
-    for (size_t i = 0; i < host->n_sessions; i++) {
-        const struct session *session = &host->sessions[i];
+    for (size_t i = 0; i < report->n_sessions; i++) {
+        const struct report_session *session = &report->sessions[i];
         char id[ID_TEXT_SIZE], policy[POLICY_TEXT_SIZE];
 
         text_id(session->id, id);

@@ -183,7 +183,8 @@ const char *text_connection_status(uint32_t status)
     }
 }
 
-void text_role(uint32_t policy, const struct connection *connection, char ret_text[ROLE_TEXT_SIZE])
+void text_role(uint32_t policy, const struct report_connection *connection,
+               char ret_text[ROLE_TEXT_SIZE])
 {
     const char *role = "-";
 
@@ -197,13 +198,13 @@ void text_role(uint32_t policy, const struct connection *connection, char ret_te
     snprintf(ret_text, ROLE_TEXT_SIZE, "%s", role);
 }
 
-static bool same_portal(const struct connection *a, const struct connection *b)
+static bool same_portal(const struct report_connection *a, const struct report_connection *b)
 {
     return a->port == b->port && text_same_address(a->address, b->address);
 }
 
-char *text_connection(const struct connection_list *connections,
-                      const struct connection *connection)
+char *text_connection(const struct report_connections *connections,
+                      const struct report_connection *connection)
 {
     _cleanup_free_ char *portal = text_portal(connection->address, connection->port);
     size_t n_portal = 0, n_iface = 0;
@@ -212,7 +213,7 @@ char *text_connection(const struct connection_list *connections,
     if (!portal)
         return NULL;
     for (size_t i = 0; i < connections->n; i++) {
-        const struct connection *other = &connections->items[i];
+        const struct report_connection *other = &connections->items[i];
 
         if (!same_portal(other, connection))
             continue;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "basic/macros.h"
-#include "cli/host.h"
+#include "cli/report.h"
 
 #define ID_TEXT_SIZE 17U /* 16 hex digits and the NUL */
 #define SIZE_TEXT_SIZE 24U
@@ -53,14 +53,15 @@ bool text_same_address(const char *a, const char *b);
 const char *text_connection_status(uint32_t status);
 
 /* "primary", "standby", "weight 3", or "-" where the policy gives connections no role. */
-void text_role(uint32_t policy, const struct connection *connection, char ret_text[ROLE_TEXT_SIZE]);
+void text_role(uint32_t policy, const struct report_connection *connection,
+               char ret_text[ROLE_TEXT_SIZE]);
 
 /*
  * The shortest name that means only this one of the connections, to be freed: the portal, else
  * PORTAL@IFACE, else the ID. NULL: out of memory.
  */
-char *text_connection(const struct connection_list *connections,
-                      const struct connection *connection);
+char *text_connection(const struct report_connections *connections,
+                      const struct report_connection *connection);
 
 /* What a path of a disk is, or is to be: "optimized", "unoptimized", "standby", "unavailable". */
 const char *text_path_state(const struct iscsiwmi_dsm_path_v2 *path);

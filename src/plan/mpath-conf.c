@@ -198,7 +198,7 @@ static void merge_multipaths(struct list *list, const struct mpath_release *rele
 /* --- Reading -------------------------------------------------------------------------------- */
 
 /* A file that is being read. */
-struct reader {
+struct conf_reader {
     struct mpath_conf *conf;
     const char *file;
     bool is_main;
@@ -211,7 +211,7 @@ static struct section *last_section(const struct list *list)
 }
 
 /* The section that keywords go to. NULL: none that is kept. */
-static struct section *open_section(const struct reader *reader)
+static struct section *open_section(const struct conf_reader *reader)
 {
     struct mpath_conf *conf = reader->conf;
 
@@ -229,7 +229,7 @@ static struct section *open_section(const struct reader *reader)
     }
 }
 
-static int enter(struct reader *reader, enum mpath_section section)
+static int enter(struct conf_reader *reader, enum mpath_section section)
 {
     reader->section = section;
     if (section == MPATH_DEVICE)
@@ -239,7 +239,7 @@ static int enter(struct reader *reader, enum mpath_section section)
     return 0;
 }
 
-static int note_refusal(struct reader *reader, const struct mpath_line *line)
+static int note_refusal(struct conf_reader *reader, const struct mpath_line *line)
 {
     struct mpath_conf *conf = reader->conf;
     const char *keyword;
@@ -253,7 +253,7 @@ static int note_refusal(struct reader *reader, const struct mpath_line *line)
     return r;
 }
 
-static int read_keyword(struct reader *reader, const struct mpath_line *line)
+static int read_keyword(struct conf_reader *reader, const struct mpath_line *line)
 {
     const struct mpath_release *release = &reader->conf->release;
     enum mpath_keyword keyword = mpath_keyword_find(reader->section, line, release);
@@ -271,7 +271,7 @@ static int read_keyword(struct reader *reader, const struct mpath_line *line)
     return 0;
 }
 
-static int read_line(struct reader *reader, const struct mpath_line *line)
+static int read_line(struct conf_reader *reader, const struct mpath_line *line)
 {
     enum mpath_section section;
     int r;
@@ -308,7 +308,7 @@ static int remember_file(struct mpath_conf *conf, const char *file, const char *
 static int read_lines(struct mpath_conf *conf, const char *file, bool is_main, const char *text,
                       size_t size)
 {
-    struct reader reader = {.conf = conf, .is_main = is_main};
+    struct conf_reader reader = {.conf = conf, .is_main = is_main};
     const char *end = text + size;
     struct mpath_line line = {0};
     int r;

@@ -23,36 +23,37 @@ static void check_printable(const char *text)
         CHECK((unsigned char)*text >= 0x20 && *text != 0x7f);
 }
 
-static void check_found(const struct host *host, const char *name)
+static void check_found(const struct report *report, const char *name)
 {
-    const struct session *session;
-    const struct adapter *adapter;
+    const struct report_session *session;
+    const struct report_adapter *adapter;
     _cleanup_free_ char *message = NULL, *other = NULL;
 
-    if (names_session(host, name, &session, &message) < 0)
+    if (names_session(report, name, &session, &message) < 0)
         CHECK(message);
     else
-        CHECK(session >= host->sessions && session < host->sessions + host->n_sessions);
-    if (names_adapter(host, name, &adapter, &other) < 0)
+        CHECK(session >= report->sessions && session < report->sessions + report->n_sessions);
+    if (names_adapter(report, name, &adapter, &other) < 0)
         CHECK(other);
 }
 
 static void check_host(struct iscsiwmi_host *objects)
 {
-    _cleanup_host_ struct host *host = host_new(objects);
+    _cleanup_report_ struct report *report = report_new(objects);
 
-    CHECK(host);
-    CHECK(host->n_adapters <= objects->AdapterCount && host->n_sessions == objects->SessionCount);
-    check_found(host, "10.0.0.1:3260");
-    for (size_t i = 0; i < host->n_adapters; i++) {
-        check_printable(host->adapters[i].name);
-        check_found(host, host->adapters[i].name);
+    CHECK(report);
+    CHECK(report->n_adapters <= objects->AdapterCount &&
+          report->n_sessions == objects->SessionCount);
+    check_found(report, "10.0.0.1:3260");
+    for (size_t i = 0; i < report->n_adapters; i++) {
+        check_printable(report->adapters[i].name);
+        check_found(report, report->adapters[i].name);
     }
-    for (size_t i = 0; i < host->n_sessions; i++) {
-        check_printable(host->sessions[i].initiator);
-        check_printable(host->sessions[i].target);
-        CHECK(host->sessions[i].connections.n == host->sessions[i].info->ConnectionCount);
-        check_found(host, host->sessions[i].target);
+    for (size_t i = 0; i < report->n_sessions; i++) {
+        check_printable(report->sessions[i].initiator);
+        check_printable(report->sessions[i].target);
+        CHECK(report->sessions[i].connections.n == report->sessions[i].info->ConnectionCount);
+        check_found(report, report->sessions[i].target);
     }
 }
 

@@ -120,8 +120,8 @@ static struct iscsiwmi_disk_classes disk_objects[] = {
     {.WWID = TEXT("later")}, /* of a service that has not this class */
 };
 
-static struct host *host;
-static const struct disk *disk; /* the one with paths */
+static struct report *report;
+static const struct report_disk *disk; /* the one with paths */
 
 static int link_host(void **state)
 {
@@ -136,15 +136,15 @@ static int link_host(void **state)
             (struct iscsiwmi_disk_classes *[]){&disk_objects[0], &disk_objects[1], &disk_objects[2],
                                                &disk_objects[3], &disk_objects[4]},
     };
-    host = host_new(objects);
-    assert_non_null(host);
-    disk = host_find_disk(host, "36001a");
+    report = report_new(objects);
+    assert_non_null(report);
+    disk = report_find_disk(report, "36001a");
     return 0;
 }
 
 static int unlink_host(void **state)
 {
-    host_free(host);
+    report_free(report);
     return 0;
 }
 
@@ -152,15 +152,15 @@ static int unlink_host(void **state)
 
 static void test_link(void **state)
 {
-    assert_int_equal(host->n_disks, 4);
+    assert_int_equal(report->n_disks, 4);
     /* By name; what a terminal would obey is only in what calls name it by. */
-    assert_string_equal(host->disks[0].wwid, "36001?");
-    assert_string_equal(host->disks[0].key, "36001\033");
-    assert_string_equal(host->disks[1].name, "mpatha");
-    assert_string_equal(host->disks[2].wwid, "36001b");
-    assert_string_equal(host->disks[3].wwid, "36001c");
-    assert_null(host_find_disk(host, "later"));
-    assert_false(host->disks[0].active);
+    assert_string_equal(report->disks[0].wwid, "36001?");
+    assert_string_equal(report->disks[0].key, "36001\033");
+    assert_string_equal(report->disks[1].name, "mpatha");
+    assert_string_equal(report->disks[2].wwid, "36001b");
+    assert_string_equal(report->disks[3].wwid, "36001c");
+    assert_null(report_find_disk(report, "later"));
+    assert_false(report->disks[0].active);
     assert_true(disk->active);
     assert_int_equal(disk->connections.n, ELEMENTSOF(paths));
     assert_string_equal(disk->connections.items[0].address, "10.0.0.3");
@@ -171,16 +171,16 @@ static void test_link(void **state)
 static int find(const char *name)
 {
     _cleanup_free_ char *message = NULL;
-    const struct disk *found = NULL;
-    int r = names_disk(host, name, &found, &message);
+    const struct report_disk *found = NULL;
+    int r = names_disk(report, name, &found, &message);
 
-    return r < 0 ? r : (int)(found - host->disks);
+    return r < 0 ? r : (int)(found - report->disks);
 }
 
 static void test_names(void **state)
 {
     _cleanup_free_ char *several = NULL, *unknown = NULL;
-    const struct disk *found = NULL;
+    const struct report_disk *found = NULL;
 
     assert_int_equal(find("36001a"), 1);
     assert_int_equal(find("mpatha"), 1);
@@ -193,17 +193,17 @@ static void test_names(void **state)
     assert_int_equal(find(""), -ENOENT);
     assert_int_equal(find("/dev/mapper/"), -ENOENT);
 
-    assert_int_equal(names_disk(host, "mpathb", &found, &several), -ENOTUNIQ);
+    assert_int_equal(names_disk(report, "mpathb", &found, &several), -ENOTUNIQ);
     assert_non_null(strstr(several, "\n  36001b  mpathb\n  36001c  mpathb"));
     assert_null(strstr(several, "mpatha"));
-    assert_int_equal(names_disk(host, "sda", &found, &unknown), -ENOENT);
+    assert_int_equal(names_disk(report, "sda", &found, &unknown), -ENOENT);
     assert_non_null(strstr(unknown, "no disk 'sda'"));
     assert_null(found);
 }
 
 static void test_labels_of_paths(void **state)
 {
-    const struct connection_list *list = &disk->connections;
+    const struct report_connections *list = &disk->connections;
     _cleanup_free_ char *portal = text_connection(list, &list->items[0]);
     _cleanup_free_ char *other = text_connection(list, &list->items[2]);
 
@@ -215,7 +215,7 @@ static void test_labels_of_paths(void **state)
 
 static int print_list(void)
 {
-    return show_disks(host);
+    return show_disks(report);
 }
 
 static int print_disk(void)
@@ -230,7 +230,7 @@ static int print_paths(void)
 
 static int print_maps(void)
 {
-    return show_maps(host, &host->sessions[0]);
+    return show_maps(report, &report->sessions[0]);
 }
 
 static void assert_has(const char *text, const char *words)
@@ -284,7 +284,7 @@ static void test_weights(void **state)
 
 static void test_json(void **state)
 {
-    struct json_object *object = json_disks(host, disk);
+    struct json_object *object = json_disks(report, disk);
     const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
 
     assert_has(text, "{\"disks\":[{\"wwid\":\"36001a\",\"name\":\"mpatha\",\"size_bytes\":1024,"
@@ -300,7 +300,7 @@ static void test_json(void **state)
     assert_has(text, "{\"path_id\":\"0000000000000005\",\"portal\":null,\"iface\":null,");
     json_object_put(object);
 
-    object = json_disks(host, NULL);
+    object = json_disks(report, NULL);
     assert_int_equal(json_object_array_length(json_object_object_get(object, "disks")), 4);
     json_object_put(object);
 }
@@ -317,7 +317,7 @@ static void test_json_default(void **state)
 
 static void test_json_of_maps(void **state)
 {
-    struct json_object *object = json_sessions(host, &host->sessions[0]);
+    struct json_object *object = json_sessions(report, &report->sessions[0]);
 
     assert_has(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN),
                "\"size_bytes\":1024,\"provenance\":\"disk\",");
@@ -348,7 +348,7 @@ static void assert_asks(const uint32_t states[ELEMENTSOF(paths)], uint32_t polic
 {
     struct iscsiwmi_dsm_path_v2 own[ELEMENTSOF(paths)];
     struct iscsiwmi_dsm_lb_policy_v2 policy_now = {.DSM_Paths = own};
-    struct disk changed = *disk;
+    struct report_disk changed = *disk;
     struct cli cli = {.paths = options, .n_paths = n_options};
     _cleanup_free_ struct iscsiwmi_dsm_path_v2 *asked = NULL;
     _cleanup_free_ char *text = NULL;
@@ -435,7 +435,7 @@ static void test_no_path(void **state)
     struct cli cli = {0};
     _cleanup_free_ struct iscsiwmi_dsm_path_v2 *asked = NULL;
 
-    assert_int_equal(disk_request_paths(&cli, &host->disks[0], 4, &asked), EXIT_OK);
+    assert_int_equal(disk_request_paths(&cli, &report->disks[0], 4, &asked), EXIT_OK);
     assert_non_null(asked);
 }
 

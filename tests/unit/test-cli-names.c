@@ -16,7 +16,7 @@
 #include "client/result.h"
 
 /* Two adapters; two sessions, of which "two" has portals that several ifaces share. */
-static struct connection connections_one[] = {
+static struct report_connection connections_one[] = {
     {.id = 0x0011aa0000000001,
      .iface = "default",
      .address = "10.0.0.1",
@@ -40,13 +40,13 @@ static struct connection connections_one[] = {
      .current_address = ""},
 };
 
-static struct connection connections_two[] = {
+static struct report_connection connections_two[] = {
     {.id = 1, .iface = "eth0", .address = "10.0.0.2", .port = 3260, .current_address = ""},
     {.id = 2, .iface = "eth1", .address = "10.0.0.2", .port = 3260, .current_address = ""},
     {.id = 3, .iface = "eth1", .address = "10.0.0.2", .port = 3260, .current_address = ""},
 };
 
-static struct session sessions[] = {
+static struct report_session sessions[] = {
     {.id = 0x0a1b2c3d4e5f6071,
      .adapter_id = 7,
      .initiator = "iqn.x:host",
@@ -59,12 +59,12 @@ static struct session sessions[] = {
      .connections = {connections_two, 3}},
 };
 
-static struct adapter adapters[] = {
+static struct report_adapter adapters[] = {
     {.id = 7, .name = "iqn.x:host"},
     {.id = 8, .name = "iqn.x:other"},
 };
 
-static struct host host = {adapters, 2, sessions, 2};
+static struct report report = {adapters, 2, sessions, 2};
 
 static void test_ids(void **state)
 {
@@ -208,8 +208,8 @@ static void test_addresses(void **state)
 
 static void test_roles(void **state)
 {
-    struct connection connection = {.in_policy = true,
-                                    .path = {.PathWeight = UINT32_MAX, .PrimaryPath = 1}};
+    struct report_connection connection = {.in_policy = true,
+                                           .path = {.PathWeight = UINT32_MAX, .PrimaryPath = 1}};
     char role[ROLE_TEXT_SIZE];
 
     text_role(ISCSIWMI_LB_FAILOVER, &connection, role);
@@ -242,7 +242,7 @@ static void test_connection_labels(void **state)
 /* What a name means among the connections of session one: an index, or a negative errno. */
 static int find_one(const char *name, char **message)
 {
-    const struct connection *found = NULL;
+    const struct report_connection *found = NULL;
     int r = names_connection(&sessions[0].connections, name, &found, message);
 
     assert_true(r < 0 ? found == NULL && *message : found != NULL && !*message);
@@ -303,8 +303,8 @@ static void test_candidates(void **state)
 static int find_session(const char *name)
 {
     _cleanup_free_ char *message = NULL;
-    const struct session *found = NULL;
-    int r = names_session(&host, name, &found, &message);
+    const struct report_session *found = NULL;
+    int r = names_session(&report, name, &found, &message);
 
     return r < 0 ? r : (int)(found - sessions);
 }
@@ -329,17 +329,17 @@ static void test_session_names(void **state)
 static void test_adapter_names(void **state)
 {
     _cleanup_free_ char *several = NULL, *none = NULL, *portal = NULL;
-    const struct adapter *found = NULL;
-    struct host one = {adapters, 1, NULL, 0};
-    struct host empty = {0};
+    const struct report_adapter *found = NULL;
+    struct report one = {adapters, 1, NULL, 0};
+    struct report empty = {0};
 
-    assert_int_equal(names_adapter(&host, "iqn.x:other", &found, &portal), 0);
+    assert_int_equal(names_adapter(&report, "iqn.x:other", &found, &portal), 0);
     assert_ptr_equal(found, &adapters[1]);
-    assert_int_equal(names_adapter(&host, "0x7", &found, &portal), 0);
+    assert_int_equal(names_adapter(&report, "0x7", &found, &portal), 0);
     assert_ptr_equal(found, &adapters[0]);
-    assert_int_equal(names_adapter(&host, "10.0.0.1", &found, &portal), -ENOENT);
+    assert_int_equal(names_adapter(&report, "10.0.0.1", &found, &portal), -ENOENT);
 
-    assert_int_equal(names_only_adapter(&host, &found, &several), -ENOTUNIQ);
+    assert_int_equal(names_only_adapter(&report, &found, &several), -ENOTUNIQ);
     assert_non_null(strstr(several, "--adapter"));
     assert_non_null(strstr(several, "iqn.x:other"));
     assert_int_equal(names_only_adapter(&empty, &found, &none), -ENOENT);
@@ -404,7 +404,7 @@ static void test_link(void **state)
         .Sessions =
             (struct iscsiwmi_session *[]){&session_infos[0], &session_infos[1], &session_infos[2]},
     };
-    _cleanup_host_ struct host *linked = host_new(objects);
+    _cleanup_report_ struct report *linked = report_new(objects);
 
     assert_non_null(linked);
     assert_int_equal(linked->n_adapters, 2);
@@ -416,7 +416,7 @@ static void test_link(void **state)
     assert_int_equal(linked->sessions[1].policy, 0);
     assert_int_equal(linked->sessions[2].policy, 0);
 
-    const struct connection *connections = linked->sessions[0].connections.items;
+    const struct report_connection *connections = linked->sessions[0].connections.items;
     assert_true(connections[0].id == 2);
     assert_true(connections[0].in_policy && connections[0].path.PrimaryPath == 1);
     assert_false(connections[1].in_policy);
@@ -425,7 +425,7 @@ static void test_link(void **state)
 
 static void test_link_nothing(void **state)
 {
-    _cleanup_host_ struct host *linked = host_new(result_new(sizeof(struct iscsiwmi_host)));
+    _cleanup_report_ struct report *linked = report_new(result_new(sizeof(struct iscsiwmi_host)));
 
     assert_non_null(linked);
     assert_int_equal(linked->n_adapters + linked->n_sessions, 0);

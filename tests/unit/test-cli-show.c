@@ -108,9 +108,9 @@ static void test_statistics(void **state)
 static void test_json(void **state)
 {
     struct iscsiwmi_initiator_session_info infos = {.SessionCount = 1, .SessionsList = &session};
-    struct adapter adapters[] = {{.id = 9, .session_infos = &infos}, {.id = 10}};
-    struct host host = {.adapters = adapters, .n_adapters = 2};
-    struct json_object *object = json_session_infos(&host, &statistics);
+    struct report_adapter adapters[] = {{.id = 9, .session_infos = &infos}, {.id = 10}};
+    struct report report = {.adapters = adapters, .n_adapters = 2};
+    struct json_object *object = json_session_infos(&report, &statistics);
 
     assert_string_equal(
         json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN),
@@ -136,7 +136,7 @@ static void test_json(void **state)
 /* ---- records ---- */
 
 static struct iscsiwmi_hba_information information = {.GenerationalGuid = {1}};
-static const struct adapter adapter = {.id = 9, .name = "iqn.x:host", .info = &information};
+static const struct report_adapter adapter = {.id = 9, .name = "iqn.x:host", .info = &information};
 
 static struct iscsiwmi_changed_record changed = {
     .Kind = TEXT("node"),

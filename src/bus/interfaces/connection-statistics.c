@@ -90,7 +90,7 @@ static int append_responses(sd_bus_message *reply, const struct connection *conn
     return sd_bus_message_append(reply, "t", counted->responses_received);
 }
 
-static const struct member {
+static const struct statistics_member {
     const char *name, *type;
     append_t append;
     bool is_counter;
@@ -107,7 +107,7 @@ static const struct member {
     {"PDUResponsesReceived", "t", append_responses, true},
 };
 
-static const struct member *find_member(const char *name)
+static const struct statistics_member *find_member(const char *name)
 {
     for (size_t i = 0; i < ELEMENTSOF(members); i++)
         if (strcmp(members[i].name, name) == 0)
@@ -118,7 +118,7 @@ static const struct member *find_member(const char *name)
 static int get_identity(sd_bus *bus, const char *path, const char *interface, const char *property,
                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
-    const struct member *member = find_member(property);
+    const struct statistics_member *member = find_member(property);
     return member->is_counter ? -EOPNOTSUPP : member->append(reply, userdata, NULL);
 }
 
@@ -145,7 +145,7 @@ struct call {
     struct request *request;
     struct host *host;
     uint64_t connection_id;
-    const struct member *member; /* NULL: all */
+    const struct statistics_member *member; /* NULL: all */
 };
 
 static void call_free(struct call *call)
@@ -217,7 +217,7 @@ static void on_statistics(int error, const struct iscsi_statistics *list, size_t
 }
 
 /* Whether a message asks for counters; the member, or NULL for all. */
-static bool asks_for_counters(sd_bus_message *message, const struct member **ret_member)
+static bool asks_for_counters(sd_bus_message *message, const struct statistics_member **ret_member)
 {
     const char *interface = NULL, *name = NULL;
 
@@ -242,7 +242,7 @@ static void cancel(struct request *request, void *userdata)
 
 /* Begins to read; > 0: refused, and answered so. */
 static int read_counters(struct host *host, sd_bus_message *message, uint64_t connection_id,
-                         const struct member *member)
+                         const struct statistics_member *member)
 {
     struct request *request;
     struct call *call;
@@ -266,7 +266,7 @@ static int read_counters(struct host *host, sd_bus_message *message, uint64_t co
 int connection_statistics_filter(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     struct host *host = userdata;
-    const struct member *member;
+    const struct statistics_member *member;
     const char *path = sd_bus_message_get_path(message);
     uint64_t id;
 

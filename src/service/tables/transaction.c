@@ -33,7 +33,7 @@ struct share {
 };
 
 /* What a child writes for each map when it is done with it. */
-struct report {
+struct transaction_report {
     size_t map;
     struct swap_result result;
 };
@@ -74,7 +74,7 @@ static int transaction_swap_share(int fd, void *arg)
 
     worker_confine();
     for (size_t i = share->first; i < t->n_to_do; i += share->step) {
-        struct report report = {.map = t->to_do[i]};
+        struct transaction_report report = {.map = t->to_do[i]};
         report.result = transaction_swap_one(t, &t->maps[report.map]);
         if (write(fd, &report, sizeof(report)) != sizeof(report))
             return EIO;
@@ -107,7 +107,7 @@ static void transaction_on_child_done(int error, const void *data, size_t size, 
 {
     _cleanup_free_ struct share *share = userdata;
     struct transaction *t = share->transaction;
-    struct report report;
+    struct transaction_report report;
 
     for (size_t at = 0; at + sizeof(report) <= size; at += sizeof(report)) {
         memcpy(&report, (const char *)data + at, sizeof(report));

@@ -14,7 +14,7 @@
 #include "basic/macros.h"
 #include "iscsi-wmi/iscsi-wmi.h"
 
-struct connection {
+struct report_connection {
     uint64_t id;
     const char *iface;
     const char *address; /* persistent: that of the node record */
@@ -26,22 +26,22 @@ struct connection {
     struct iscsiwmi_path path; /* its part in the policy in force */
 };
 
-struct connection_list {
-    struct connection *items; /* of a session: by ascending ID */
+struct report_connections {
+    struct report_connection *items; /* of a session: by ascending ID */
     size_t n;
 };
 
-struct session {
+struct report_session {
     uint64_t id;
     uint64_t adapter_id;
     const char *initiator;
     const char *target;
-    struct connection_list connections;
+    struct report_connections connections;
     const struct iscsiwmi_session *info;
     uint32_t policy; /* in force; 0: the adapter reports none */
 };
 
-struct disk {
+struct report_disk {
     const char *wwid;
     const char *key;  /* the same without a replaced character: what calls name it by */
     const char *name; /* of its map, or of the last one; empty: it has had none */
@@ -51,10 +51,10 @@ struct disk {
     const struct iscsiwmi_dsm_query_supported_lb_policies *supported; /* or NULL */
     /* One for each path of the policy, in its order. One that is no iSCSI path has its ID alone,
      * and empty texts. */
-    struct connection_list connections;
+    struct report_connections connections;
 };
 
-struct adapter {
+struct report_adapter {
     uint64_t id;
     const char *name; /* the initiator name */
     const struct iscsiwmi_hba_information *info;
@@ -62,30 +62,32 @@ struct adapter {
     const struct iscsiwmi_initiator_session_info *session_infos; /* or NULL */
 };
 
-struct host {
-    struct adapter *adapters; /* by name */
+struct report {
+    struct report_adapter *adapters; /* by name */
     size_t n_adapters;
-    struct session *sessions; /* by target, then initiator */
+    struct report_session *sessions; /* by target, then initiator */
     size_t n_sessions;
-    struct disk *disks; /* by name, then WWID */
+    struct report_disk *disks; /* by name, then WWID */
     size_t n_disks;
     struct iscsiwmi_host *objects;
 };
 
 /* Takes the objects over, also where it fails. NULL: out of memory. */
-struct host *host_new(struct iscsiwmi_host *objects);
-struct host *host_free(struct host *host);
-DEFINE_CLEANUP(struct host *, host_free);
-#define _cleanup_host_ _cleanup_(host_freep)
+struct report *report_new(struct iscsiwmi_host *objects);
+struct report *report_free(struct report *report);
+DEFINE_CLEANUP(struct report *, report_free);
+#define _cleanup_report_ _cleanup_(report_freep)
 
 /* The connection of a session with an ID, NULL: it has none. */
-struct connection *session_find_connection(const struct session *session, uint64_t id);
+struct report_connection *report_session_connection(const struct report_session *session,
+                                                    uint64_t id);
 
 /* The adapter of a session, NULL: it is gone. */
-const struct adapter *host_find_adapter(const struct host *host, const struct session *session);
+const struct report_adapter *report_find_adapter(const struct report *report,
+                                                 const struct report_session *session);
 
 /* The disk with a WWID, NULL: there is none. */
-const struct disk *host_find_disk(const struct host *host, const char *wwid);
+const struct report_disk *report_find_disk(const struct report *report, const char *wwid);
 
 /* The counters of connections, which are asked for one by one. */
 struct statistics {

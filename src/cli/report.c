@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "cli/host.h"
+#include "cli/report.h"
 
 #include <string.h>
 
@@ -78,14 +78,14 @@ static void clean_disk(const struct iscsiwmi_disk *disk)
 
 static int compare_adapters(const void *a, const void *b)
 {
-    const struct adapter *left = a, *right = b;
+    const struct report_adapter *left = a, *right = b;
 
     return strcmp(left->name, right->name);
 }
 
 static int compare_sessions(const void *a, const void *b)
 {
-    const struct session *left = a, *right = b;
+    const struct report_session *left = a, *right = b;
     int order = strcmp(left->target, right->target);
 
     return order ? order : strcmp(left->initiator, right->initiator);
@@ -93,14 +93,14 @@ static int compare_sessions(const void *a, const void *b)
 
 static int compare_connections(const void *a, const void *b)
 {
-    const struct connection *left = a, *right = b;
+    const struct report_connection *left = a, *right = b;
 
     return (left->id > right->id) - (left->id < right->id);
 }
 
 static int compare_disks(const void *a, const void *b)
 {
-    const struct disk *left = a, *right = b;
+    const struct report_disk *left = a, *right = b;
     int order = strcmp(left->name, right->name);
 
     return order ? order : strcmp(left->wwid, right->wwid);
@@ -112,7 +112,8 @@ static void sort(void *items, size_t n, size_t size, int (*compare)(const void *
         qsort(items, n, size, compare);
 }
 
-struct connection *session_find_connection(const struct session *session, uint64_t id)
+struct report_connection *report_session_connection(const struct report_session *session,
+                                                    uint64_t id)
 {
     for (size_t i = 0; i < session->connections.n; i++)
         if (session->connections.items[i].id == id)
@@ -120,28 +121,30 @@ struct connection *session_find_connection(const struct session *session, uint64
     return NULL;
 }
 
-const struct adapter *host_find_adapter(const struct host *host, const struct session *session)
+const struct report_adapter *report_find_adapter(const struct report *report,
+                                                 const struct report_session *session)
 {
-    for (size_t i = 0; i < host->n_adapters; i++)
-        if (host->adapters[i].id == session->adapter_id)
-            return &host->adapters[i];
+    for (size_t i = 0; i < report->n_adapters; i++)
+        if (report->adapters[i].id == session->adapter_id)
+            return &report->adapters[i];
     return NULL;
 }
 
-const struct disk *host_find_disk(const struct host *host, const char *wwid)
+const struct report_disk *report_find_disk(const struct report *report, const char *wwid)
 {
-    for (size_t i = 0; i < host->n_disks; i++)
-        if (strcmp(host->disks[i].wwid, wwid) == 0)
-            return &host->disks[i];
+    for (size_t i = 0; i < report->n_disks; i++)
+        if (strcmp(report->disks[i].wwid, wwid) == 0)
+            return &report->disks[i];
     return NULL;
 }
 
-static void take_policy(struct session *session, const struct iscsiwmi_lb_policies *live)
+static void take_policy(struct report_session *session, const struct iscsiwmi_lb_policies *live)
 {
     session->policy = live->LoadBalancePolicy;
     for (uint32_t i = 0; i < live->iSCSI_PathCount; i++) {
         const struct iscsiwmi_path *path = &live->iSCSI_Paths[i];
-        struct connection *connection = session_find_connection(session, path->UniqueConnectionId);
+        struct report_connection *connection =
+            report_session_connection(session, path->UniqueConnectionId);
 
         if (!connection)
             continue;
@@ -150,19 +153,19 @@ static void take_policy(struct session *session, const struct iscsiwmi_lb_polici
     }
 }
 
-static void link_session(struct session *session, const struct host *host)
+static void link_session(struct report_session *session, const struct report *report)
 {
-    const struct adapter *adapter = host_find_adapter(host, session);
+    const struct report_adapter *adapter = report_find_adapter(report, session);
 
     for (uint32_t i = 0; adapter && adapter->policies && i < adapter->policies->SessionCount; i++)
         if (adapter->policies->LoadBalancePolicies[i].UniqueSessionId == session->id)
             take_policy(session, &adapter->policies->LoadBalancePolicies[i]);
 }
 
-static void fill_connection(struct connection *connection,
+static void fill_connection(struct report_connection *connection,
                             const struct iscsiwmi_session_connection *info)
 {
-    *connection = (struct connection){
+    *connection = (struct report_connection){
         .id = info->UniqueConnectionId,
         .iface = info->Iface,
         .address = info->PersistentAddress,
@@ -173,38 +176,38 @@ static void fill_connection(struct connection *connection,
     };
 }
 
-static int add_session(struct host *host, const struct iscsiwmi_session *info)
+static int add_session(struct report *report, const struct iscsiwmi_session *info)
 {
-    struct session *session = &host->sessions[host->n_sessions];
+    struct report_session *session = &report->sessions[report->n_sessions];
 
     clean_session(info);
-    *session = (struct session){
+    *session = (struct report_session){
         .id = info->UniqueSessionId,
         .adapter_id = info->UniqueAdapterId,
         .initiator = info->InitiatorName,
         .target = info->TargetName,
-        .connections = {.items =
-                            calloc((size_t)info->ConnectionCount + 1, sizeof(struct connection)),
+        .connections = {.items = calloc((size_t)info->ConnectionCount + 1,
+                                        sizeof(struct report_connection)),
                         .n = info->ConnectionCount},
         .info = info,
     };
     if (!session->connections.items)
         return -1;
-    host->n_sessions++;
+    report->n_sessions++;
     for (uint32_t i = 0; i < info->ConnectionCount; i++)
         fill_connection(&session->connections.items[i], info->Connections[i]);
-    sort(session->connections.items, session->connections.n, sizeof(struct connection),
+    sort(session->connections.items, session->connections.n, sizeof(struct report_connection),
          compare_connections);
-    link_session(session, host);
+    link_session(session, report);
     return 0;
 }
 
-static void add_adapter(struct host *host, const struct iscsiwmi_adapter *classes)
+static void add_adapter(struct report *report, const struct iscsiwmi_adapter *classes)
 {
     if (!classes->HBAInformation)
         return;
     clean_adapter(classes);
-    host->adapters[host->n_adapters++] = (struct adapter){
+    report->adapters[report->n_adapters++] = (struct report_adapter){
         .id = classes->UniqueAdapterId,
         .name = classes->HBAInformation->InstanceName,
         .info = classes->HBAInformation,
@@ -213,25 +216,26 @@ static void add_adapter(struct host *host, const struct iscsiwmi_adapter *classe
     };
 }
 
-static const struct connection *host_find_connection(const struct host *host, uint64_t id)
+static const struct report_connection *report_find_connection(const struct report *report,
+                                                              uint64_t id)
 {
-    const struct connection *found = NULL;
+    const struct report_connection *found = NULL;
 
-    for (size_t i = 0; i < host->n_sessions && !found; i++)
-        found = session_find_connection(&host->sessions[i], id);
+    for (size_t i = 0; i < report->n_sessions && !found; i++)
+        found = report_session_connection(&report->sessions[i], id);
     return found;
 }
 
-static int add_disk(struct host *host, const struct iscsiwmi_disk_classes *classes)
+static int add_disk(struct report *report, const struct iscsiwmi_disk_classes *classes)
 {
-    struct disk *disk = &host->disks[host->n_disks];
+    struct report_disk *disk = &report->disks[report->n_disks];
     uint32_t n =
         classes->QueryLBPolicy ? classes->QueryLBPolicy->LoadBalancePolicy.DSMPathCount : 0;
 
     if (!classes->Disk)
         return 0;
     clean_disk(classes->Disk);
-    *disk = (struct disk){
+    *disk = (struct report_disk){
         .wwid = classes->Disk->WWID,
         .key = classes->WWID,
         .name = classes->Disk->Name,
@@ -239,71 +243,71 @@ static int add_disk(struct host *host, const struct iscsiwmi_disk_classes *class
         .info = classes->Disk,
         .policy = classes->QueryLBPolicy ? &classes->QueryLBPolicy->LoadBalancePolicy : NULL,
         .supported = classes->QuerySupportedLBPolicies,
-        .connections = {.items = calloc((size_t)n + 1, sizeof(struct connection)), .n = n},
+        .connections = {.items = calloc((size_t)n + 1, sizeof(struct report_connection)), .n = n},
     };
     if (!disk->connections.items)
         return -1;
-    host->n_disks++;
+    report->n_disks++;
     for (uint32_t i = 0; i < n; i++) {
         uint64_t id = disk->policy->DSM_Paths[i].DsmPathId;
-        const struct connection *connection = host_find_connection(host, id);
+        const struct report_connection *connection = report_find_connection(report, id);
 
         disk->connections.items[i] =
-            connection
-                ? *connection
-                : (struct connection){.id = id, .iface = "", .address = "", .current_address = ""};
+            connection ? *connection
+                       : (struct report_connection){
+                             .id = id, .iface = "", .address = "", .current_address = ""};
     }
     return 0;
 }
 
-static int fill(struct host *host)
+static int fill(struct report *report)
 {
-    const struct iscsiwmi_host *objects = host->objects;
+    const struct iscsiwmi_host *objects = report->objects;
 
-    host->adapters = calloc((size_t)objects->AdapterCount + 1, sizeof(*host->adapters));
-    host->sessions = calloc((size_t)objects->SessionCount + 1, sizeof(*host->sessions));
-    host->disks = calloc((size_t)objects->DiskCount + 1, sizeof(*host->disks));
-    if (!host->adapters || !host->sessions || !host->disks)
+    report->adapters = calloc((size_t)objects->AdapterCount + 1, sizeof(*report->adapters));
+    report->sessions = calloc((size_t)objects->SessionCount + 1, sizeof(*report->sessions));
+    report->disks = calloc((size_t)objects->DiskCount + 1, sizeof(*report->disks));
+    if (!report->adapters || !report->sessions || !report->disks)
         return -1;
     for (uint32_t i = 0; i < objects->AdapterCount; i++)
-        add_adapter(host, objects->Adapters[i]);
+        add_adapter(report, objects->Adapters[i]);
     for (uint32_t i = 0; i < objects->SessionCount; i++)
-        if (add_session(host, objects->Sessions[i]) < 0)
+        if (add_session(report, objects->Sessions[i]) < 0)
             return -1;
     for (uint32_t i = 0; i < objects->DiskCount; i++)
-        if (add_disk(host, objects->Disks[i]) < 0)
+        if (add_disk(report, objects->Disks[i]) < 0)
             return -1;
-    sort(host->adapters, host->n_adapters, sizeof(*host->adapters), compare_adapters);
-    sort(host->sessions, host->n_sessions, sizeof(*host->sessions), compare_sessions);
-    sort(host->disks, host->n_disks, sizeof(*host->disks), compare_disks);
+    sort(report->adapters, report->n_adapters, sizeof(*report->adapters), compare_adapters);
+    sort(report->sessions, report->n_sessions, sizeof(*report->sessions), compare_sessions);
+    sort(report->disks, report->n_disks, sizeof(*report->disks), compare_disks);
     return 0;
 }
 
-struct host *host_new(struct iscsiwmi_host *objects)
+struct report *report_new(struct iscsiwmi_host *objects)
 {
-    _cleanup_host_ struct host *host = calloc(1, sizeof(*host));
+    _cleanup_report_ struct report *report = calloc(1, sizeof(*report));
 
-    if (!host) {
+    if (!report) {
         iscsiwmi_free(objects);
         return NULL;
     }
-    host->objects = objects;
-    return fill(host) < 0 ? NULL : TAKE_PTR(host);
+    report->objects = objects;
+    return fill(report) < 0 ? NULL : TAKE_PTR(report);
 }
 
-struct host *host_free(struct host *host)
+struct report *report_free(struct report *report)
 {
-    if (!host)
+    if (!report)
         return NULL;
-    for (size_t i = 0; i < host->n_sessions; i++)
-        free(host->sessions[i].connections.items);
-    for (size_t i = 0; i < host->n_disks; i++)
-        free(host->disks[i].connections.items);
-    free(host->adapters);
-    free(host->sessions);
-    free(host->disks);
-    iscsiwmi_free(host->objects);
-    free(host);
+    for (size_t i = 0; i < report->n_sessions; i++)
+        free(report->sessions[i].connections.items);
+    for (size_t i = 0; i < report->n_disks; i++)
+        free(report->disks[i].connections.items);
+    free(report->adapters);
+    free(report->sessions);
+    free(report->disks);
+    iscsiwmi_free(report->objects);
+    free(report);
     return NULL;
 }
 
