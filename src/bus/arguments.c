@@ -212,7 +212,7 @@ int dsm_request_read_alua(sd_bus_message *message, struct dsm_request *ret,
 /* --- PingIPAddress ---------------------------------------------------------------------------- */
 
 /* ISCSI_IP_Address; bytes and text stay the message's. */
-static int read_address(sd_bus_message *message, struct ip_address *ret)
+static int read_address(sd_bus_message *message, struct ping_address *ret)
 {
     const void *bytes;
 

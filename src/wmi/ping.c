@@ -83,7 +83,7 @@ static uint32_t check_text(const char *text, struct sockaddr_storage *ret)
     return check_ipv6(&ipv6, ret);
 }
 
-static uint32_t check_address(const struct ip_address *address, struct sockaddr_storage *ret)
+static uint32_t check_address(const struct ping_address *address, struct sockaddr_storage *ret)
 {
     struct sockaddr_in6 ipv6 = {
         .sin6_family = AF_INET6,
@@ -96,17 +96,17 @@ static uint32_t check_address(const struct ip_address *address, struct sockaddr_
     struct in_addr ipv4;
 
     switch (address->type) {
-    case IP_ADDRESS_TEXT:
+    case PING_ADDRESS_TEXT:
         return check_text(address->text, ret);
-    case IP_ADDRESS_IPV4:
+    case PING_ADDRESS_IPV4:
         memcpy(&ipv4, octets, sizeof(octets));
         return check_ipv4(ipv4, ret);
-    case IP_ADDRESS_IPV6:
+    case PING_ADDRESS_IPV6:
         if (address->ipv6_size != sizeof(ipv6.sin6_addr))
             return ISDSC_INVALID_PARAMETER;
         memcpy(&ipv6.sin6_addr, address->ipv6, sizeof(ipv6.sin6_addr));
         return check_ipv6(&ipv6, ret);
-    case IP_ADDRESS_EMPTY:
+    case PING_ADDRESS_EMPTY:
         return ISDSC_INVALID_PARAMETER;
     default:
         return ISDSC_ADDRESS_TYPE_NOT_SUPPORTED;

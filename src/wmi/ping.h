@@ -26,15 +26,15 @@
 #define PING_PACKET_MAX (PING_HEADER_SIZE + PING_SIZE_MAX)
 
 /* ISCSI_IP_Address.Type */
-enum ip_address_type {
-    IP_ADDRESS_TEXT = 0,
-    IP_ADDRESS_IPV4 = 1,
-    IP_ADDRESS_IPV6 = 2,
-    IP_ADDRESS_EMPTY = 3,
+enum ping_address_type {
+    PING_ADDRESS_TEXT = 0,
+    PING_ADDRESS_IPV4 = 1,
+    PING_ADDRESS_IPV6 = 2,
+    PING_ADDRESS_EMPTY = 3,
 };
 
 /* ISCSI_IP_Address as it came: nothing in it has been checked. */
-struct ip_address {
+struct ping_address {
     uint32_t type;
     uint32_t ipv4; /* as Windows' inet_addr(): the first octet is the lowest byte */
     const uint8_t *ipv6;
@@ -49,7 +49,7 @@ struct ping_request {
     uint32_t count;
     uint32_t size;
     uint32_t timeout_msec;
-    struct ip_address address;
+    struct ping_address address;
 };
 
 /*

@@ -73,7 +73,7 @@ static struct result ping_text(struct harness *harness, uint32_t count, uint32_t
     fixture_adapter_path(adapter);
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply =
         call_well(harness, adapter, MANAGEMENT, "PingIPAddress", "uuu(uuayuus)", count, size,
-                  timeout, IP_ADDRESS_TEXT, 0, 0, 0, 0, text);
+                  timeout, PING_ADDRESS_TEXT, 0, 0, 0, 0, text);
     return read_result(reply);
 }
 
@@ -149,14 +149,14 @@ static void test_binary_addresses(void **state)
     fixture_adapter_path(adapter);
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *ipv4 =
         call_well(*state, adapter, MANAGEMENT, "PingIPAddress", "uuu(uuayuus)", 2, 32, 5000,
-                  IP_ADDRESS_IPV4, 0x0100007F, 0, 0, 0, "");
+                  PING_ADDRESS_IPV4, 0x0100007F, 0, 0, 0, "");
     result = read_result(ipv4);
     assert_int_equal(result.status, STATUS_SUCCESS);
     assert_int_equal(result.n_received, 2);
 
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *ipv6 =
-        call_well(*state, adapter, MANAGEMENT, "PingIPAddress", "uuu(uuayuus)", 2, 32, 5000,
-                  IP_ADDRESS_IPV6, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, "");
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *ipv6 = call_well(
+        *state, adapter, MANAGEMENT, "PingIPAddress", "uuu(uuayuus)", 2, 32, 5000,
+        PING_ADDRESS_IPV6, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, "");
     result = read_result(ipv6);
     assert_int_equal(result.status, STATUS_SUCCESS);
     assert_int_equal(result.n_received, 2);
@@ -212,7 +212,7 @@ static void start_ping(struct harness *harness, struct pending *pending, uint32_
     fixture_adapter_path(adapter);
     assert_true(sd_bus_call_method_async(harness->bus, NULL, NAME, adapter, MANAGEMENT,
                                          "PingIPAddress", on_answer, pending, "uuu(uuayuus)", 1, 32,
-                                         timeout, IP_ADDRESS_TEXT, 0, 0, 0, 0, "127.0.0.1") >= 0);
+                                         timeout, PING_ADDRESS_TEXT, 0, 0, 0, 0, "127.0.0.1") >= 0);
 }
 
 static void wait_for_answers(struct harness *harness, const struct pending *pending, unsigned n)
@@ -294,7 +294,8 @@ static void test_stop_answers(void **state)
     set_silent(true);
     assert_true(sd_bus_call_method_async(harness->bus, NULL, NAME, adapter, MANAGEMENT,
                                          "PingIPAddress", on_cancelled, &result, "uuu(uuayuus)", 1,
-                                         32, 60000, IP_ADDRESS_TEXT, 0, 0, 0, 0, "127.0.0.1") >= 0);
+                                         32, 60000, PING_ADDRESS_TEXT, 0, 0, 0, 0,
+                                         "127.0.0.1") >= 0);
     free(get_text(harness, adapter, MANAGEMENT, "InstanceName")); /* it has the call by now */
     harness_restart(harness);
     while (result.status == UINT32_MAX)

@@ -108,13 +108,13 @@ static void test_binary_addresses(void **state)
     const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)&address;
     struct ping_request request = text_request("not looked at");
 
-    request.address.type = IP_ADDRESS_IPV4;
+    request.address.type = PING_ADDRESS_IPV4;
     request.address.ipv4 = 0x0100007F;
     assert_int_equal(ping_check(&request, &address), STATUS_SUCCESS);
     assert_int_equal(address.ss_family, AF_INET);
     assert_int_equal(((struct sockaddr_in *)&address)->sin_addr.s_addr, inet_addr("127.0.0.1"));
 
-    request.address.type = IP_ADDRESS_IPV6;
+    request.address.type = PING_ADDRESS_IPV6;
     request.address.ipv6 = loopback_bytes;
     request.address.ipv6_size = sizeof(loopback_bytes);
     request.address.ipv6_flow_info = 0x12345;
@@ -127,7 +127,7 @@ static void test_binary_addresses(void **state)
     request.address.ipv6_size = 15;
     assert_int_equal(ping_check(&request, &address), ISDSC_INVALID_PARAMETER);
 
-    request.address.type = IP_ADDRESS_EMPTY;
+    request.address.type = PING_ADDRESS_EMPTY;
     assert_int_equal(ping_check(&request, &address), ISDSC_INVALID_PARAMETER);
     request.address.type = 4;
     assert_int_equal(ping_check(&request, &address), ISDSC_ADDRESS_TYPE_NOT_SUPPORTED);
