@@ -2,6 +2,9 @@
 """device-mapper of a made-up host: the file of maps that fake-host.c has in its memory, too."""
 
 import collections
+import contextlib
+import ctypes
+import errno
 import mmap
 import struct
 
@@ -17,6 +20,10 @@ ABSENT_SIZE = 256
 ANY_MAP = 0xFFFFFFFF
 FAULTS_AT = MAPS_MAX * MAP.size
 ABSENT_AT = FAULTS_AT + FAULTS_MAX * FAULT.size
+LOCK_AT = ABSENT_AT + ABSENT_SIZE
+LOCK_SIZE = 64  # room for a pthread_mutex_t and its attributes
+WAITS = struct.Struct("=I")
+WAITS_AT = 32  # milliseconds, in struct fake_fault
 
 # The members of struct fake_map.
 Map = collections.namedtuple("Map", "major minor sectors suspended event_nr name uuid failed table "
@@ -52,6 +59,31 @@ def parse(table):
     return groups
 
 
+class Lock:
+    """A mutex of all processes' in shared memory, which goes on where its owner has died."""
+    threads = ctypes.CDLL(None)
+
+    def __init__(self, memory, at):
+        self._bytes = (ctypes.c_char * LOCK_SIZE).from_buffer(memory, at)
+        attributes = ctypes.create_string_buffer(LOCK_SIZE)
+        self.threads.pthread_mutexattr_init(attributes)
+        self.threads.pthread_mutexattr_setpshared(attributes, 1)
+        self.threads.pthread_mutexattr_setrobust(attributes, 1)
+        self.threads.pthread_mutex_init(self._bytes, attributes)
+
+    @contextlib.contextmanager
+    def held(self):
+        if self.threads.pthread_mutex_lock(self._bytes) == errno.EOWNERDEAD:
+            self.threads.pthread_mutex_consistent(self._bytes)
+        try:
+            yield
+        finally:
+            self.threads.pthread_mutex_unlock(self._bytes)
+
+    def close(self):
+        self._bytes = None
+
+
 class Fault:
     """Calls that fail or wait; see DeviceMapper.fault()."""
 
@@ -63,6 +95,10 @@ class Fault:
         """How many such calls there were, those that passed included."""
         return FAULT.unpack_from(self._memory, self._at)[-2]
 
+    def go_on(self):
+        """What waits does so no more; where there is an error, it fails."""
+        WAITS.pack_into(self._memory, self._at + WAITS_AT, 0)
+
     def clear(self):
         """It is over: what waits goes on."""
         self._memory[self._at:self._at + FAULT.size] = bytes(FAULT.size)
@@ -73,19 +109,26 @@ class DeviceMapper:
 
     def __init__(self, path):
         with open(path, "w+b") as file:
-            file.truncate(ABSENT_AT + ABSENT_SIZE)
+            file.truncate(LOCK_AT + LOCK_SIZE)
             self._memory = mmap.mmap(file.fileno(), 0)
+        self._lock = Lock(self._memory, LOCK_AT)
 
     def close(self):
+        self._lock.close()
         self._memory.close()
 
     def minors(self):
         """Of the maps that there are."""
-        return [minor for minor in range(MAPS_MAX)
-                if any(self._memory[minor * MAP.size:minor * MAP.size + 4])]
+        with self._lock.held():
+            return [minor for minor in range(MAPS_MAX)
+                    if any(self._memory[minor * MAP.size:minor * MAP.size + 4])]
 
     def read(self, minor):
         """A Map, None where there is none."""
+        with self._lock.held():
+            return self._read(minor)
+
+    def _read(self, minor):
         values = MAP.unpack_from(self._memory, minor * MAP.size)
         if values[0] == 0:
             return None
@@ -97,19 +140,23 @@ class DeviceMapper:
 
     def load(self, minor, name, uuid, table):
         """The map has this table at once, and is new or as new."""
-        self._write(minor, Map(MAJOR, minor, SECTORS, 0, 0, name, uuid, "", table, ""))
+        with self._lock.held():
+            self._write(minor, Map(MAJOR, minor, SECTORS, 0, 0, name, uuid, "", table, ""))
 
     def remove(self, minor):
-        self._memory[minor * MAP.size:(minor + 1) * MAP.size] = bytes(MAP.size)
+        with self._lock.held():
+            self._memory[minor * MAP.size:(minor + 1) * MAP.size] = bytes(MAP.size)
 
     def suspend(self, minor):
         """As somebody does who then dies."""
-        self._write(minor, self.read(minor)._replace(suspended=1))
+        with self._lock.held():
+            self._write(minor, self._read(minor)._replace(suspended=1))
 
     def fail_path(self, minor, path):
         """The kernel has marked a path, "major:minor", as failed. Nothing tells of it."""
-        before = self.read(minor)
-        self._write(minor, before._replace(failed=f"{before.failed or ' '}{path} "))
+        with self._lock.held():
+            before = self._read(minor)
+            self._write(minor, before._replace(failed=f"{before.failed or ' '}{path} "))
 
     def fault(self, call, minor=ANY_MAP, skip=0, count=1, error=0, milliseconds=0, in_child=False):
         """A Fault: of the calls of this name for this map, by the service and its children together, the

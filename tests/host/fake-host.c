@@ -7,7 +7,8 @@
  * of maps there, udev a socket. Each call costs the same system calls as on a real host.
  *
  * Behind the maps, that file has what tests ask for: calls that fail or wait, and kernel modules
- * that are not there. device_mapper.py has both as methods.
+ * that are not there. device_mapper.py has both as methods. Then comes the lock of the maps, by
+ * which each call is one step for all others, as the kernel's are.
  */
 
 /* Both forms of each call are defined here. */
@@ -21,6 +22,7 @@
 #include <limits.h>
 #include <linux/dm-ioctl.h>
 #include <linux/netlink.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -83,11 +85,13 @@ _Static_assert(sizeof(struct fake_controls) == 1024, "device_mapper.py counts on
 struct fake_device_mapper {
     struct fake_map maps[MAPS_MAX];
     struct fake_controls controls;
+    pthread_mutex_t lock; /* device_mapper.py makes it: shared, and not lost with who dies */
 };
 
 static const char *root;
 static struct fake_map *maps;
 static struct fake_controls *controls;
+static pthread_mutex_t *lock;
 static pid_t service;
 
 /* The sockets that hear of devices: the kernel's own group, and udev's, as netlink numbers them. */
@@ -115,6 +119,7 @@ __attribute__((constructor)) static void begin(void)
     close(fd);
     maps = all->maps;
     controls = &all->controls;
+    lock = &all->lock;
     service = getpid();
 }
 
@@ -483,13 +488,15 @@ int connect(int fd, const struct sockaddr *address, socklen_t size)
     return (int)syscall(SYS_connect, fd, &own, size);
 }
 
-static void send_to(const char *name, const void *data, size_t size)
+static void send_to(const char *name, const void *data, size_t size, int flags)
 {
+    const struct timeval patience = {.tv_sec = 20};
     struct sockaddr_un to;
     socklen_t length = address_below_root(&to, name);
     int fd = (int)syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-    (void)sendto(fd, data, size, MSG_DONTWAIT, (struct sockaddr *)&to, length);
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    (void)sendto(fd, data, size, flags, (struct sockaddr *)&to, length);
     close(fd);
 }
 
@@ -502,12 +509,15 @@ ssize_t write(int fd, const void *data, size_t size)
         return syscall(SYS_write, fd, data, size);
     uevent_fd = -1;
     int n = snprintf(text, sizeof(text), "%s %.*s", uevent_device, (int)size, (const char *)data);
-    send_to("/synthetic", text, (size_t)n);
+    send_to("/synthetic", text, (size_t)n, 0);
     return (ssize_t)size;
 }
 
-/* The kernel's word, and udev's, which is a head and then the properties. */
-static void send_change(const struct fake_map *map)
+/*
+ * The kernel's word, and udev's, which is a head and then the properties. For udev's, netlink has more
+ * room than the ten messages of this socket: the sender waits.
+ */
+static void send_change(const struct dm_ioctl *io)
 {
     struct {
         char prefix[8];
@@ -518,17 +528,17 @@ static void send_change(const struct fake_map *map)
                  .magic = __builtin_bswap32(0xfeedcafe),
                  .header_size = 40,
                  .properties_off = 40};
+    unsigned ma = major((dev_t)io->dev), mi = minor((dev_t)io->dev);
     char text[64];
 
-    int n = snprintf(text, sizeof(text), "change@/devices/virtual/block/dm-%u", map->minor);
-    send_to(group_names[0], text, (size_t)n + 1);
+    int n = snprintf(text, sizeof(text), "change@/devices/virtual/block/dm-%u", mi);
+    send_to(group_names[0], text, (size_t)n + 1, MSG_DONTWAIT);
     n = snprintf(message.properties, sizeof(message.properties),
                  "ACTION=change%cDEVPATH=/devices/virtual/block/dm-%u%cSUBSYSTEM=block%c"
                  "DEVNAME=/dev/dm-%u%cDEVTYPE=disk%cMAJOR=%u%cMINOR=%u%cSEQNUM=%u%cDM_UUID=%s",
-                 0, map->minor, 0, 0, map->minor, 0, 0, map->major, 0, map->minor, 0,
-                 map->event_nr + 1, 0, map->uuid);
+                 0, mi, 0, 0, mi, 0, 0, ma, 0, mi, 0, io->event_nr, 0, io->uuid);
     message.properties_size = (uint32_t)n + 1;
-    send_to(group_names[1], &message, 40 + (size_t)message.properties_size);
+    send_to(group_names[1], &message, 40 + (size_t)message.properties_size, 0);
 }
 
 /* --- Modules -------------------------------------------------------------------------------- */
@@ -649,7 +659,6 @@ static void resume(struct fake_map *map)
     }
     map->suspended = 0;
     map->event_nr++;
-    send_change(map);
 }
 
 /* "fail_path 8:0" */
@@ -725,10 +734,42 @@ static const char *call_name(unsigned command, const struct dm_ioctl *io)
     }
 }
 
-static int run_or_fail(struct fake_map *map, unsigned command, struct dm_ioctl *io)
+static void lock_maps(void)
 {
-    int error = fault(call_name(command, io), map->minor);
-    return error > 0 ? -error : run(map, command, io);
+    if (pthread_mutex_lock(lock) == EOWNERDEAD)
+        (void)pthread_mutex_consistent(lock);
+}
+
+static void unlock_maps(void)
+{
+    (void)pthread_mutex_unlock(lock);
+}
+
+/* A map stays in its slot, or leaves it. */
+static int run_locked(struct fake_map *map, unsigned command, struct dm_ioctl *io)
+{
+    lock_maps();
+    int r = map->major ? run(map, command, io) : -ENXIO;
+    if (r >= 0)
+        describe(map, io);
+    unlock_maps();
+    return r;
+}
+
+static int run_or_fail(unsigned command, struct dm_ioctl *io)
+{
+    const char *call = call_name(command, io);
+
+    lock_maps();
+    struct fake_map *map = find_map(io);
+    unlock_maps();
+    if (!map)
+        return -ENXIO;
+    int error = fault(call, (uint32_t)(map - maps));
+    int r = error > 0 ? -error : run_locked(map, command, io);
+    if (r >= 0 && strcmp(call, "resume") == 0)
+        send_change(io);
+    return r;
 }
 
 int ioctl(int fd, unsigned long request, ...)
@@ -748,12 +789,10 @@ int ioctl(int fd, unsigned long request, ...)
         io->version[2] = DM_VERSION_PATCHLEVEL;
         return 0;
     }
-    struct fake_map *map = find_map(io);
-    int r = map ? run_or_fail(map, _IOC_NR(request), io) : -ENXIO;
+    int r = run_or_fail(_IOC_NR(request), io);
     if (r < 0) {
         errno = -r;
         return -1;
     }
-    describe(map, io);
     return 0;
 }

@@ -44,6 +44,14 @@ def sections(text):
             values[keyword] = bare if quoted is None else quoted
 
 
+def contents(file):
+    """What a file has; none where it is not there, or goes meanwhile."""
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return ""
+
+
 class Multipathd:
     """`release` is what it says it is. What is in `answers`, by command, it says in place of its own
     answer. While it is `silent` it takes commands, and answers them when it is no more. While it `refuses`
@@ -104,16 +112,17 @@ class Multipathd:
 
     def read(self):
         """The files, in its order: the later one's keywords win."""
-        self._entries, self._devices, self._defaults = {}, [], DEFAULTS
+        entries, devices, defaults = {}, [], DEFAULTS
         conf_d = self.directory / "conf.d"
         for file in (self.directory.with_suffix(".conf"), *sorted(conf_d.glob("*.conf"))):
-            for name, values in sections(file.read_text()) if file.exists() else ():
+            for name, values in sections(contents(file)):
                 if name == "multipath":
-                    self._entries.setdefault(values["wwid"], {}).update(values)
+                    entries.setdefault(values["wwid"], {}).update(values)
                 elif name == "device":
-                    self._devices.append(values)
+                    devices.append(values)
                 elif name == "defaults":
-                    self._defaults = self._defaults | values
+                    defaults = defaults | values
+        self._entries, self._devices, self._defaults = entries, devices, defaults
 
     def config(self):
         def section(name, values):

@@ -47,7 +47,8 @@ class Udev(threading.Thread):
 
     def _send(self, name, data):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-            # Nobody listens, or there is no room: netlink would lose it just so.
+            # Where nobody listens, netlink would lose it just so. It has more room for udev's events,
+            # and whoever sends them waits.
             with contextlib.suppress(FileNotFoundError, ConnectionRefusedError, BlockingIOError):
                 sender.sendto(data, socket.MSG_DONTWAIT if name == "kernel-events" else 0,
                               str(self.root / name))
@@ -85,7 +86,9 @@ class Udev(threading.Thread):
         entry = self._entry(device.name)
         if properties.get(f"SYNTH_ARG_{self.mark}") == "1":
             entry.parent.mkdir(exist_ok=True)
-            entry.write_text(f"I:1\nE:{self.property}={uuid}\nV:1\n")
+            new = entry.with_suffix(".new")
+            new.write_text(f"I:1\nE:{self.property}={uuid}\nV:1\n")
+            new.replace(entry)
         if (tag := self.tag(device.name)) is not None:
             properties[self.property] = tag
         self._tell("iscsi_session", "/" + str(device.relative_to(self.root / "sys")), action,

@@ -2,7 +2,6 @@
 """A generational GUID: stored, shown on every session by udev, and what has changed since."""
 
 import errno
-import time
 import uuid
 
 import case
@@ -59,7 +58,7 @@ class Guid(GuidTest):
         self.set_guid()
         self.restart()
         self.assertEqual(self.guid(), GUID)
-        self.assertTrue(self.is_valid())
+        self.wait_for(self.is_valid, "a look at the records")
 
     def test_another_one_and_zeros(self):
         for guid in GUID, bytes(reversed(GUID)), bytes(16):
@@ -83,18 +82,18 @@ class Guid(GuidTest):
         fault.clear()
         self.assertEqual((self.guid(), self.tags()), (GUID, before))
         self.restart()
-        self.assertEqual((self.guid(), self.is_valid()), (GUID, True))
+        self.assertEqual(self.guid(), GUID)
+        self.wait_for(self.is_valid, "a look at the records")
 
     def test_udev_does_not_run(self):
         """The answer waits for it, but not for ever; the service answers others meanwhile."""
         self.host.udev.runs = False
-        before = time.monotonic()
         request = self.agent.begin_guid(GUID)
         self.wait_for(lambda: self.guid() == GUID, "the new GUID")
         self.assertFalse(request.done())
         self.assertEqual(self.agent.set_guid(bytes(16)), "ISDSC_SESSION_BUSY")
         self.assertEqual(request.status(), SUCCESS)
-        self.assertLess(time.monotonic() - before, 10)
+        self.assertEqual(self.tags(), [None] * 4)
 
     def test_a_login_later_gets_the_tag_of_its_record(self):
         self.host.logout(4)
@@ -145,8 +144,9 @@ class Drift(GuidTest):
         self.assertEqual(self.host.stop(), 0)
         self.write_record(1, "another")
         self.host.start()
+        self.wait_for(lambda: self.agent.session("ChangedRecords") == [self.agent.connection_id(1)],
+                      "a look at the records")
         self.assertFalse(self.is_valid())
-        self.assertEqual(self.agent.session("ChangedRecords"), [self.agent.connection_id(1)])
 
     def test_the_next_guid_covers_it(self):
         self.write_record(1, "another")

@@ -114,7 +114,8 @@ class Logouts(SessionTest):
         self.agent.listen("member='InterfacesAdded'")
         self.login_all()
         self.wait_for(lambda: self.has_session() and len(self.addresses()) == 4, "its return")
-        self.assertIn(names.session_path(), [signal.body[0] for signal in self.agent.news()])
+        self.wait_for(lambda: names.session_path() in [signal.body[0] for signal in self.agent.news()],
+                      "a signal")
 
     def test_a_whole_session_with_a_policy(self):
         """It keeps its object, and finds its policy again."""

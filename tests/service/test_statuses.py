@@ -234,9 +234,13 @@ class Kernel(StatusTest):
 
     def test_15_a_map_cannot_be_put_back(self):
         """The last map refuses when the first has changed, and that then refuses to go back."""
-        self.host.dm.fault("load", 3, error=errno.EIO, milliseconds=200)
+        last = self.host.dm.fault("load", 3, error=errno.EIO, milliseconds=20000)
         self.host.dm.fault("load", 0, skip=1, error=errno.EIO)
-        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), "ISDSC_OPERATION_NOT_ALL_SUCCESS")
+        before = self.host.shape(0)
+        change = self.agent.begin_policy(QUEUE_DEPTH)
+        self.wait_for(lambda: last.seen and self.host.shape(0) != before, "the first map's table")
+        last.go_on()
+        self.assertEqual(change.status(), "ISDSC_OPERATION_NOT_ALL_SUCCESS")
         # The service goes on by itself: the map gets what its session still has.
         self.assertEqual(self.agent.session("LoadBalancePolicy"), ROUND_ROBIN)
         self.wait_for(lambda: self.state() == self.before, "the old policy on every map")
