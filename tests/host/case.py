@@ -21,7 +21,7 @@ import agent
 import host
 
 PATIENCE = 30  # seconds, for a slow machine under sanitizers
-AT_A_TIME = 8
+AT_A_TIME = 8  # a host has three instances of inotify, and a user, often, 128 of them
 
 
 def built(name):
