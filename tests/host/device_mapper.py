@@ -165,8 +165,8 @@ class DeviceMapper:
         the service looks at them when it likes.
 
         Names are load, resume, suspend, clear, table, status, info and message, by what device-mapper
-        is asked for; sync is any fsync or fdatasync, of whatever file, and fork a child of the
-        service's.
+        is asked for; sync is any fsync or fdatasync, of whatever file, fork a child of the service's, and
+        watch an instance of inotify.
         """
         for number in range(FAULTS_MAX):
             at = FAULTS_AT + number * FAULT.size

@@ -68,7 +68,7 @@ _Static_assert(sizeof(struct fake_map) == 16384, "device_mapper.py counts on it"
  * One without a name is free.
  */
 struct fake_fault {
-    char call[16]; /* of call_name(), or "sync" or "fork" */
+    char call[16]; /* of call_name(), or "sync", "fork" or "watch" */
     uint32_t map;  /* its minor number */
     uint32_t skip, count, error, milliseconds;
     uint32_t in_child; /* not those that the service makes itself */
@@ -186,6 +186,11 @@ pid_t fork(void)
 
     real = real ?: REAL(fork);
     return fails("fork") ? -1 : real();
+}
+
+int inotify_init1(int flags)
+{
+    return fails("watch") ? -1 : (int)syscall(SYS_inotify_init1, flags);
 }
 
 /* --- Paths ---------------------------------------------------------------------------------- */
@@ -514,8 +519,8 @@ ssize_t write(int fd, const void *data, size_t size)
 }
 
 /*
- * The kernel's word, and udev's, which is a head and then the properties. For udev's, netlink has more
- * room than the ten messages of this socket: the sender waits.
+ * The kernel's word, and udev's, which is a head and then the properties. For udev's, netlink has
+ * more room than the ten messages of this socket: the sender waits.
  */
 static void send_change(const struct dm_ioctl *io)
 {

@@ -164,5 +164,23 @@ class Drift(GuidTest):
             self.assertFalse(b"sesame" in file.read_bytes(), file)
 
 
+class Unwatched(GuidTest):
+    """Other programs of the same user have all instances of inotify that there may be."""
+
+    def prepare(self):
+        super().prepare()
+        self.host.dm.fault("watch", count=FOREVER, error=errno.EMFILE)
+
+    def test_the_journal_says_so_before_anything_is_compared(self):
+        self.assertEqual(self.host.said().count("can be watched (see"), 1)
+        self.set_guid()
+        self.assertTrue(self.is_valid())
+        self.assertEqual(self.host.said().count("can be watched (see"), 1)
+        self.write_record(1, "another")
+        self.restart()
+        self.wait_for(lambda: self.agent.session("ChangedRecords") == [self.agent.connection_id(1)],
+                      "a look at the records")
+
+
 if __name__ == "__main__":
     case.main()

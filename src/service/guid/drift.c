@@ -363,20 +363,24 @@ static void drift_notice(struct drift *drift)
     (void)timer_set_at(&drift->timer, now + QUIET_USEC < latest ? now + QUIET_USEC : latest);
 }
 
+static void drift_tell_unwatched(struct drift *drift, bool unwatched)
+{
+    if (unwatched && !drift->unwatched)
+        log_warning("Not all directories with open-iscsi's records can be watched (see "
+                    "fs.inotify.max_user_watches and max_user_instances): they are compared once a "
+                    "minute.");
+    drift->unwatched = unwatched;
+}
+
 /* What the journal is told once, until it is over. */
 static void drift_tell_of_limits(struct drift *drift, const struct digest_set *set)
 {
-    bool unwatched = set->unwatched || drift->watch_fd < 0;
-
     if (set->too_many && !drift->too_many)
         log_warning("open-iscsi has more than %u records: they are not compared, and CacheValid is "
                     "false.",
                     DIGEST_RECORDS_MAX);
-    if (unwatched && !drift->unwatched)
-        log_warning("Not all directories with open-iscsi's records can be watched (see "
-                    "fs.inotify.max_user_watches): they are compared once a minute.");
     drift->too_many = set->too_many;
-    drift->unwatched = unwatched;
+    drift_tell_unwatched(drift, set->unwatched || drift->watch_fd < 0);
 }
 
 static void drift_fail(struct drift *drift, int error)
@@ -520,6 +524,7 @@ int drift_new(struct host *host)
     timer_init(&drift->timer, host->event, 1, drift_on_timer, drift);
     drift->watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     host->drift = drift;
+    drift_tell_unwatched(drift, drift->watch_fd < 0);
     if (drift->watch_fd >= 0) {
         int r = sd_event_add_io(host->event, &drift->events, drift->watch_fd, EPOLLIN,
                                 drift_on_events, drift);
