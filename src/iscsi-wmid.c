@@ -37,7 +37,7 @@
 DEFINE_CLEANUP(struct host *, service_free);
 DEFINE_CLEANUP(struct store *, store_close);
 
-static int failed(int r, const char *what)
+static int daemon_failed(int r, const char *what)
 {
     log_error("%s: %s", what, strerror(-r));
     return r;
@@ -122,7 +122,7 @@ static int check_bus(sd_bus *bus)
     if (sd_bus_is_open(bus) > 0 && sd_bus_is_open(bus_asker()) > 0)
         return 0;
     stop();
-    return failed(-ENOTCONN, "The system bus has gone");
+    return daemon_failed(-ENOTCONN, "The system bus has gone");
 }
 
 static int loop(sd_event *event, sd_bus *bus, struct host *host)
@@ -136,7 +136,7 @@ static int loop(sd_event *event, sd_bus *bus, struct host *host)
         if (!stopping)
             end = check_bus(bus);
     }
-    return r < 0 ? failed(r, "The main loop failed") : end;
+    return r < 0 ? daemon_failed(r, "The main loop failed") : end;
 }
 
 /*
@@ -182,10 +182,10 @@ DEFINE_CLEANUP(sd_bus *, close_bus);
 
 static int no_name(int r)
 {
-    return failed(r, "The name " BUS_NAME " cannot be had on the system bus");
+    return daemon_failed(r, "The name " BUS_NAME " cannot be had on the system bus");
 }
 
-static int run(void)
+static int daemon_run(void)
 {
     _cleanup_(sd_event_unrefp) sd_event *event = NULL;
     _cleanup_(store_closep) struct store *store = NULL;
@@ -199,7 +199,7 @@ static int run(void)
         return r;
     r = make_loop(&event);
     if (r < 0)
-        return failed(r, "The main loop cannot be made");
+        return daemon_failed(r, "The main loop cannot be made");
     dm_setup();
     r = service_new(event, store, &host);
     if (r < 0)
@@ -244,7 +244,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);
 
     /* A state that must not be touched is no matter of trying again (see the unit). */
-    int r = run();
+    int r = daemon_run();
     return r == 0                                   ? EXIT_SUCCESS
            : r == -EUCLEAN || r == -EPROTONOSUPPORT ? EX_CONFIG
                                                     : EXIT_FAILURE;

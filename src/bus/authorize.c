@@ -46,7 +46,7 @@ struct authorizer {
 };
 
 /* polkit closes a dialog that it shows; whether it does makes no difference here. */
-static void cancel(const struct question *question)
+static void authorize_cancel(const struct question *question)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
     sd_bus *bus = sd_bus_message_get_bus(request_message(question->request));
@@ -78,8 +78,8 @@ static void question_free(struct question *question)
 DEFINE_CLEANUP(struct question *, question_free);
 
 /* One line for the journal, and the error for the caller. */
-static int refuse(const struct question *question, const char *name, const char *why,
-                  sd_bus_error *error)
+static int authorize_refuse(const struct question *question, const char *name, const char *why,
+                            sd_bus_error *error)
 {
     struct requester who;
 
@@ -89,7 +89,7 @@ static int refuse(const struct question *question, const char *name, const char 
     return sd_bus_error_setf(error, name, "Not permitted: %s (%s).", why, question->rule->action);
 }
 
-static bool polkit_is_absent(const sd_bus_error *error)
+static bool authorize_polkit_is_absent(const sd_bus_error *error)
 {
     static const char spawn[] = "org.freedesktop.DBus.Error.Spawn.";
     static const char systemd[] = "org.freedesktop.systemd1.";
@@ -101,41 +101,43 @@ static bool polkit_is_absent(const sd_bus_error *error)
 }
 
 /* What polkit says: returns 0 where it allows the call, else fills in the error for the caller. */
-static int judge(const struct question *question, sd_bus_message *answer, sd_bus_error *error)
+static int authorize_judge(const struct question *question, sd_bus_message *answer,
+                           sd_bus_error *error)
 {
     const sd_bus_error *failure = sd_bus_message_get_error(answer);
     int authorized, challenge;
 
-    if (failure && polkit_is_absent(failure))
-        return refuse(question, SD_BUS_ERROR_ACCESS_DENIED,
-                      "only root may do this where there is no polkit", error);
+    if (failure && authorize_polkit_is_absent(failure))
+        return authorize_refuse(question, SD_BUS_ERROR_ACCESS_DENIED,
+                                "only root may do this where there is no polkit", error);
     if (failure || sd_bus_message_enter_container(answer, 'r', "bba{ss}") < 0 ||
         sd_bus_message_read(answer, "bb", &authorized, &challenge) < 0) {
         log_warning("polkit cannot tell whether somebody may %s: %s", question->rule->action,
                     failure && failure->message ? failure->message : "its answer is no answer");
         if (failure && sd_bus_error_has_name(failure, SD_BUS_ERROR_NO_REPLY))
-            cancel(question); /* it may be just slow */
-        return refuse(question, SD_BUS_ERROR_ACCESS_DENIED, "polkit gave no answer", error);
+            authorize_cancel(question); /* it may be just slow */
+        return authorize_refuse(question, SD_BUS_ERROR_ACCESS_DENIED, "polkit gave no answer",
+                                error);
     }
     if (authorized)
         return 0;
     if (challenge)
-        return refuse(question, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-                      "authentication is required", error);
-    return refuse(question, SD_BUS_ERROR_ACCESS_DENIED, "polkit says no", error);
+        return authorize_refuse(question, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                                "authentication is required", error);
+    return authorize_refuse(question, SD_BUS_ERROR_ACCESS_DENIED, "polkit says no", error);
 }
 
 /*
  * A call that is allowed is put back into the queue of messages to be read: all that leads to its
  * handler is done anew, for the object may have gone meanwhile.
  */
-static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *ret_error)
+static int authorize_on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *ret_error)
 {
     _cleanup_(question_freep) struct question *question = userdata;
     _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
     sd_bus_message *message = request_message(question->request);
 
-    int r = judge(question, answer, &error);
+    int r = authorize_judge(question, answer, &error);
     if (r >= 0) {
         question->authorized = true;
         question->asking = sd_bus_slot_unref(question->asking);
@@ -152,16 +154,17 @@ static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *ret_e
     return 1;
 }
 
-static void on_caller_gone(struct request *request, void *userdata)
+static void authorize_on_caller_gone(struct request *request, void *userdata)
 {
     struct question *question = userdata;
 
-    cancel(question);
+    authorize_cancel(question);
     question_free(question);
 }
 
 /* The question for polkit. Reads the call's arguments. */
-static int make_question(const struct question *question, bool interactive, sd_bus_message **ret)
+static int authorize_make_question(const struct question *question, bool interactive,
+                                   sd_bus_message **ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
     sd_bus_message *message = request_message(question->request);
@@ -186,8 +189,8 @@ static int make_question(const struct question *question, bool interactive, sd_b
 }
 
 /* Takes the request, on failure too. */
-static int new_question(struct authorizer *authorizer, const struct rule *rule,
-                        struct request *request, uid_t uid, struct question **ret)
+static int authorize_new_question(struct authorizer *authorizer, const struct rule *rule,
+                                  struct request *request, uid_t uid, struct question **ret)
 {
     struct question *question = calloc(1, sizeof(*question));
     if (!question) {
@@ -206,8 +209,8 @@ static int new_question(struct authorizer *authorizer, const struct rule *rule,
 }
 
 /* Asks polkit, where there is room for one more question. */
-static int ask(struct authorizer *authorizer, const struct rule *rule, sd_bus_message *message,
-               uid_t uid, sd_bus_error *error)
+static int authorize_ask(struct authorizer *authorizer, const struct rule *rule,
+                         sd_bus_message *message, uid_t uid, sd_bus_error *error)
 {
     _cleanup_(question_freep) struct question *question = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -216,25 +219,27 @@ static int ask(struct authorizer *authorizer, const struct rule *rule, sd_bus_me
 
     int r = request_begin(authorizer->requests, message, REQUEST_QUESTION, &request);
     if (r == 0)
-        r = new_question(authorizer, rule, request, uid, &question);
+        r = authorize_new_question(authorizer, rule, request, uid, &question);
     if (r != 0)
         return r;
-    r = make_question(question, interactive, &call);
+    r = authorize_make_question(question, interactive, &call);
     if (r == -ENOENT)
         return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "There is no object %s.",
                                  sd_bus_message_get_path(message));
     if (r >= 0)
-        r = sd_bus_call_async(sd_bus_message_get_bus(message), &question->asking, call, on_answer,
-                              question, interactive ? ANSWER_INTERACTIVE_USEC : ANSWER_USEC);
+        r = sd_bus_call_async(sd_bus_message_get_bus(message), &question->asking, call,
+                              authorize_on_answer, question,
+                              interactive ? ANSWER_INTERACTIVE_USEC : ANSWER_USEC);
     if (r < 0)
         return bus_failure(error, r, "polkit cannot be asked");
-    request_set_cancel(request, on_caller_gone, question);
+    request_set_cancel(request, authorize_on_caller_gone, question);
     authorizer->questions[authorizer->n_questions++] = TAKE_PTR(question);
     return 1;
 }
 
 /* Whether the arguments are what the handler reads; leaves the call where describe() begins. */
-static int check_arguments(sd_bus_message *message, const struct rule *rule, sd_bus_error *error)
+static int authorize_check_arguments(sd_bus_message *message, const struct rule *rule,
+                                     sd_bus_error *error)
 {
     if (rule->is_property) {
         if (sd_bus_message_skip(message, "ss") >= 0 &&
@@ -246,7 +251,8 @@ static int check_arguments(sd_bus_message *message, const struct rule *rule, sd_
                              rule->signature);
 }
 
-static struct question *find_question(struct authorizer *authorizer, sd_bus_message *message)
+static struct question *authorize_find_question(struct authorizer *authorizer,
+                                                sd_bus_message *message)
 {
     for (size_t i = 0; i < authorizer->n_questions; i++)
         if (request_message(authorizer->questions[i]->request) == message)
@@ -255,10 +261,10 @@ static struct question *find_question(struct authorizer *authorizer, sd_bus_mess
 }
 
 /* Returns 0: the call goes on to its handler. */
-static int authorize(struct authorizer *authorizer, const struct rule *rule,
-                     sd_bus_message *message, sd_bus_error *error)
+static int authorize_message(struct authorizer *authorizer, const struct rule *rule,
+                             sd_bus_message *message, sd_bus_error *error)
 {
-    struct question *question = find_question(authorizer, message);
+    struct question *question = authorize_find_question(authorizer, message);
     uid_t uid;
 
     if (question && question->authorized) {
@@ -274,11 +280,11 @@ static int authorize(struct authorizer *authorizer, const struct rule *rule,
     if (r == 0)
         return request_refuse(authorizer->requests, message, "The arguments are too large");
     if (r > 0)
-        r = check_arguments(message, rule, error);
-    return r < 0 ? r : ask(authorizer, rule, message, uid, error);
+        r = authorize_check_arguments(message, rule, error);
+    return r < 0 ? r : authorize_ask(authorizer, rule, message, uid, error);
 }
 
-static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
+static int authorize_on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     const struct rule *rule;
     uint8_t type;
@@ -289,7 +295,7 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
     r = rules_find(message, &rule, error);
     if (r < 0 || !rule->action)
         return r;
-    return authorize(userdata, rule, message, error);
+    return authorize_message(userdata, rule, message, error);
 }
 
 int authorizer_new(sd_bus *bus, struct host *host, struct authorizer **ret)
@@ -301,7 +307,7 @@ int authorizer_new(sd_bus *bus, struct host *host, struct authorizer **ret)
     authorizer->host = host;
     int r = requests_new(&authorizer->requests);
     if (r >= 0)
-        r = sd_bus_add_filter(bus, &authorizer->filter, on_message, authorizer);
+        r = sd_bus_add_filter(bus, &authorizer->filter, authorize_on_message, authorizer);
     if (r < 0)
         return r;
     host->requests = authorizer->requests;

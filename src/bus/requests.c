@@ -47,7 +47,7 @@ static void client_free(struct client *client)
 
 DEFINE_CLEANUP(struct client *, client_free);
 
-static bool is_idle(const struct client *client)
+static bool requests_is_idle(const struct client *client)
 {
     for (size_t i = 0; i < REQUEST_KINDS; i++)
         if (client->n[i] > 0)
@@ -55,11 +55,11 @@ static bool is_idle(const struct client *client)
     return true;
 }
 
-static void drop_if_idle(struct client *client)
+static void requests_drop_if_idle(struct client *client)
 {
     struct client **p = &client->requests->clients;
 
-    if (client->held || !is_idle(client))
+    if (client->held || !requests_is_idle(client))
         return;
     while (*p != client)
         p = &(*p)->next;
@@ -68,7 +68,7 @@ static void drop_if_idle(struct client *client)
 }
 
 /* One of the client's that can be cancelled; NULL: none. */
-static struct request *find_cancellable(const struct client *client)
+static struct request *requests_find_cancellable(const struct client *client)
 {
     for (struct request *request = client->requests->list; request; request = request->next)
         if (request->client == client && request->cancel)
@@ -76,23 +76,23 @@ static struct request *find_cancellable(const struct client *client)
     return NULL;
 }
 
-static int on_client_gone(sd_bus_track *track, void *userdata)
+static int requests_on_client_gone(sd_bus_track *track, void *userdata)
 {
     struct client *client = userdata;
     struct request *request;
     bool held = client->held;
 
     client->held = true; /* while its requests go */
-    while ((request = find_cancellable(client))) {
+    while ((request = requests_find_cancellable(client))) {
         request_cancel_t cancel = TAKE_PTR(request->cancel);
         cancel(request, request->userdata);
     }
     client->held = held;
-    drop_if_idle(client);
+    requests_drop_if_idle(client);
     return 1;
 }
 
-static uid_t uid_of(sd_bus_message *message)
+static uid_t requests_uid_of(sd_bus_message *message)
 {
     struct requester who;
 
@@ -101,10 +101,10 @@ static uid_t uid_of(sd_bus_message *message)
 }
 
 /* Who it is, and when it leaves. A connection that has left after its call is nobody's. */
-static void identify(struct client *client, sd_bus_message *message)
+static void requests_identify(struct client *client, sd_bus_message *message)
 {
-    client->uid = uid_of(message);
-    int r = sd_bus_track_new(bus_asker(), &client->track, on_client_gone, client);
+    client->uid = requests_uid_of(message);
+    int r = sd_bus_track_new(bus_asker(), &client->track, requests_on_client_gone, client);
     if (r >= 0)
         r = sd_bus_track_add_name(client->track, client->name);
     if (r < 0)
@@ -112,12 +112,12 @@ static void identify(struct client *client, sd_bus_message *message)
 }
 
 /* A direct connection, without a bus, has no name. */
-static const char *name_of(sd_bus_message *message)
+static const char *requests_name_of(sd_bus_message *message)
 {
     return sd_bus_message_get_sender(message) ?: "";
 }
 
-static struct client *find_client(const struct requests *requests, const char *name)
+static struct client *requests_find_client(const struct requests *requests, const char *name)
 {
     for (struct client *client = requests->clients; client; client = client->next)
         if (strcmp(client->name, name) == 0)
@@ -126,11 +126,12 @@ static struct client *find_client(const struct requests *requests, const char *n
 }
 
 /* The caller, made where it is new. */
-static int take_client(struct requests *requests, sd_bus_message *message, struct client **ret)
+static int requests_take_client(struct requests *requests, sd_bus_message *message,
+                                struct client **ret)
 {
-    const char *name = name_of(message);
+    const char *name = requests_name_of(message);
 
-    *ret = find_client(requests, name);
+    *ret = requests_find_client(requests, name);
     if (*ret)
         return 0;
     _cleanup_(client_freep) struct client *client = calloc(1, sizeof(*client));
@@ -140,49 +141,50 @@ static int take_client(struct requests *requests, sd_bus_message *message, struc
     client->name = strdup(name);
     if (!client->name)
         return -ENOMEM;
-    identify(client, message);
+    requests_identify(client, message);
     client->next = requests->clients;
     *ret = requests->clients = TAKE_PTR(client);
     return 0;
 }
 
-static bool is_same_client(const struct client *a, const struct client *b)
+static bool requests_is_same_client(const struct client *a, const struct client *b)
 {
     return a == b || (a->uid == b->uid && !bus_trusts(a->uid));
 }
 
-static void count(const struct client *client, enum request_kind kind, size_t *ret_n,
-                  size_t *ret_n_of_client)
+static void requests_count(const struct client *client, enum request_kind kind, size_t *ret_n,
+                           size_t *ret_n_of_client)
 {
     *ret_n = *ret_n_of_client = 0;
     for (const struct client *each = client->requests->clients; each; each = each->next) {
         *ret_n += each->n[kind];
-        if (is_same_client(client, each))
+        if (requests_is_same_client(client, each))
             *ret_n_of_client += each->n[kind];
     }
 }
 
-static bool has_room(const struct client *client, enum request_kind kind)
+static bool requests_has_room(const struct client *client, enum request_kind kind)
 {
     size_t n, n_of_client;
 
-    count(client, kind, &n, &n_of_client);
+    requests_count(client, kind, &n, &n_of_client);
     return bounds_admit(kind, n, n_of_client);
 }
 
 /* Whether there is room for one more. Some that have it may have left, unheard of as yet. */
-static bool admit(struct client *client, enum request_kind kind)
+static bool requests_admit(struct client *client, enum request_kind kind)
 {
-    if (has_room(client, kind))
+    if (requests_has_room(client, kind))
         return true;
     client->held = true;
     bus_hear_of_leavers();
     client->held = false;
-    return has_room(client, kind);
+    return requests_has_room(client, kind);
 }
 
 /* One line for the journal, at times. */
-static void log_refusal(struct requests *requests, sd_bus_message *message, const char *why)
+static void requests_log_refusal(struct requests *requests, sd_bus_message *message,
+                                 const char *why)
 {
     struct requester who;
     uint64_t n;
@@ -200,7 +202,7 @@ int request_refuse(struct requests *requests, sd_bus_message *message, const cha
 {
     const struct rule *rule;
 
-    log_refusal(requests, message, why);
+    requests_log_refusal(requests, message, why);
     int r = sd_bus_message_rewind(message, true);
     if (r >= 0)
         r = rules_find(message, &rule, NULL);
@@ -214,8 +216,8 @@ int request_refuse(struct requests *requests, sd_bus_message *message, const cha
 
 int requests_get_uid(const struct requests *requests, sd_bus_message *message, uid_t *ret)
 {
-    const struct client *client = find_client(requests, name_of(message));
-    uid_t uid = client ? client->uid : uid_of(message);
+    const struct client *client = requests_find_client(requests, requests_name_of(message));
+    uid_t uid = client ? client->uid : requests_uid_of(message);
 
     if (uid == (uid_t)-1)
         return -ENXIO;
@@ -229,16 +231,16 @@ int request_begin(struct requests *requests, sd_bus_message *message, enum reque
     struct client *client;
     struct request *request;
 
-    int r = take_client(requests, message, &client);
+    int r = requests_take_client(requests, message, &client);
     if (r < 0)
         return r;
-    if (!admit(client, kind)) {
-        drop_if_idle(client);
+    if (!requests_admit(client, kind)) {
+        requests_drop_if_idle(client);
         return request_refuse(requests, message, "Too many calls wait for their answers");
     }
     request = calloc(1, sizeof(*request));
     if (!request) {
-        drop_if_idle(client);
+        requests_drop_if_idle(client);
         return -ENOMEM;
     }
     *request = (struct request){
@@ -282,7 +284,7 @@ void request_end(struct request *request)
     sd_bus_message_unref(request->message);
     client->n[request->kind]--;
     free(request);
-    drop_if_idle(client);
+    requests_drop_if_idle(client);
 }
 
 void request_reply_status(uint32_t status, void *userdata)

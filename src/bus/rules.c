@@ -17,7 +17,7 @@
 #include "wmi/policy.h"
 #include "wmi/status.h"
 
-static int append(sd_bus_message *details, const char *key, const char *value)
+static int rules_append(sd_bus_message *details, const char *key, const char *value)
 {
     return sd_bus_message_append(details, "{ss}", key, value);
 }
@@ -30,7 +30,7 @@ static const char *known(const char *name)
 static int describe_adapter(sd_bus_message *arguments, struct host *host, sd_bus_message *details)
 {
     const struct adapter *adapter = adapter_of_path(host, sd_bus_message_get_path(arguments));
-    return adapter ? append(details, "adapter", adapter->initiator) : -ENOENT;
+    return adapter ? rules_append(details, "adapter", adapter->initiator) : -ENOENT;
 }
 
 static int describe_guid(sd_bus_message *arguments, struct host *host, sd_bus_message *details)
@@ -46,7 +46,7 @@ static int describe_guid(sd_bus_message *arguments, struct host *host, sd_bus_me
         return r;
     if (size == GUID_SIZE)
         guid_format(guid, text);
-    return append(details, "guid", text);
+    return rules_append(details, "guid", text);
 }
 
 static int describe_session(sd_bus_message *arguments, struct host *host, sd_bus_message *details)
@@ -64,10 +64,10 @@ static int describe_session(sd_bus_message *arguments, struct host *host, sd_bus
         return r;
     const struct session *session = host_session(host, id);
     snprintf(id_text, sizeof(id_text), "%016" PRIx64, id);
-    r = append(details, "session", id_text);
+    r = rules_append(details, "session", id_text);
     if (r >= 0)
-        r = append(details, "target", known(session ? session->target : NULL));
-    return r < 0 ? r : append(details, "policy", known(lb_policy_name(policy)));
+        r = rules_append(details, "target", known(session ? session->target : NULL));
+    return r < 0 ? r : rules_append(details, "policy", known(lb_policy_name(policy)));
 }
 
 static int describe_disk(sd_bus_message *arguments, struct host *host, sd_bus_message *details)
@@ -85,8 +85,8 @@ static int describe_disk(sd_bus_message *arguments, struct host *host, sd_bus_me
     if (r >= 0)
         r = sd_bus_message_read(arguments, "uu", NULL, &policy); /* the version, first */
     if (r >= 0)
-        r = append(details, "disk", map->wwid);
-    return r < 0 ? r : append(details, "policy", known(dsm_policy_name(policy)));
+        r = rules_append(details, "disk", map->wwid);
+    return r < 0 ? r : rules_append(details, "policy", known(dsm_policy_name(policy)));
 }
 
 static bool is_manager(sd_bus_message *message)
@@ -98,7 +98,7 @@ static int describe_default(sd_bus_message *value, struct host *host, sd_bus_mes
 {
     uint32_t policy;
     int r = is_manager(value) ? sd_bus_message_read(value, "u", &policy) : -ENOENT;
-    return r < 0 ? r : append(details, "policy", known(dsm_policy_name(policy)));
+    return r < 0 ? r : rules_append(details, "policy", known(dsm_policy_name(policy)));
 }
 
 static int describe_order(sd_bus_message *value, struct host *host, sd_bus_message *details)
@@ -108,7 +108,7 @@ static int describe_order(sd_bus_message *value, struct host *host, sd_bus_messa
     if (r < 0)
         return r;
     bool is_known = strcmp(order, "lowest-first") == 0 || strcmp(order, "highest-first") == 0;
-    return append(details, "order", known(is_known ? order : NULL));
+    return rules_append(details, "order", known(is_known ? order : NULL));
 }
 
 const struct rule rules[] = {

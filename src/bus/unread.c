@@ -26,7 +26,7 @@ struct unread {
 };
 
 /* One number of a connection's. */
-static int read_number(sd_bus_message *reply, const char *wanted, uint32_t *ret)
+static int unread_read_number(sd_bus_message *reply, const char *wanted, uint32_t *ret)
 {
     const char *name;
     int r = sd_bus_message_enter_container(reply, 'a', "{sv}");
@@ -43,22 +43,22 @@ static int read_number(sd_bus_message *reply, const char *wanted, uint32_t *ret)
     return r < 0 ? r : -ENODATA;
 }
 
-static int ask(const char *connection, const char *number, uint32_t *ret)
+static int unread_ask(const char *connection, const char *number, uint32_t *ret)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
     int r = sd_bus_call_method(bus_asker(), "org.freedesktop.DBus", "/org/freedesktop/DBus", STATS,
                                "GetConnectionStats", NULL, &reply, "s", connection);
-    return r < 0 ? r : read_number(reply, number, ret);
+    return r < 0 ? r : unread_read_number(reply, number, ret);
 }
 
 /* Whether there is no use in asking again: there is no such interface, or it is not for us. */
-static bool is_for_good(int error)
+static bool unread_is_for_good(int error)
 {
     return error == -EBADR || error == -EOPNOTSUPP || error == -EACCES || error == -ENODATA;
 }
 
 /* How much all clients have not read, as of the last call but a few. */
-static void ask_for_all(struct unread *unread, sd_bus_message *message)
+static void unread_ask_for_all(struct unread *unread, sd_bus_message *message)
 {
     bool is_large = sd_bus_message_is_method_call(message, "org.freedesktop.DBus.ObjectManager",
                                                   "GetManagedObjects") > 0;
@@ -68,21 +68,21 @@ static void ask_for_all(struct unread *unread, sd_bus_message *message)
         return;
     unread->n_calls = 0;
     (void)sd_bus_flush(sd_bus_message_get_bus(message)); /* what it does not have is not counted */
-    int r = ask(unread->own_name, "IncomingBytes", &unread->bytes);
-    if (!is_for_good(r))
+    int r = unread_ask(unread->own_name, "IncomingBytes", &unread->bytes);
+    if (!unread_is_for_good(r))
         return;
     log_info("The bus does not tell what clients have not read: %s", strerror(-r));
     unread->has_stats = false;
 }
 
-static bool is_trusted(const struct unread *unread, sd_bus_message *message)
+static bool unread_is_trusted(const struct unread *unread, sd_bus_message *message)
 {
     uid_t uid;
 
     return requests_get_uid(unread->requests, message, &uid) >= 0 && bus_trusts(uid);
 }
 
-static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
+static int unread_on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     struct unread *unread = userdata;
     const char *sender = sd_bus_message_get_sender(message);
@@ -93,11 +93,11 @@ static int on_message(sd_bus_message *message, void *userdata, sd_bus_error *err
         return 0;
     if (requests_has(unread->requests, message))
         return 0; /* polkit has allowed it: whoever asked has to see it again */
-    ask_for_all(unread, message);
-    if (unread->bytes <= UNREAD_MAX || ask(sender, "OutgoingBytes", &bytes) < 0)
+    unread_ask_for_all(unread, message);
+    if (unread->bytes <= UNREAD_MAX || unread_ask(sender, "OutgoingBytes", &bytes) < 0)
         return 0; /* one that has left has nothing unread */
 
-    switch (bounds_answer(unread->bytes, bytes, is_trusted(unread, message))) {
+    switch (bounds_answer(unread->bytes, bytes, unread_is_trusted(unread, message))) {
     case BOUNDS_ANSWER:
         return 0;
     case BOUNDS_REFUSE:
@@ -117,7 +117,7 @@ int unread_new(sd_bus *bus, struct requests *requests, struct unread **ret)
     unread->has_stats = true;
     int r = sd_bus_get_unique_name(bus, &unread->own_name);
     if (r >= 0)
-        r = sd_bus_add_filter(bus, &unread->filter, on_message, unread);
+        r = sd_bus_add_filter(bus, &unread->filter, unread_on_message, unread);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(unread);

@@ -76,7 +76,7 @@ struct line {
 };
 
 /* "--adapter", "-H". NULL: none of ours. */
-static const struct option_info *find_option(const char *text)
+static const struct option_info *complete_find_option(const char *text)
 {
     for (size_t i = 0; i < N_OPTIONS; i++) {
         const struct option_info *info = &option_infos[i];
@@ -90,11 +90,11 @@ static const struct option_info *find_option(const char *text)
     return NULL;
 }
 
-static void read_line(char **words, size_t n, struct line *line)
+static void complete_read_line(char **words, size_t n, struct line *line)
 {
     *line = (struct line){.current = n > 0 ? words[n - 1] : ""};
     for (size_t i = 0; i + 1 < n; i++) {
-        const struct option_info *info = find_option(words[i]);
+        const struct option_info *info = complete_find_option(words[i]);
 
         if (strcmp(words[i], "-H") == 0 || strncmp(words[i], "--host", 6) == 0)
             line->other_host = true;
@@ -115,7 +115,7 @@ static void offer(const struct line *line, const char *text)
         puts(text);
 }
 
-static const struct command *find_command(const struct line *line)
+static const struct command *complete_find_command(const struct line *line)
 {
     for (const struct command *c = commands; c->name && line->n_positionals > 0; c++) {
         if (strcmp(c->name, line->positionals[0]) != 0)
@@ -275,8 +275,8 @@ int run_complete(struct cli *cli)
     struct line line;
     size_t n;
 
-    read_line(cli->args, cli->n_args, &line);
-    command = find_command(&line);
+    complete_read_line(cli->args, cli->n_args, &line);
+    command = complete_find_command(&line);
     if (line.value_kind != WORD_NONE) {
         offer_words(cli, &line, line.value_kind);
         return EXIT_OK;

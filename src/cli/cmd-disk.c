@@ -10,8 +10,8 @@
 #include "cli/path-options.h"
 #include "cli/show.h"
 
-static int fetch_disk(struct cli *cli, struct report **ret_report,
-                      const struct report_disk **ret_disk)
+static int cmd_disk_fetch(struct cli *cli, struct report **ret_report,
+                          const struct report_disk **ret_disk)
 {
     char *message = NULL;
     int status = cli_fetch_report(cli, ret_report);
@@ -38,7 +38,7 @@ int run_disk_list(struct cli *cli)
     return show_disks(report) < 0 ? cli_fail_memory() : EXIT_OK;
 }
 
-static int show(const struct report_disk *disk)
+static int cmd_disk_show(const struct report_disk *disk)
 {
     int r = show_disk(disk);
 
@@ -52,19 +52,19 @@ int run_disk_get(struct cli *cli)
 {
     _cleanup_report_ struct report *report = NULL;
     const struct report_disk *disk;
-    int status = fetch_disk(cli, &report, &disk);
+    int status = cmd_disk_fetch(cli, &report, &disk);
 
     if (status != EXIT_OK)
         return status;
     if (cli->json)
         return json_print(json_disks(report, disk));
-    return show(disk) < 0 ? cli_fail_memory() : EXIT_OK;
+    return cmd_disk_show(disk) < 0 ? cli_fail_memory() : EXIT_OK;
 }
 
 /* ---- to set one ---- */
 
-static int send_policy(struct cli *cli, const struct report_disk *disk, uint32_t policy,
-                       struct iscsiwmi_dsm_path_v2 *paths, size_t n)
+static int cmd_disk_send_policy(struct cli *cli, const struct report_disk *disk, uint32_t policy,
+                                struct iscsiwmi_dsm_path_v2 *paths, size_t n)
 {
     const struct iscsiwmi_dsm_lb_policy_v2 request = {
         .Version = 2,
@@ -80,7 +80,7 @@ static int send_policy(struct cli *cli, const struct report_disk *disk, uint32_t
 }
 
 /* A path that is preferred without effect would be a surprise on the day of the failover. */
-static int check_preferred(const struct cli *cli, uint32_t policy)
+static int cmd_disk_check_preferred(const struct cli *cli, uint32_t policy)
 {
     for (size_t i = 0; i < cli->n_paths; i++)
         if (cli->paths[i].kind == PATH_PREFERRED && policy != ISCSIWMI_DSM_FAILOVER)
@@ -97,21 +97,21 @@ int run_disk_set(struct cli *cli)
     int status;
 
     if ((status = cli_parse_disk_policy(cli->args[1], &policy)) != EXIT_OK ||
-        (status = check_preferred(cli, policy)) != EXIT_OK ||
+        (status = cmd_disk_check_preferred(cli, policy)) != EXIT_OK ||
         (status = path_options_check(cli)) != EXIT_OK ||
-        (status = fetch_disk(cli, &report, &disk)) != EXIT_OK)
+        (status = cmd_disk_fetch(cli, &report, &disk)) != EXIT_OK)
         return status;
     status = disk_request_paths(cli, disk, policy, &paths);
     if (status != EXIT_OK)
         return status;
-    return send_policy(cli, disk, policy, paths, disk->connections.n);
+    return cmd_disk_send_policy(cli, disk, policy, paths, disk->connections.n);
 }
 
 int run_disk_clear(struct cli *cli)
 {
     _cleanup_report_ struct report *report = NULL;
     const struct report_disk *disk;
-    int status = fetch_disk(cli, &report, &disk);
+    int status = cmd_disk_fetch(cli, &report, &disk);
 
-    return status == EXIT_OK ? send_policy(cli, disk, ISCSIWMI_DSM_NONE, NULL, 0) : status;
+    return status == EXIT_OK ? cmd_disk_send_policy(cli, disk, ISCSIWMI_DSM_NONE, NULL, 0) : status;
 }

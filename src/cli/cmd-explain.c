@@ -12,7 +12,7 @@
 
 #include "cli/json.h"
 
-static int print_json(uint32_t status)
+static int explain_print_json(uint32_t status)
 {
     struct json_object *object = json_object_new_object();
     char hex[sizeof("0x00000000")];
@@ -35,7 +35,7 @@ int run_explain(struct cli *cli)
                         "symbol",
                         cli->args[0]);
     if (cli->json)
-        return print_json(status);
+        return explain_print_json(status);
     printf("%s (0x%08" PRIX32 ")\n%s\n", iscsiwmi_status_symbol(status), status,
            iscsiwmi_status_text(status));
     return EXIT_OK;

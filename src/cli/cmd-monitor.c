@@ -29,7 +29,7 @@ struct monitor {
     bool failed; /* out of memory, or standard output takes no more */
 };
 
-static const char *event_word(uint32_t type)
+static const char *monitor_event_word(uint32_t type)
 {
     static const char *const words[] = {
         [ISCSIWMI_EVENT_ADDED] = "added",     [ISCSIWMI_EVENT_REMOVED] = "removed",
@@ -40,7 +40,7 @@ static const char *event_word(uint32_t type)
     return type < ELEMENTSOF(words) ? words[type] : NULL;
 }
 
-static const char *object_word(uint32_t object)
+static const char *monitor_object_word(uint32_t object)
 {
     static const char *const words[] = {
         [ISCSIWMI_OBJECT_OTHER] = "other",           [ISCSIWMI_OBJECT_SERVICE] = "service",
@@ -51,7 +51,7 @@ static const char *object_word(uint32_t object)
     return object < ELEMENTSOF(words) ? words[object] : "other";
 }
 
-static bool has_id(const struct iscsiwmi_event *event)
+static bool monitor_has_id(const struct iscsiwmi_event *event)
 {
     return event->Object == ISCSIWMI_OBJECT_ADAPTER || event->Object == ISCSIWMI_OBJECT_SESSION ||
            event->Object == ISCSIWMI_OBJECT_CONNECTION;
@@ -59,7 +59,7 @@ static bool has_id(const struct iscsiwmi_event *event)
 
 /* ---- for programs ---- */
 
-static void utc_text(char ret_text[32])
+static void monitor_utc_text(char ret_text[32])
 {
     struct timespec now;
     struct tm tm;
@@ -71,36 +71,36 @@ static void utc_text(char ret_text[32])
     snprintf(ret_text + n, 32 - n, ".%03uZ", (unsigned)(now.tv_nsec / 1000000) % 1000);
 }
 
-static struct json_object *new_text(const char *text)
+static struct json_object *monitor_new_text(const char *text)
 {
     return text ? json_object_new_string(text) : NULL;
 }
 
-static int print_json(const struct iscsiwmi_event *event)
+static int monitor_print_json(const struct iscsiwmi_event *event)
 {
     struct json_object *object = json_object_new_object();
     struct json_object *changes = json_object_new_object();
     char id[ID_TEXT_SIZE], when[32];
 
-    utc_text(when);
+    monitor_utc_text(when);
     text_id(event->Id, id);
     for (uint32_t i = 0; i < event->ChangeCount; i++)
         json_object_object_add(changes, event->Changes[i]->Property,
-                               new_text(event->Changes[i]->Value));
-    json_object_object_add(object, "time", new_text(when));
-    json_object_object_add(object, "event", new_text(event_word(event->Type)));
-    json_object_object_add(object, "object", new_text(object_word(event->Object)));
-    json_object_object_add(object, "id", new_text(has_id(event) ? id : NULL));
-    json_object_object_add(object, "wwid", new_text(event->WWID));
-    json_object_object_add(object, "path", new_text(event->Path));
-    json_object_object_add(object, "class", new_text(event->Class));
+                               monitor_new_text(event->Changes[i]->Value));
+    json_object_object_add(object, "time", monitor_new_text(when));
+    json_object_object_add(object, "event", monitor_new_text(monitor_event_word(event->Type)));
+    json_object_object_add(object, "object", monitor_new_text(monitor_object_word(event->Object)));
+    json_object_object_add(object, "id", monitor_new_text(monitor_has_id(event) ? id : NULL));
+    json_object_object_add(object, "wwid", monitor_new_text(event->WWID));
+    json_object_object_add(object, "path", monitor_new_text(event->Path));
+    json_object_object_add(object, "class", monitor_new_text(event->Class));
     json_object_object_add(object, "changes", changes);
     return json_print_line(object);
 }
 
 /* ---- for people ---- */
 
-static void write_change(const struct iscsiwmi_change *change, FILE *out)
+static void monitor_write_change(const struct iscsiwmi_change *change, FILE *out)
 {
     const char *value = change->Value, *quote;
 
@@ -111,20 +111,20 @@ static void write_change(const struct iscsiwmi_change *change, FILE *out)
     fprintf(out, "=%s%s%s", quote, value, quote);
 }
 
-static void write_object(const struct iscsiwmi_event *event, FILE *out)
+static void monitor_write_object(const struct iscsiwmi_event *event, FILE *out)
 {
     char id[ID_TEXT_SIZE];
 
     text_id(event->Id, id);
     if (event->Object == ISCSIWMI_OBJECT_OTHER)
         fputs(event->Path, out);
-    else if (event->WWID || has_id(event))
-        fprintf(out, "%s %s", object_word(event->Object), event->WWID ? event->WWID : id);
+    else if (event->WWID || monitor_has_id(event))
+        fprintf(out, "%s %s", monitor_object_word(event->Object), event->WWID ? event->WWID : id);
     else
-        fputs(object_word(event->Object), out);
+        fputs(monitor_object_word(event->Object), out);
 }
 
-static void write_event(const struct iscsiwmi_event *event, FILE *out)
+static void monitor_write_event(const struct iscsiwmi_event *event, FILE *out)
 {
     time_t now = time(NULL);
     struct tm tm;
@@ -133,15 +133,15 @@ static void write_event(const struct iscsiwmi_event *event, FILE *out)
     localtime_r(&now, &tm);
     strftime(when, sizeof(when), "%H:%M:%S ", &tm);
     fputs(when, out);
-    write_object(event, out);
-    fprintf(out, " %s", event_word(event->Type));
+    monitor_write_object(event, out);
+    fprintf(out, " %s", monitor_event_word(event->Type));
     if (event->Class)
         fprintf(out, " %s:", event->Class);
     for (uint32_t i = 0; i < event->ChangeCount; i++)
-        write_change(event->Changes[i], out);
+        monitor_write_change(event->Changes[i], out);
 }
 
-static int print_line(const struct iscsiwmi_event *event)
+static int monitor_print_line(const struct iscsiwmi_event *event)
 {
     _cleanup_free_ char *line = NULL;
     size_t size;
@@ -149,27 +149,28 @@ static int print_line(const struct iscsiwmi_event *event)
 
     if (!out)
         return cli_fail_memory();
-    write_event(event, out);
+    monitor_write_event(event, out);
     if (fclose(out) != 0)
         return cli_fail_memory();
     puts(sanitize(line, SINK_TERMINAL));
     return EXIT_OK;
 }
 
-static void on_event(const struct iscsiwmi_event *event, void *userdata)
+static void monitor_on_event(const struct iscsiwmi_event *event, void *userdata)
 {
     struct monitor *monitor = userdata;
 
-    if (!event_word(event->Type))
+    if (!monitor_event_word(event->Type))
         return;
-    if ((monitor->json ? print_json(event) : print_line(event)) != EXIT_OK || fflush(stdout) != 0)
+    if ((monitor->json ? monitor_print_json(event) : monitor_print_line(event)) != EXIT_OK ||
+        fflush(stdout) != 0)
         monitor->failed = true;
 }
 
 /* ---- loop ---- */
 
 /* Readable when the user or the system wants the command to end. */
-static int open_signals(void)
+static int monitor_open_signals(void)
 {
     sigset_t signals;
 
@@ -182,7 +183,7 @@ static int open_signals(void)
 }
 
 /* Waits for the bus, or the end: whether that has come. Negative errno: the bus' trouble. */
-static int wait_for_event(struct iscsiwmi_client *client, int signals)
+static int monitor_wait_for_event(struct iscsiwmi_client *client, int signals)
 {
     struct pollfd fds[] = {{.fd = signals, .events = POLLIN}, {0}};
     int timeout, r;
@@ -203,13 +204,13 @@ int run_monitor(struct cli *cli)
 
     if (status != EXIT_OK)
         return status;
-    signals = open_signals();
+    signals = monitor_open_signals();
     if (signals < 0)
         return cli_fail("cannot wait for signals: %s", strerror(errno));
-    if (iscsiwmi_client_watch(cli->client, on_event, &monitor) < 0)
+    if (iscsiwmi_client_watch(cli->client, monitor_on_event, &monitor) < 0)
         return cli_fail_client(cli);
     /* The end first: an interrupt ends ssh as well, and that is no failure then. */
-    while ((r = wait_for_event(cli->client, signals)) == 0 && !monitor.failed) {
+    while ((r = monitor_wait_for_event(cli->client, signals)) == 0 && !monitor.failed) {
         r = iscsiwmi_client_dispatch(cli->client);
         if (r < 0)
             break;

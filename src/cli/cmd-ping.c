@@ -19,7 +19,7 @@
 #define SIZE 32U
 #define TIMEOUT_MSEC 1000U
 
-static int read_number(const char *name, const char *text, uint32_t *number)
+static int cmd_ping_read_number(const char *name, const char *text, uint32_t *number)
 {
     if (text && text_parse_u32(text, number) < 0)
         return cli_usage("--%s takes a number, not '%s'", name, text);
@@ -27,7 +27,7 @@ static int read_number(const char *name, const char *text, uint32_t *number)
 }
 
 /* Requests take the host's own routes, whichever adapter is asked; so any will do. */
-static int find_adapter(struct cli *cli, const struct report *report, uint64_t *ret_id)
+static int cmd_ping_find_adapter(struct cli *cli, const struct report *report, uint64_t *ret_id)
 {
     const struct report_adapter *adapter = report->adapters;
     char *message = NULL;
@@ -43,7 +43,7 @@ static int find_adapter(struct cli *cli, const struct report *report, uint64_t *
     return EXIT_OK;
 }
 
-static int print_json(const char *address, uint32_t sent, uint32_t answered)
+static int cmd_ping_print_json(const char *address, uint32_t sent, uint32_t answered)
 {
     struct json_object *object = json_object_new_object();
 
@@ -62,11 +62,11 @@ int run_ping(struct cli *cli)
     uint64_t adapter_id = 0;
     int status;
 
-    if ((status = read_number("count", cli->count, &count)) != EXIT_OK ||
-        (status = read_number("size", cli->size, &size)) != EXIT_OK ||
-        (status = read_number("timeout", cli->timeout, &timeout)) != EXIT_OK ||
+    if ((status = cmd_ping_read_number("count", cli->count, &count)) != EXIT_OK ||
+        (status = cmd_ping_read_number("size", cli->size, &size)) != EXIT_OK ||
+        (status = cmd_ping_read_number("timeout", cli->timeout, &timeout)) != EXIT_OK ||
         (status = cli_fetch_report(cli, &report)) != EXIT_OK ||
-        (status = find_adapter(cli, report, &adapter_id)) != EXIT_OK)
+        (status = cmd_ping_find_adapter(cli, report, &adapter_id)) != EXIT_OK)
         return status;
     if (iscsiwmi_ping_ip_address(cli->client, adapter_id, count, size, timeout, &address, &isdsc,
                                  &answered) < 0)
@@ -75,7 +75,7 @@ int run_ping(struct cli *cli)
     if (status != EXIT_OK)
         return status;
     if (cli->json)
-        status = print_json(cli->args[0], count, answered);
+        status = cmd_ping_print_json(cli->args[0], count, answered);
     else
         printf("%s: %" PRIu32 " of %" PRIu32 " answered\n", cli->args[0], answered, count);
     return answered > 0 ? status : EXIT_FAILED;

@@ -7,7 +7,7 @@
 #include "cli/show.h"
 #include "cli/text.h"
 
-static int show_policy(const struct report_session *session)
+static int cmd_policy_show(const struct report_session *session)
 {
     int r = show_session(session);
 
@@ -34,12 +34,12 @@ int run_policy_get(struct cli *cli)
         puts("No iSCSI session on this host.");
         return EXIT_OK;
     }
-    r = session ? show_policy(session) : show_policies(report);
+    r = session ? cmd_policy_show(session) : show_policies(report);
     return r < 0 ? cli_fail_memory() : EXIT_OK;
 }
 
 /* A number goes to the service whatever it is: whether there is such a policy is for it to say. */
-static int parse_policy(const char *text, uint32_t *ret_policy)
+static int cmd_policy_parse(const char *text, uint32_t *ret_policy)
 {
     if (iscsiwmi_lb_policy_parse(text, ret_policy) >= 0 || text_parse_u32(text, ret_policy) >= 0)
         return EXIT_OK;
@@ -49,8 +49,8 @@ static int parse_policy(const char *text, uint32_t *ret_policy)
 }
 
 /* The path of a connection, which joins the request behind the others where it is not in it yet. */
-static struct iscsiwmi_path *take_path(struct iscsiwmi_path *paths, size_t *n,
-                                       uint64_t connection_id)
+static struct iscsiwmi_path *cmd_policy_take_path(struct iscsiwmi_path *paths, size_t *n,
+                                                  uint64_t connection_id)
 {
     for (size_t i = 0; i < *n; i++)
         if (paths[i].UniqueConnectionId == connection_id)
@@ -59,8 +59,9 @@ static struct iscsiwmi_path *take_path(struct iscsiwmi_path *paths, size_t *n,
     return &paths[(*n)++];
 }
 
-static int take_option(const struct report_session *session, const struct path_option *option,
-                       struct iscsiwmi_path *paths, size_t *n)
+static int cmd_policy_take_option(const struct report_session *session,
+                                  const struct path_option *option, struct iscsiwmi_path *paths,
+                                  size_t *n)
 {
     const struct report_connection *connection;
     struct iscsiwmi_path *path;
@@ -69,7 +70,7 @@ static int take_option(const struct report_session *session, const struct path_o
 
     if (status != EXIT_OK)
         return status;
-    path = take_path(paths, n, connection->id);
+    path = cmd_policy_take_path(paths, n, connection->id);
     if (option->kind == PATH_WEIGHT)
         path->PathWeight = weight;
     else
@@ -81,29 +82,29 @@ static int take_option(const struct report_session *session, const struct path_o
  * All connections of the session: those that options name, in the order given, which is the order
  * of a failover, then the rest by ID. paths has room for all of them.
  */
-static int fill_paths(const struct cli *cli, const struct report_session *session, uint32_t policy,
-                      struct iscsiwmi_path *paths)
+static int cmd_policy_fill_paths(const struct cli *cli, const struct report_session *session,
+                                 uint32_t policy, struct iscsiwmi_path *paths)
 {
     bool any_primary = false;
     size_t n = 0;
 
     for (size_t i = 0; i < cli->n_paths; i++) {
-        int status = take_option(session, &cli->paths[i], paths, &n);
+        int status = cmd_policy_take_option(session, &cli->paths[i], paths, &n);
 
         if (status != EXIT_OK)
             return status;
         any_primary = any_primary || cli->paths[i].kind == PATH_PRIMARY;
     }
     for (size_t i = 0; i < session->connections.n; i++)
-        take_path(paths, &n, session->connections.items[i].id);
+        cmd_policy_take_path(paths, &n, session->connections.items[i].id);
     if (policy == ISCSIWMI_LB_ROUND_ROBIN && !any_primary)
         for (size_t i = 0; i < n; i++)
             paths[i].PrimaryPath = 1;
     return EXIT_OK;
 }
 
-static int set_policy(struct cli *cli, const struct report *report,
-                      const struct report_session *session, uint32_t policy)
+static int cmd_policy_set(struct cli *cli, const struct report *report,
+                          const struct report_session *session, uint32_t policy)
 {
     size_t n = session->connections.n;
     _cleanup_free_ struct iscsiwmi_path *paths = calloc(n ? n : 1, sizeof(*paths));
@@ -122,7 +123,7 @@ static int set_policy(struct cli *cli, const struct report *report,
     if (!adapter)
         return cli_fail("%s has no adapter any more: is %s still in /etc/iscsi?", session->target,
                         session->initiator);
-    r = fill_paths(cli, session, policy, paths);
+    r = cmd_policy_fill_paths(cli, session, policy, paths);
     if (r != EXIT_OK)
         return r;
     if (iscsiwmi_set_load_balance_policy(cli->client, adapter->id, &request, &status) < 0)
@@ -138,13 +139,13 @@ int run_policy_set(struct cli *cli)
     uint32_t policy;
     int status;
 
-    if ((status = parse_policy(cli->args[1], &policy)) != EXIT_OK ||
+    if ((status = cmd_policy_parse(cli->args[1], &policy)) != EXIT_OK ||
         (status = path_options_check(cli)) != EXIT_OK ||
         (status = cli_fetch_report(cli, &report)) != EXIT_OK)
         return status;
     if (names_session(report, cli->args[0], &session, &message) < 0)
         return cli_fail_name(message);
-    return set_policy(cli, report, session, policy);
+    return cmd_policy_set(cli, report, session, policy);
 }
 
 int run_policy_clear(struct cli *cli)
@@ -158,10 +159,10 @@ int run_policy_clear(struct cli *cli)
         return status;
     if (names_session(report, cli->args[0], &session, &message) < 0)
         return cli_fail_name(message);
-    return set_policy(cli, report, session, ISCSIWMI_LB_VENDOR_SPECIFIC);
+    return cmd_policy_set(cli, report, session, ISCSIWMI_LB_VENDOR_SPECIFIC);
 }
 
-static int show_default(struct cli *cli)
+static int cmd_policy_show_default(struct cli *cli)
 {
     _cleanup_result_ struct iscsiwmi_manager *manager = NULL;
     int status = cli_fetch_manager(cli, &manager);
@@ -180,7 +181,7 @@ int run_policy_default(struct cli *cli)
     int status;
 
     if (cli->n_args == 0)
-        return show_default(cli);
+        return cmd_policy_show_default(cli);
     if ((status = cli_parse_disk_policy(cli->args[0], &policy)) != EXIT_OK ||
         (status = cli_connect(cli)) != EXIT_OK)
         return status;

@@ -7,8 +7,8 @@
 #include "cli/show.h"
 
 /* A connection that has gone in the meantime is left out. */
-static int fetch_statistics(struct cli *cli, const struct report *report,
-                            struct statistics *statistics)
+static int cmd_sessions_fetch_statistics(struct cli *cli, const struct report *report,
+                                         struct statistics *statistics)
 {
     const struct iscsiwmi_host *objects = report->objects;
 
@@ -30,8 +30,9 @@ static int fetch_statistics(struct cli *cli, const struct report *report,
     return EXIT_OK;
 }
 
-static int show(const struct cli *cli, const struct iscsiwmi_session_static_info *session,
-                const struct statistics *statistics)
+static int cmd_sessions_show(const struct cli *cli,
+                             const struct iscsiwmi_session_static_info *session,
+                             const struct statistics *statistics)
 {
     int r = show_session_info(session);
 
@@ -41,8 +42,8 @@ static int show(const struct cli *cli, const struct iscsiwmi_session_static_info
     return show_statistics(session, statistics);
 }
 
-static int show_all(const struct cli *cli, const struct report *report,
-                    const struct statistics *statistics)
+static int cmd_sessions_show_all(const struct cli *cli, const struct report *report,
+                                 const struct statistics *statistics)
 {
     size_t n = 0;
 
@@ -54,7 +55,7 @@ static int show_all(const struct cli *cli, const struct report *report,
 
             if (n++ > 0)
                 putchar('\n');
-            r = show(cli, &infos->SessionsList[k], statistics);
+            r = cmd_sessions_show(cli, &infos->SessionsList[k], statistics);
             if (r < 0)
                 return r;
         }
@@ -71,10 +72,10 @@ int run_sessions(struct cli *cli)
     int status = cli_fetch_report(cli, &report);
 
     if (status == EXIT_OK && cli->statistics)
-        status = fetch_statistics(cli, report, &statistics);
+        status = cmd_sessions_fetch_statistics(cli, report, &statistics);
     if (status != EXIT_OK)
         return status;
     if (cli->json)
         return json_print(json_session_infos(report, &statistics));
-    return show_all(cli, report, &statistics) < 0 ? cli_fail_memory() : EXIT_OK;
+    return cmd_sessions_show_all(cli, report, &statistics) < 0 ? cli_fail_memory() : EXIT_OK;
 }

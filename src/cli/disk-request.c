@@ -4,8 +4,9 @@
 #include "cli/path-options.h"
 
 /* The path of a connection, which joins the request behind the others where it is not in it yet. */
-static struct iscsiwmi_dsm_path_v2 *take_path(struct iscsiwmi_dsm_path_v2 *paths, size_t *n,
-                                              const struct iscsiwmi_dsm_path_v2 *fact)
+static struct iscsiwmi_dsm_path_v2 *disk_request_take_path(struct iscsiwmi_dsm_path_v2 *paths,
+                                                           size_t *n,
+                                                           const struct iscsiwmi_dsm_path_v2 *fact)
 {
     for (size_t i = 0; i < *n; i++)
         if (paths[i].DsmPathId == fact->DsmPathId)
@@ -17,8 +18,9 @@ static struct iscsiwmi_dsm_path_v2 *take_path(struct iscsiwmi_dsm_path_v2 *paths
     return &paths[(*n)++];
 }
 
-static int take_option(const struct report_disk *disk, const struct path_option *option,
-                       struct iscsiwmi_dsm_path_v2 *paths, size_t *n)
+static int disk_request_take_option(const struct report_disk *disk,
+                                    const struct path_option *option,
+                                    struct iscsiwmi_dsm_path_v2 *paths, size_t *n)
 {
     const struct report_connections *connections = &disk->connections;
     const struct report_connection *connection;
@@ -28,7 +30,8 @@ static int take_option(const struct report_disk *disk, const struct path_option 
 
     if (status != EXIT_OK)
         return status;
-    path = take_path(paths, n, &disk->policy->DSM_Paths[connection - connections->items]);
+    path =
+        disk_request_take_path(paths, n, &disk->policy->DSM_Paths[connection - connections->items]);
     if (option->kind == PATH_WEIGHT)
         path->PathWeight = weight;
     else if (option->kind == PATH_PREFERRED)
@@ -38,7 +41,7 @@ static int take_option(const struct report_disk *disk, const struct path_option 
     return EXIT_OK;
 }
 
-static void set_state(struct iscsiwmi_dsm_path_v2 *path, enum iscsiwmi_dsm_state state)
+static void disk_request_set_state(struct iscsiwmi_dsm_path_v2 *path, enum iscsiwmi_dsm_state state)
 {
     path->PrimaryPath =
         state == ISCSIWMI_DSM_ACTIVE_OPTIMIZED || state == ISCSIWMI_DSM_ACTIVE_UNOPTIMIZED;
@@ -51,7 +54,7 @@ static void set_state(struct iscsiwmi_dsm_path_v2 *path, enum iscsiwmi_dsm_state
  * the rest stand by where there are primaries, and lead where there are none. A failover's leader
  * without a primary is the preferred path.
  */
-static void fill_states(struct iscsiwmi_dsm_path_v2 *paths, size_t n, uint32_t policy)
+static void disk_request_fill_states(struct iscsiwmi_dsm_path_v2 *paths, size_t n, uint32_t policy)
 {
     bool any_primary = false;
 
@@ -64,39 +67,39 @@ static void fill_states(struct iscsiwmi_dsm_path_v2 *paths, size_t n, uint32_t p
         bool stays = access != ISCSIWMI_DSM_ACTIVE_OPTIMIZED && access <= ISCSIWMI_DSM_UNAVAILABLE;
 
         if (leads)
-            set_state(path, ISCSIWMI_DSM_ACTIVE_OPTIMIZED);
+            disk_request_set_state(path, ISCSIWMI_DSM_ACTIVE_OPTIMIZED);
         else if (stays)
-            set_state(path, (enum iscsiwmi_dsm_state)access);
+            disk_request_set_state(path, (enum iscsiwmi_dsm_state)access);
         else if (any_primary || policy == ISCSIWMI_DSM_FAILOVER)
-            set_state(path, ISCSIWMI_DSM_STANDBY);
+            disk_request_set_state(path, ISCSIWMI_DSM_STANDBY);
         else
-            set_state(path, ISCSIWMI_DSM_ACTIVE_OPTIMIZED);
+            disk_request_set_state(path, ISCSIWMI_DSM_ACTIVE_OPTIMIZED);
     }
 }
 
-static int compare_ids(const void *a, const void *b)
+static int disk_request_compare_ids(const void *a, const void *b)
 {
     const struct iscsiwmi_dsm_path_v2 *left = a, *right = b;
 
     return (left->DsmPathId > right->DsmPathId) - (left->DsmPathId < right->DsmPathId);
 }
 
-static int fill_paths(const struct cli *cli, const struct report_disk *disk, uint32_t policy,
-                      struct iscsiwmi_dsm_path_v2 *paths)
+static int disk_request_fill_paths(const struct cli *cli, const struct report_disk *disk,
+                                   uint32_t policy, struct iscsiwmi_dsm_path_v2 *paths)
 {
     size_t n = 0, n_named;
 
     for (size_t i = 0; i < cli->n_paths; i++) {
-        int status = take_option(disk, &cli->paths[i], paths, &n);
+        int status = disk_request_take_option(disk, &cli->paths[i], paths, &n);
 
         if (status != EXIT_OK)
             return status;
     }
     n_named = n;
     for (size_t i = 0; i < disk->connections.n; i++)
-        take_path(paths, &n, &disk->policy->DSM_Paths[i]);
-    qsort(paths + n_named, n - n_named, sizeof(*paths), compare_ids);
-    fill_states(paths, n, policy);
+        disk_request_take_path(paths, &n, &disk->policy->DSM_Paths[i]);
+    qsort(paths + n_named, n - n_named, sizeof(*paths), disk_request_compare_ids);
+    disk_request_fill_states(paths, n, policy);
     return EXIT_OK;
 }
 
@@ -109,7 +112,7 @@ int disk_request_paths(const struct cli *cli, const struct report_disk *disk, ui
 
     if (!paths)
         return cli_fail_memory();
-    status = fill_paths(cli, disk, policy, paths);
+    status = disk_request_fill_paths(cli, disk, policy, paths);
     if (status == EXIT_OK)
         *ret_paths = TAKE_PTR(paths);
     return status;

@@ -65,12 +65,12 @@ static int wrong_option(int option, char **argv)
 }
 
 /* There is room for as many as there are words. */
-static void add_path(struct cli *cli, enum path_option_kind kind)
+static void main_add_path(struct cli *cli, enum path_option_kind kind)
 {
     cli->paths[cli->n_paths++] = (struct path_option){.kind = kind, .value = optarg};
 }
 
-static void take_option(struct cli *cli, enum option_index index)
+static void main_take_option(struct cli *cli, enum option_index index)
 {
     switch (index) {
     case OPTION_JSON:
@@ -80,13 +80,13 @@ static void take_option(struct cli *cli, enum option_index index)
         cli->adapter = optarg;
         break;
     case OPTION_PRIMARY:
-        add_path(cli, PATH_PRIMARY);
+        main_add_path(cli, PATH_PRIMARY);
         break;
     case OPTION_PREFERRED:
-        add_path(cli, PATH_PREFERRED);
+        main_add_path(cli, PATH_PREFERRED);
         break;
     case OPTION_WEIGHT:
-        add_path(cli, PATH_WEIGHT);
+        main_add_path(cli, PATH_WEIGHT);
         break;
     case OPTION_STATISTICS:
         cli->statistics = true;
@@ -153,13 +153,13 @@ static int read_options(struct cli *cli, int argc, char **argv, unsigned *ret_us
         if (index < 0)
             return wrong_option(option, argv);
         used |= OPTION_BIT(index);
-        take_option(cli, (enum option_index)index);
+        main_take_option(cli, (enum option_index)index);
     }
     *ret_used = used;
     return EXIT_OK;
 }
 
-static int run(struct cli *cli, int argc, char **argv)
+static int main_run(struct cli *cli, int argc, char **argv)
 {
     const struct command *command = NULL;
     unsigned used = 0;
@@ -190,7 +190,7 @@ int main(int argc, char **argv)
     setlocale(LC_CTYPE, "");
     if (!paths)
         return cli_fail_memory();
-    status = run(&cli, argc, argv);
+    status = main_run(&cli, argc, argv);
     iscsiwmi_client_free(cli.client);
     if (fflush(stdout) != 0 || ferror(stdout))
         return cli_fail("cannot write to standard output");

@@ -124,7 +124,7 @@ static int resolve(const struct space *space, const char *text, size_t *ret_inde
     return complain(space, NULL, &name, message);
 }
 
-static uint64_t adapter_id(const void *items, size_t i)
+static uint64_t id_of_adapter(const void *items, size_t i)
 {
     return ((const struct report_adapter *)items)[i].id;
 }
@@ -146,7 +146,7 @@ static struct space adapter_space(const struct report *report)
         .plural = "adapters",
         .items = report->adapters,
         .n = report->n_adapters,
-        .id = adapter_id,
+        .id = id_of_adapter,
         .is_named = adapter_is_named,
         .describe = adapter_describe,
     };
@@ -194,7 +194,7 @@ int names_only_adapter(const struct report *report, const struct report_adapter 
     return report->n_adapters == 0 ? -ENOENT : -ENOTUNIQ;
 }
 
-static uint64_t connection_id(const void *items, size_t i)
+static uint64_t id_of_connection(const void *items, size_t i)
 {
     return ((const struct report_connection *)items)[i].id;
 }
@@ -233,7 +233,7 @@ int names_connection(const struct report_connections *connections, const char *n
         .plural = "connections",
         .items = connections->items,
         .n = connections->n,
-        .id = connection_id,
+        .id = id_of_connection,
         .is_at = connection_is_at,
         .describe = connection_describe,
     };
@@ -246,7 +246,7 @@ int names_connection(const struct report_connections *connections, const char *n
     return 0;
 }
 
-static uint64_t session_id(const void *items, size_t i)
+static uint64_t id_of_session(const void *items, size_t i)
 {
     return ((const struct report_session *)items)[i].id;
 }
@@ -281,7 +281,7 @@ int names_session(const struct report *report, const char *name,
         .plural = "sessions",
         .items = report->sessions,
         .n = report->n_sessions,
-        .id = session_id,
+        .id = id_of_session,
         .is_named = session_is_named,
         .is_at = session_is_at,
         .describe = session_describe,

@@ -260,7 +260,7 @@ static int add_disk(struct report *report, const struct iscsiwmi_disk_classes *c
     return 0;
 }
 
-static int fill(struct report *report)
+static int report_fill(struct report *report)
 {
     const struct iscsiwmi_host *objects = report->objects;
 
@@ -292,7 +292,7 @@ struct report *report_new(struct iscsiwmi_host *objects)
         return NULL;
     }
     report->objects = objects;
-    return fill(report) < 0 ? NULL : TAKE_PTR(report);
+    return report_fill(report) < 0 ? NULL : TAKE_PTR(report);
 }
 
 struct report *report_free(struct report *report)

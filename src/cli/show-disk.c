@@ -10,7 +10,7 @@
 
 #define POLICY_TEXT_SIZE 48U
 
-static void policy_text(uint32_t policy, char ret_text[POLICY_TEXT_SIZE])
+static void show_disk_policy_text(uint32_t policy, char ret_text[POLICY_TEXT_SIZE])
 {
     const char *name = iscsiwmi_dsm_policy_name(policy);
 
@@ -29,18 +29,18 @@ void show_default_policy(const struct iscsiwmi_manager *manager)
 {
     char policy[POLICY_TEXT_SIZE];
 
-    policy_text(manager->DefaultLoadBalancePolicy, policy);
+    show_disk_policy_text(manager->DefaultLoadBalancePolicy, policy);
     puts(policy);
 }
 
 /* ---- all ---- */
 
-static void add_disk(struct table *table, const struct report_disk *disk)
+static void show_disk_add(struct table *table, const struct report_disk *disk)
 {
     bool is_named = *disk->name && strcmp(disk->name, disk->wwid) != 0;
     char policy[POLICY_TEXT_SIZE], size[SIZE_TEXT_SIZE];
 
-    policy_text(policy_in_force(disk), policy);
+    show_disk_policy_text(policy_in_force(disk), policy);
     text_size(disk->info->SizeBytes, size);
     table_add(table, TONE_PLAIN, is_named ? disk->name : "-");
     table_add(table, TONE_PLAIN, disk->wwid);
@@ -65,7 +65,7 @@ int show_disks(const struct report *report)
     if (!table)
         return -ENOMEM;
     for (size_t i = 0; i < report->n_disks; i++)
-        add_disk(table, &report->disks[i]);
+        show_disk_add(table, &report->disks[i]);
     return table_print(table);
 }
 
@@ -115,7 +115,7 @@ int show_disk(const struct report_disk *disk)
     _cleanup_free_ char *line = NULL;
     char policy[POLICY_TEXT_SIZE];
 
-    policy_text(in_force, policy);
+    show_disk_policy_text(in_force, policy);
     if (asprintf(&line, "%s, from %s, %s", policy, info->Provenance, info->Agreement) < 0) {
         line = NULL;
         return -ENOMEM;
@@ -128,7 +128,7 @@ int show_disk(const struct report_disk *disk)
         output_field("multipathd", show_multipathd_tone(info->MultipathdAgreement),
                      info->MultipathdAgreement);
     if (info->LoadBalancePolicy && info->LoadBalancePolicy != in_force) {
-        policy_text(info->LoadBalancePolicy, policy);
+        show_disk_policy_text(info->LoadBalancePolicy, policy);
         output_field("Chosen", TONE_PLAIN, policy);
     }
     if (*info->Reason)
@@ -138,7 +138,7 @@ int show_disk(const struct report_disk *disk)
     return 0;
 }
 
-static void add_path(struct table *table, const struct report_disk *disk, size_t i)
+static void show_disk_add_path(struct table *table, const struct report_disk *disk, size_t i)
 {
     const struct iscsiwmi_dsm_path_v2 *path = &disk->policy->DSM_Paths[i];
     const struct report_connection *connection = &disk->connections.items[i];
@@ -180,6 +180,6 @@ int show_disk_paths(const struct report_disk *disk)
         return 0;
     }
     for (size_t i = 0; i < disk->connections.n; i++)
-        add_path(table, disk, i);
+        show_disk_add_path(table, disk, i);
     return table_print(table);
 }

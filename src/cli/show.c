@@ -141,8 +141,8 @@ int show_changes(const struct report_adapter *adapter,
     return table_print(table);
 }
 
-static void add_connection(struct table *table, const struct report_session *session,
-                           const struct report_connection *connection)
+static void show_add_connection(struct table *table, const struct report_session *session,
+                                const struct report_connection *connection)
 {
     _cleanup_free_ char *portal = text_portal(connection->address, connection->port);
     _cleanup_free_ char *disks = join(connection->info->Disks, connection->info->DiskCount);
@@ -178,7 +178,7 @@ int show_connections(const struct report_session *session)
         return 0;
     }
     for (size_t i = 0; i < session->connections.n; i++)
-        add_connection(table, session, &session->connections.items[i]);
+        show_add_connection(table, session, &session->connections.items[i]);
     return table_print(table);
 }
 
@@ -206,9 +206,9 @@ static char *group_paths(const struct report_session *session,
     return text;
 }
 
-static void add_group(struct table *table, const struct report_session *session,
-                      const struct iscsiwmi_map *map, const struct iscsiwmi_map_group *group,
-                      size_t i, const char *provenance)
+static void show_add_group(struct table *table, const struct report_session *session,
+                           const struct iscsiwmi_map *map, const struct iscsiwmi_map_group *group,
+                           size_t i, const char *provenance)
 {
     _cleanup_free_ char *paths = group_paths(session, group);
     bool active = strcmp(group->State, "active") == 0;
@@ -233,9 +233,9 @@ static void add_map(struct table *table, const struct report_session *session,
                                                    .State = (char *)"no path"};
 
     if (map->GroupCount == 0)
-        add_group(table, session, map, &none, 0, provenance);
+        show_add_group(table, session, map, &none, 0, provenance);
     for (size_t i = 0; i < map->GroupCount; i++)
-        add_group(table, session, map, map->Groups[i], i, provenance);
+        show_add_group(table, session, map, map->Groups[i], i, provenance);
 }
 
 int show_maps(const struct report *report, const struct report_session *session)

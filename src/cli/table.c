@@ -236,7 +236,7 @@ static int fill_cell(const struct table *table, size_t i, size_t width, struct l
     return 0;
 }
 
-static int fill(const struct table *table, const size_t *widths, struct libscols_table *scols)
+static int table_fill(const struct table *table, const size_t *widths, struct libscols_table *scols)
 {
     struct libscols_line *line = NULL;
 
@@ -287,7 +287,8 @@ int table_print(struct table *table)
     scols_table_enable_noencoding(scols, 1);
     scols_table_set_termforce(scols, SCOLS_TERMFORCE_NEVER); /* it is fitted already */
     if (scols_table_set_column_separator(scols, gap == 1 ? " " : "  ") < 0 ||
-        fill(table, widths, scols) < 0 || scols_print_table_to_string(scols, &text) < 0 || !text)
+        table_fill(table, widths, scols) < 0 || scols_print_table_to_string(scols, &text) < 0 ||
+        !text)
         return -ENOMEM;
     print_indented(text);
     return 0;

@@ -198,7 +198,7 @@ void text_role(uint32_t policy, const struct report_connection *connection,
     snprintf(ret_text, ROLE_TEXT_SIZE, "%s", role);
 }
 
-static bool same_portal(const struct report_connection *a, const struct report_connection *b)
+static bool text_same_portal(const struct report_connection *a, const struct report_connection *b)
 {
     return a->port == b->port && text_same_address(a->address, b->address);
 }
@@ -215,7 +215,7 @@ char *text_connection(const struct report_connections *connections,
     for (size_t i = 0; i < connections->n; i++) {
         const struct report_connection *other = &connections->items[i];
 
-        if (!same_portal(other, connection))
+        if (!text_same_portal(other, connection))
             continue;
         n_portal++;
         n_iface += strcmp(other->iface, connection->iface) == 0;

@@ -25,7 +25,7 @@ void *array_append(void *result, void *items_field, size_t n, size_t size)
     return items + n * size;
 }
 
-static int set_count(const struct member *member, void *record, size_t n)
+static int class_set_count(const struct member *member, void *record, size_t n)
 {
     char *count = (char *)record + member->count_offset;
     uint32_t wide = (uint32_t)n;
@@ -40,7 +40,7 @@ static int set_count(const struct member *member, void *record, size_t n)
     return 0;
 }
 
-static size_t get_count(const struct member *member, const void *record)
+static size_t class_get_count(const struct member *member, const void *record)
 {
     const char *count = (const char *)record + member->count_offset;
     uint32_t wide;
@@ -56,7 +56,7 @@ static size_t get_count(const struct member *member, const void *record)
 
 /* ---- reading ---- */
 
-static int set_text(char **field, const char *text, void *result)
+static int class_set_text(char **field, const char *text, void *result)
 {
     *field = result_text(result, text);
     return *field ? 0 : -ENOMEM;
@@ -69,7 +69,7 @@ int class_init(const struct class *class, void *record, void *result)
         int r = 0;
 
         if (m->type[0] == 's')
-            r = set_text(field, "", result);
+            r = class_set_text(field, "", result);
         else if (m->type[0] == '(')
             r = class_init(m->class, field, result);
         if (r < 0)
@@ -87,15 +87,15 @@ void *class_new(const struct class *class)
     return TAKE_PTR(result);
 }
 
-static int read_text(sd_bus_message *message, char **field, void *result)
+static int class_read_text(sd_bus_message *message, char **field, void *result)
 {
     const char *text;
     int r = sd_bus_message_read_basic(message, 's', &text);
 
-    return r < 0 ? r : set_text(field, text, result);
+    return r < 0 ? r : class_set_text(field, text, result);
 }
 
-static int read_bool(sd_bus_message *message, bool *field)
+static int class_read_bool(sd_bus_message *message, bool *field)
 {
     int value;
     int r = sd_bus_message_read_basic(message, 'b', &value);
@@ -106,7 +106,7 @@ static int read_bool(sd_bus_message *message, bool *field)
     return 0;
 }
 
-static int read_bytes(sd_bus_message *message, void *field, size_t size)
+static int class_read_bytes(sd_bus_message *message, void *field, size_t size)
 {
     const void *bytes;
     size_t n;
@@ -120,8 +120,8 @@ static int read_bytes(sd_bus_message *message, void *field, size_t size)
     return 0;
 }
 
-static int read_structure(sd_bus_message *message, const struct class *class, void *record,
-                          void *result)
+static int class_read_structure(sd_bus_message *message, const struct class *class, void *record,
+                                void *result)
 {
     int r = sd_bus_message_enter_container(message, 'r', class->signature);
 
@@ -132,7 +132,7 @@ static int read_structure(sd_bus_message *message, const struct class *class, vo
 }
 
 /* Where the structure of an item is: in the array, or where the array points to. */
-static void *item_record(const struct member *member, void *item, void *result)
+static void *class_item_record(const struct member *member, void *item, void *result)
 {
     void *record;
 
@@ -143,28 +143,29 @@ static void *item_record(const struct member *member, void *item, void *result)
     return record;
 }
 
-static int read_item(sd_bus_message *message, const struct member *member, void *item, void *result)
+static int class_read_item(sd_bus_message *message, const struct member *member, void *item,
+                           void *result)
 {
     char type = member->type[1];
     void *record;
 
     if (type == 's')
-        return read_text(message, item, result);
+        return class_read_text(message, item, result);
     if (type != '(')
         return sd_bus_message_read_basic(message, type, item);
-    record = item_record(member, item, result);
-    return record ? read_structure(message, member->class, record, result) : -ENOMEM;
+    record = class_item_record(member, item, result);
+    return record ? class_read_structure(message, member->class, record, result) : -ENOMEM;
 }
 
-static size_t item_size(const struct member *member)
+static size_t class_item_size(const struct member *member)
 {
     if (member->by_pointer || member->type[1] == 's')
         return sizeof(void *);
     return member->class ? member->class->size : sizeof(uint64_t);
 }
 
-static int read_array(sd_bus_message *message, const struct member *member, void *record,
-                      void *result)
+static int class_read_array(sd_bus_message *message, const struct member *member, void *record,
+                            void *result)
 {
     size_t n = 0;
     int r = sd_bus_message_enter_container(message, 'a', member->type + 1);
@@ -172,36 +173,37 @@ static int read_array(sd_bus_message *message, const struct member *member, void
     if (r < 0)
         return r;
     while ((r = sd_bus_message_at_end(message, 0)) == 0) {
-        void *item = array_append(result, (char *)record + member->offset, n, item_size(member));
+        void *item =
+            array_append(result, (char *)record + member->offset, n, class_item_size(member));
 
         if (!item)
             return -ENOMEM;
-        r = read_item(message, member, item, result);
+        r = class_read_item(message, member, item, result);
         if (r < 0)
             return r;
         n++;
     }
     if (r < 0 || (r = sd_bus_message_exit_container(message)) < 0)
         return r;
-    return set_count(member, record, n);
+    return class_set_count(member, record, n);
 }
 
-static int read_member(sd_bus_message *message, const struct member *member, void *record,
-                       void *result)
+static int class_read_member(sd_bus_message *message, const struct member *member, void *record,
+                             void *result)
 {
     void *field = (char *)record + member->offset;
 
     switch (member->type[0]) {
     case 'b':
-        return read_bool(message, field);
+        return class_read_bool(message, field);
     case 's':
-        return read_text(message, field, result);
+        return class_read_text(message, field, result);
     case '(':
-        return read_structure(message, member->class, field, result);
+        return class_read_structure(message, member->class, field, result);
     case 'a':
         if (member->type[1] == 'y')
-            return read_bytes(message, field, member->size);
-        return read_array(message, member, record, result);
+            return class_read_bytes(message, field, member->size);
+        return class_read_array(message, member, record, result);
     default:
         return sd_bus_message_read_basic(message, member->type[0], field);
     }
@@ -211,7 +213,7 @@ int class_read_members(sd_bus_message *message, const struct class *class, void 
                        void *result)
 {
     for (const struct member *m = class->members; m->name; m++) {
-        int r = read_member(message, m, record, result);
+        int r = class_read_member(message, m, record, result);
 
         if (r < 0)
             return r;
@@ -219,7 +221,7 @@ int class_read_members(sd_bus_message *message, const struct class *class, void 
     return 0;
 }
 
-static const struct member *find_member(const struct class *class, const char *name)
+static const struct member *class_find_member(const struct class *class, const char *name)
 {
     for (const struct member *m = class->members; m->name; m++)
         if (strcmp(m->name, name) == 0)
@@ -228,7 +230,7 @@ static const struct member *find_member(const struct class *class, const char *n
 }
 
 /* In properties, which come in any order, the array alone says how many it has. */
-static bool is_count(const struct class *class, const struct member *member)
+static bool class_is_count(const struct class *class, const struct member *member)
 {
     for (const struct member *m = class->members; m->name; m++)
         if (m->count_size > 0 && m->count_offset == member->offset)
@@ -237,8 +239,8 @@ static bool is_count(const struct class *class, const struct member *member)
 }
 
 /* One name and value. */
-static int read_property(sd_bus_message *message, const struct class *class, void *record,
-                         void *result)
+static int class_read_property(sd_bus_message *message, const struct class *class, void *record,
+                               void *result)
 {
     const struct member *member;
     const char *name;
@@ -246,13 +248,13 @@ static int read_property(sd_bus_message *message, const struct class *class, voi
 
     if (r < 0)
         return r;
-    member = find_member(class, name);
-    if (!member || is_count(class, member))
+    member = class_find_member(class, name);
+    if (!member || class_is_count(class, member))
         return sd_bus_message_skip(message, "v");
     r = sd_bus_message_enter_container(message, 'v', member->type);
     if (r < 0)
         return r;
-    r = read_member(message, member, record, result);
+    r = class_read_member(message, member, record, result);
     return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
@@ -264,7 +266,7 @@ int class_read_properties(sd_bus_message *message, const struct class *class, vo
     if (r < 0)
         return r;
     while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-        r = read_property(message, class, record, result);
+        r = class_read_property(message, class, record, result);
         if (r < 0)
             return r;
         r = sd_bus_message_exit_container(message);
@@ -276,7 +278,7 @@ int class_read_properties(sd_bus_message *message, const struct class *class, vo
 
 /* ---- writing ---- */
 
-static int append_text(sd_bus_message *message, const void *field)
+static int class_append_text(sd_bus_message *message, const void *field)
 {
     const char *text;
 
@@ -284,9 +286,10 @@ static int append_text(sd_bus_message *message, const void *field)
     return sd_bus_message_append_basic(message, 's', text ? text : "");
 }
 
-static int append_array(sd_bus_message *message, const struct member *member, const void *record)
+static int class_append_array(sd_bus_message *message, const struct member *member,
+                              const void *record)
 {
-    size_t n = get_count(member, record);
+    size_t n = class_get_count(member, record);
     const char *items;
     int r = sd_bus_message_open_container(message, 'a', member->type + 1);
 
@@ -301,7 +304,8 @@ static int append_array(sd_bus_message *message, const struct member *member, co
     return sd_bus_message_close_container(message);
 }
 
-static int append_member(sd_bus_message *message, const struct member *member, const void *record)
+static int class_append_member(sd_bus_message *message, const struct member *member,
+                               const void *record)
 {
     const void *field = (const char *)record + member->offset;
 
@@ -309,13 +313,13 @@ static int append_member(sd_bus_message *message, const struct member *member, c
     case 'b':
         return sd_bus_message_append_basic(message, 'b', &(int){*(const bool *)field});
     case 's':
-        return append_text(message, field);
+        return class_append_text(message, field);
     case '(':
         return class_append(message, member->class, field);
     case 'a':
         if (member->type[1] == 'y')
             return sd_bus_message_append_array(message, 'y', field, member->size);
-        return append_array(message, member, record);
+        return class_append_array(message, member, record);
     default:
         return sd_bus_message_append_basic(message, member->type[0], field);
     }
@@ -326,6 +330,6 @@ int class_append(sd_bus_message *message, const struct class *class, const void 
     int r = sd_bus_message_open_container(message, 'r', class->signature);
 
     for (const struct member *m = class->members; m->name && r >= 0; m++)
-        r = append_member(message, m, record);
+        r = class_append_member(message, m, record);
     return r < 0 ? r : sd_bus_message_close_container(message);
 }

@@ -80,14 +80,14 @@ int object_id(const char *path, const char *prefix, uint64_t *ret_id)
     return 0;
 }
 
-char *disk_path(const char *wwid)
+char *client_disk_path(const char *wwid)
 {
     char *path = NULL;
 
     return sd_bus_path_encode(DISKS_PATH, wwid, &path) < 0 ? NULL : path;
 }
 
-char *disk_wwid(const char *path)
+char *client_disk_wwid(const char *path)
 {
     char *wwid = NULL;
 

@@ -43,8 +43,8 @@ void object_path(const char *prefix, uint64_t id, char ret_path[OBJECT_PATH_MAX]
 int object_id(const char *path, const char *prefix, uint64_t *ret_id);
 
 /* The same two for a disk; what they give is to be freed. NULL: another path, or no memory. */
-char *disk_path(const char *wwid);
-char *disk_wwid(const char *path);
+char *client_disk_path(const char *wwid);
+char *client_disk_wwid(const char *path);
 
 /* Keep the line for iscsiwmi_client_error() and return the errno. */
 int fail_with(struct iscsiwmi_client *client, int r, const char *format, ...)

@@ -95,7 +95,7 @@ static const struct advice {
     {SD_BUS_ERROR_UNKNOWN_METHOD, -ENOENT, ADVICE_GONE},
 };
 
-static const struct advice *find_advice(const char *name)
+static const struct advice *error_find_advice(const char *name)
 {
     for (size_t i = 0; i < ELEMENTSOF(advices); i++)
         if (strcmp(name, advices[i].name) == 0)
@@ -103,7 +103,7 @@ static const struct advice *find_advice(const char *name)
     return NULL;
 }
 
-static bool starts_with(const char *text, const char *prefix)
+static bool error_starts_with(const char *text, const char *prefix)
 {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
@@ -112,12 +112,12 @@ int fail_call(struct iscsiwmi_client *client, int r, const sd_bus_error *error)
 {
     const char *name = error->name ? error->name : "";
     const char *text = error->message ? error->message : strerror(-r);
-    const struct advice *advice = find_advice(name);
+    const struct advice *advice = error_find_advice(name);
 
     if (advice)
         return fail_with(client, advice->r, "%s", advice->text);
-    if (starts_with(name, "org.freedesktop.DBus.Error.Spawn.") ||
-        starts_with(name, "org.freedesktop.systemd1."))
+    if (error_starts_with(name, "org.freedesktop.DBus.Error.Spawn.") ||
+        error_starts_with(name, "org.freedesktop.systemd1."))
         return fail_with(client, -ENXIO,
                          "the service iscsi-wmid could not be started (%s): look at "
                          "'systemctl status iscsi-wmid'",

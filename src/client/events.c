@@ -17,9 +17,9 @@
 /* ---- which object ---- */
 
 /* What is made for it lives as long as `result`. */
-static int set_object(struct iscsiwmi_event *event, const char *path, void *result)
+static int events_set_object(struct iscsiwmi_event *event, const char *path, void *result)
 {
-    _cleanup_free_ char *wwid = disk_wwid(path);
+    _cleanup_free_ char *wwid = client_disk_wwid(path);
     static const struct {
         const char *prefix;
         uint32_t object;
@@ -49,8 +49,8 @@ struct changes {
     uint32_t n;
 };
 
-static int add_change(void *result, struct changes *changes, const char *property,
-                      const char *value)
+static int events_add_change(void *result, struct changes *changes, const char *property,
+                             const char *value)
 {
     struct iscsiwmi_change *change = result_alloc(result, 1, sizeof(*change));
     const struct iscsiwmi_change **item =
@@ -65,7 +65,7 @@ static int add_change(void *result, struct changes *changes, const char *propert
     return 0;
 }
 
-static const char *number_text(void *result, uint64_t number)
+static const char *events_number_text(void *result, uint64_t number)
 {
     char text[24];
 
@@ -73,7 +73,7 @@ static const char *number_text(void *result, uint64_t number)
     return result_text(result, text);
 }
 
-static int read_guid(sd_bus_message *message, void *result, const char **ret_value)
+static int events_read_guid(sd_bus_message *message, void *result, const char **ret_value)
 {
     char text[ISCSIWMI_GUID_TEXT_SIZE];
     const void *bytes;
@@ -88,8 +88,8 @@ static int read_guid(sd_bus_message *message, void *result, const char **ret_val
 }
 
 /* The one value of a variant as text. What has no short text leaves *ret_value alone. */
-static int read_value(sd_bus_message *message, const char *type, void *result,
-                      const char **ret_value)
+static int events_read_value(sd_bus_message *message, const char *type, void *result,
+                             const char **ret_value)
 {
     union {
         uint8_t y;
@@ -102,7 +102,7 @@ static int read_value(sd_bus_message *message, const char *type, void *result,
     int r;
 
     if (strcmp(type, "ay") == 0)
-        return read_guid(message, result, ret_value);
+        return events_read_guid(message, result, ret_value);
     if (strlen(type) != 1 || !strchr("yqutbs", *type))
         return sd_bus_message_skip(message, type);
     r = sd_bus_message_read_basic(message, *type, &value);
@@ -113,15 +113,15 @@ static int read_value(sd_bus_message *message, const char *type, void *result,
     else if (*type == 'b')
         *ret_value = value.b ? "true" : "false";
     else
-        *ret_value = number_text(result, *type == 'y'   ? value.y
-                                         : *type == 'q' ? value.q
-                                         : *type == 'u' ? value.u
-                                                        : value.t);
+        *ret_value = events_number_text(result, *type == 'y'   ? value.y
+                                                : *type == 'q' ? value.q
+                                                : *type == 'u' ? value.u
+                                                               : value.t);
     return *ret_value ? 0 : -ENOMEM;
 }
 
 /* One {sv} of what has a value now. */
-static int read_changed(sd_bus_message *message, void *result, struct changes *changes)
+static int events_read_changed(sd_bus_message *message, void *result, struct changes *changes)
 {
     const char *name, *type, *value = NULL;
     int r = sd_bus_message_read_basic(message, 's', &name);
@@ -134,15 +134,15 @@ static int read_changed(sd_bus_message *message, void *result, struct changes *c
     r = sd_bus_message_enter_container(message, 'v', type);
     if (r < 0)
         return r;
-    r = read_value(message, type, result, &value);
+    r = events_read_value(message, type, result, &value);
     if (r < 0)
         return r;
     r = sd_bus_message_exit_container(message);
-    return r < 0 ? r : add_change(result, changes, name, value);
+    return r < 0 ? r : events_add_change(result, changes, name, value);
 }
 
 /* a{sv} of those that have a value, and then "as" of those that are to be read anew. */
-static int read_changes(sd_bus_message *message, void *result, struct changes *changes)
+static int events_read_changes(sd_bus_message *message, void *result, struct changes *changes)
 {
     const char *name;
     int r = sd_bus_message_enter_container(message, 'a', "{sv}");
@@ -150,7 +150,7 @@ static int read_changes(sd_bus_message *message, void *result, struct changes *c
     if (r < 0)
         return r;
     while ((r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-        r = read_changed(message, result, changes);
+        r = events_read_changed(message, result, changes);
         if (r < 0)
             return r;
         r = sd_bus_message_exit_container(message);
@@ -163,7 +163,7 @@ static int read_changes(sd_bus_message *message, void *result, struct changes *c
     if (r < 0)
         return r;
     while ((r = sd_bus_message_read_basic(message, 's', &name)) > 0) {
-        r = add_change(result, changes, name, NULL);
+        r = events_add_change(result, changes, name, NULL);
         if (r < 0)
             return r;
     }
@@ -172,13 +172,14 @@ static int read_changes(sd_bus_message *message, void *result, struct changes *c
 
 /* ---- signals; one that cannot be read is passed over ---- */
 
-static void tell(struct iscsiwmi_client *client, const struct iscsiwmi_event *event)
+static void events_tell(struct iscsiwmi_client *client, const struct iscsiwmi_event *event)
 {
     if (client->on_event)
         client->on_event(event, client->userdata);
 }
 
-static int on_properties_changed(sd_bus_message *message, void *userdata, sd_bus_error *error)
+static int events_on_properties_changed(sd_bus_message *message, void *userdata,
+                                        sd_bus_error *error)
 {
     struct iscsiwmi_client *client = userdata;
     struct iscsiwmi_event event = {.Type = ISCSIWMI_EVENT_CHANGED};
@@ -188,40 +189,41 @@ static int on_properties_changed(sd_bus_message *message, void *userdata, sd_bus
 
     if (!result || sd_bus_message_read(message, "s", &interface) < 0 ||
         strncmp(interface, INTERFACE_PREFIX, strlen(INTERFACE_PREFIX)) != 0 ||
-        read_changes(message, result, &changes) < 0 ||
-        set_object(&event, sd_bus_message_get_path(message), result) < 0)
+        events_read_changes(message, result, &changes) < 0 ||
+        events_set_object(&event, sd_bus_message_get_path(message), result) < 0)
         return 0;
     event.Class = interface + strlen(INTERFACE_PREFIX);
     event.Changes = changes.items;
     event.ChangeCount = changes.n;
-    tell(client, &event);
+    events_tell(client, &event);
     return 0;
 }
 
-static int tell_of_object(sd_bus_message *message, struct iscsiwmi_client *client, uint32_t type)
+static int events_tell_of_object(sd_bus_message *message, struct iscsiwmi_client *client,
+                                 uint32_t type)
 {
     struct iscsiwmi_event event = {.Type = type};
     _cleanup_result_ void *result = result_new(1);
     const char *path;
 
     if (!result || sd_bus_message_read(message, "o", &path) < 0 ||
-        set_object(&event, path, result) < 0)
+        events_set_object(&event, path, result) < 0)
         return 0;
-    tell(client, &event);
+    events_tell(client, &event);
     return 0;
 }
 
-static int on_added(sd_bus_message *message, void *userdata, sd_bus_error *error)
+static int events_on_added(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
-    return tell_of_object(message, userdata, ISCSIWMI_EVENT_ADDED);
+    return events_tell_of_object(message, userdata, ISCSIWMI_EVENT_ADDED);
 }
 
-static int on_removed(sd_bus_message *message, void *userdata, sd_bus_error *error)
+static int events_on_removed(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
-    return tell_of_object(message, userdata, ISCSIWMI_EVENT_REMOVED);
+    return events_tell_of_object(message, userdata, ISCSIWMI_EVENT_REMOVED);
 }
 
-static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *error)
+static int events_on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     struct iscsiwmi_event event = {.Object = ISCSIWMI_OBJECT_SERVICE, .Path = ROOT_PATH};
     const char *name, *old_owner, *new_owner;
@@ -230,11 +232,11 @@ static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_erro
         return 0;
     if (*old_owner) {
         event.Type = ISCSIWMI_EVENT_STOPPED;
-        tell(userdata, &event);
+        events_tell(userdata, &event);
     }
     if (*new_owner) {
         event.Type = ISCSIWMI_EVENT_STARTED;
-        tell(userdata, &event);
+        events_tell(userdata, &event);
     }
     return 0;
 }
@@ -244,7 +246,7 @@ static int on_owner_changed(sd_bus_message *message, void *userdata, sd_bus_erro
  * this connection alone, and that the bus does not compare with matches: sd-bus does, and cannot
  * know whose the sender is.
  */
-static int pass_over_sent(sd_bus_message *message, void *userdata, sd_bus_error *error)
+static int events_pass_over_sent(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
     return sd_bus_message_is_signal(message, NULL, NULL) > 0 &&
            sd_bus_message_get_destination(message);
@@ -256,19 +258,19 @@ static const struct {
 } matches[] = {
     {"type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
      "member='NameOwnerChanged',arg0='" SERVICE "'",
-     on_owner_changed},
+     events_on_owner_changed},
     {"type='signal',sender='" SERVICE "',path='" ROOT_PATH "',interface='" OBJECT_MANAGER "',"
      "member='InterfacesAdded'",
-     on_added},
+     events_on_added},
     {"type='signal',sender='" SERVICE "',path='" ROOT_PATH "',interface='" OBJECT_MANAGER "',"
      "member='InterfacesRemoved'",
-     on_removed},
+     events_on_removed},
     {"type='signal',sender='" SERVICE "',path_namespace='" ROOT_PATH "',interface='" PROPERTIES
      "',member='PropertiesChanged'",
-     on_properties_changed},
+     events_on_properties_changed},
 };
 
-static void end_watch(struct iscsiwmi_client *client)
+static void events_end_watch(struct iscsiwmi_client *client)
 {
     client->on_event = NULL;
     client->filter = sd_bus_slot_unref(client->filter);
@@ -276,9 +278,9 @@ static void end_watch(struct iscsiwmi_client *client)
         client->slots[i] = sd_bus_slot_unref(client->slots[i]);
 }
 
-static int begin_watch(struct iscsiwmi_client *client)
+static int events_begin_watch(struct iscsiwmi_client *client)
 {
-    int r = sd_bus_add_filter(client->bus, &client->filter, pass_over_sent, NULL);
+    int r = sd_bus_add_filter(client->bus, &client->filter, events_pass_over_sent, NULL);
 
     for (size_t i = 0; r >= 0 && i < ELEMENTSOF(matches); i++)
         r = sd_bus_add_match(client->bus, &client->slots[i], matches[i].match, matches[i].handler,
@@ -294,12 +296,12 @@ int iscsiwmi_client_watch(struct iscsiwmi_client *client, iscsiwmi_event_fn *on_
 
     if (!client->bus)
         return fail_with(client, -ENOTCONN, "this client is not connected");
-    end_watch(client);
+    events_end_watch(client);
     if (!on_event)
         return 0;
-    r = begin_watch(client);
+    r = events_begin_watch(client);
     if (r < 0) {
-        end_watch(client);
+        events_end_watch(client);
         return fail_call(client, r, &SD_BUS_ERROR_NULL);
     }
     client->on_event = on_event;
@@ -309,7 +311,7 @@ int iscsiwmi_client_watch(struct iscsiwmi_client *client, iscsiwmi_event_fn *on_
 
 /* ---- main loop ---- */
 
-static int fail_loop(struct iscsiwmi_client *client, int r)
+static int events_fail_loop(struct iscsiwmi_client *client, int r)
 {
     if (!client->bus)
         return fail_with(client, -ENOTCONN, "this client is not connected");
@@ -321,7 +323,7 @@ int iscsiwmi_client_get_fd(struct iscsiwmi_client *client, int *ret_fd)
     int r = client->bus ? sd_bus_get_fd(client->bus) : -ENOTCONN;
 
     if (r < 0)
-        return fail_loop(client, r);
+        return events_fail_loop(client, r);
     *ret_fd = r;
     return 0;
 }
@@ -331,13 +333,13 @@ int iscsiwmi_client_get_events(struct iscsiwmi_client *client, short *ret_events
     int r = client->bus ? sd_bus_get_events(client->bus) : -ENOTCONN;
 
     if (r < 0)
-        return fail_loop(client, r);
+        return events_fail_loop(client, r);
     *ret_events = (short)r;
     return 0;
 }
 
 /* From an instant of CLOCK_MONOTONIC to milliseconds from now, never too early. */
-static int wait_until(uint64_t usec)
+static int events_wait_until(uint64_t usec)
 {
     uint64_t now = monotonic_usec(), msec;
 
@@ -353,8 +355,8 @@ int iscsiwmi_client_get_timeout(struct iscsiwmi_client *client, int *ret_msec)
     int r = client->bus ? sd_bus_get_timeout(client->bus, &usec) : -ENOTCONN;
 
     if (r < 0)
-        return fail_loop(client, r);
-    *ret_msec = usec == UINT64_MAX ? -1 : wait_until(usec);
+        return events_fail_loop(client, r);
+    *ret_msec = usec == UINT64_MAX ? -1 : events_wait_until(usec);
     return 0;
 }
 
@@ -365,5 +367,5 @@ int iscsiwmi_client_dispatch(struct iscsiwmi_client *client)
     do
         r = client->bus ? sd_bus_process(client->bus, NULL) : -ENOTCONN;
     while (r > 0);
-    return r < 0 ? fail_loop(client, r) : 0;
+    return r < 0 ? events_fail_loop(client, r) : 0;
 }

@@ -75,7 +75,7 @@ int iscsiwmi_get_session(struct iscsiwmi_client *client, uint64_t session_id,
 static int get_by_wwid(struct iscsiwmi_client *client, const char *wwid, const struct class *class,
                        void *ret_record)
 {
-    _cleanup_free_ char *path = disk_path(wwid);
+    _cleanup_free_ char *path = client_disk_path(wwid);
 
     return path ? get_class(client, path, class, ret_record) : fail_memory(client);
 }

@@ -151,7 +151,7 @@ static int read_interface(sd_bus_message *message, const char *path, struct iscs
     name += strlen(INTERFACE_PREFIX);
     if (object_id(path, ADAPTER_PREFIX, &id) >= 0)
         return read_adapter(message, host, id, name);
-    if ((wwid = disk_wwid(path)))
+    if ((wwid = client_disk_wwid(path)))
         return read_disk(message, host, wwid, name);
     if (strcmp(name, class_session.name) == 0)
         return read_session(message, host);

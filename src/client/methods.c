@@ -97,7 +97,7 @@ static int set_disk_policy(struct iscsiwmi_client *client, const char *wwid, con
                            const struct class *class, const void *policy, uint32_t *ret_status)
 {
     _cleanup_message_ sd_bus_message *message = NULL;
-    _cleanup_free_ char *path = disk_path(wwid);
+    _cleanup_free_ char *path = client_disk_path(wwid);
     int r = path ? call_new(client, path, INTERFACE("DSM_LB_Operations"), method, &message)
                  : fail_memory(client);
 

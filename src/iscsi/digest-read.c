@@ -181,20 +181,20 @@ static const struct {
 };
 
 /* A root that is moved leaves a link behind, at times: what is the same must not be read twice. */
-static bool is_same(const char *a, const char *b)
+static bool digest_read_is_same(const char *a, const char *b)
 {
     struct stat x, y;
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static int read_directory(struct reader *reader, const struct record_places *places, size_t root,
-                          size_t index)
+static int digest_read_directory(struct reader *reader, const struct record_places *places,
+                                 size_t root, size_t index)
 {
     char path[4096], first[4096];
 
     snprintf(path, sizeof(path), "%s/%s", places->roots[root], directories[index].name);
     snprintf(first, sizeof(first), "%s/%s", places->roots[0], directories[index].name);
-    if (root > 0 && is_same(first, path))
+    if (root > 0 && digest_read_is_same(first, path))
         return 0;
     return for_each_entry(reader, path, directories[index].func);
 }
@@ -208,7 +208,7 @@ static int read_all(struct reader *reader, const struct record_places *places)
     for (size_t root = 0; root < RECORD_ROOTS && places->roots[root]; root++) {
         watch(reader, places->roots[root]);
         for (size_t i = 0; i < ELEMENTSOF(directories) && r >= 0; i++)
-            r = read_directory(reader, places, root, i);
+            r = digest_read_directory(reader, places, root, i);
     }
     return r;
 }

@@ -94,7 +94,7 @@ static bool starts_with(const char *text, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static bool is_name(const char *name)
+static bool digest_is_name(const char *name)
 {
     return strlen(name) < NAME_SIZE && name[strspn(name, NAME_CHARACTERS)] == '\0' &&
            (starts_with(name, "node.") || starts_with(name, "iface.") ||
@@ -125,7 +125,7 @@ static int take_field(struct digester *digester, const char *path, const char *n
 {
     struct field *field;
 
-    if (!is_name(name))
+    if (!digest_is_name(name))
         return 0;
     int r = get_field(list, name, &field);
     if (r < 0 || !field)
@@ -227,7 +227,7 @@ bool digest_fields_valid(const uint8_t *fields, size_t size)
     for (size_t at = 0; at < size;) {
         const char *name = (const char *)fields + at;
         const uint8_t *nul = memchr(fields + at, '\0', size - at);
-        if (!nul || !is_name(name) || strcmp(last, name) >= 0)
+        if (!nul || !digest_is_name(name) || strcmp(last, name) >= 0)
             return false;
         at = (size_t)(nul - fields) + 1 + DIGEST_SIZE;
         if (at > size)
@@ -300,7 +300,7 @@ void digest_set_write(const struct digest_set *set, FILE *out)
     fputc(LETTER_END, out);
 }
 
-static const char *next_word(const char **p, const char *end)
+static const char *digest_next_word(const char **p, const char *end)
 {
     const char *word = *p, *nul = word ? memchr(word, '\0', (size_t)(end - word)) : NULL;
 
@@ -310,8 +310,8 @@ static const char *next_word(const char **p, const char *end)
 
 static int parse_record(const char **p, const char *end, struct digest_set *set)
 {
-    const char *kind = next_word(p, end), *path = next_word(p, end);
-    const char *initiator = next_word(p, end), *size_word = next_word(p, end);
+    const char *kind = digest_next_word(p, end), *path = digest_next_word(p, end);
+    const char *initiator = digest_next_word(p, end), *size_word = digest_next_word(p, end);
     if (!size_word || strlen(kind) != 1 || kind[0] < '0' || kind[0] > '0' + RECORD_DISCOVERY)
         return -EINVAL;
     size_t size = strtoul(size_word, NULL, 10);
@@ -465,9 +465,9 @@ static int compare_contents(const struct record_digest *before, const struct rec
 }
 
 /* Room for one more, zeroed. It counts from now on. */
-static struct record_change *append_change(struct record_changes *changes,
-                                           const struct record_digest *record,
-                                           enum record_difference difference)
+static struct record_change *digest_append_change(struct record_changes *changes,
+                                                  const struct record_digest *record,
+                                                  enum record_difference difference)
 {
     struct record_change *more =
         reallocarray(changes->items, changes->n + 1, sizeof(*changes->items));
@@ -488,7 +488,7 @@ static int compare_pair(const struct record_digest *before, const struct record_
 {
     if (before->size == now->size && memcmp(before->fields, now->fields, now->size) == 0)
         return 0;
-    struct record_change *change = append_change(changes, now, RECORD_CHANGED);
+    struct record_change *change = digest_append_change(changes, now, RECORD_CHANGED);
     return change ? compare_contents(before, now, &change->fields) : -ENOMEM;
 }
 
@@ -506,9 +506,9 @@ int digest_set_compare(const struct digest_set *before, const struct digest_set 
         if (order == 0)
             r = compare_pair(a, b, &changes);
         else if (order < 0)
-            r = append_change(&changes, a, RECORD_REMOVED) ? 0 : -ENOMEM;
+            r = digest_append_change(&changes, a, RECORD_REMOVED) ? 0 : -ENOMEM;
         else
-            r = append_change(&changes, b, RECORD_ADDED) ? 0 : -ENOMEM;
+            r = digest_append_change(&changes, b, RECORD_ADDED) ? 0 : -ENOMEM;
         i += order <= 0;
         k += order >= 0;
     }

@@ -32,7 +32,7 @@ static bool has_address(const struct ifaddrs *ifa, const struct ip_address *addr
 }
 
 /* -1 is what the kernel has for an unknown speed, and an error for an interface without one. */
-static uint32_t read_number(const char *interface, const char *name)
+static uint32_t netdev_read_number(const char *interface, const char *name)
 {
     _cleanup_free_ char *text = NULL;
 
@@ -104,8 +104,8 @@ static void read_netdev(const char *name, struct netdev *ret)
         }
     *ret = (struct netdev){
         .index = if_nametoindex(name),
-        .mbits = read_number(name, "speed"),
-        .mtu = read_number(name, "mtu"),
+        .mbits = netdev_read_number(name, "speed"),
+        .mtu = netdev_read_number(name, "mtu"),
     };
     if (!now || n_read_now == READ_MAX || strlen(name) >= IF_NAMESIZE)
         return;

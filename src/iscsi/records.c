@@ -60,7 +60,7 @@ int records_write(int fd)
     return fflush(out) == 0 ? 0 : errno;
 }
 
-static const char *next_word(char **p, const char *end)
+static const char *records_next_word(char **p, const char *end)
 {
     if (*p >= end)
         return NULL;
@@ -74,7 +74,7 @@ static const char *next_word(char **p, const char *end)
 
 static int parse_iface(struct iscsi_records *records, char **p, const char *end)
 {
-    const char *name = next_word(p, end), *initiator = next_word(p, end);
+    const char *name = records_next_word(p, end), *initiator = records_next_word(p, end);
     if (!initiator)
         return -EINVAL;
     if (!sink_takes(SINK_BUS, initiator))
@@ -102,7 +102,7 @@ int records_parse(const void *data, size_t size, struct iscsi_records **ret)
 
     char *p = records->data;
     const char *end = p + size, *kind;
-    while ((kind = next_word(&p, end))) {
+    while ((kind = records_next_word(&p, end))) {
         if (strcmp(kind, KIND_END) == 0) {
             *ret = TAKE_PTR(records);
             return 0;

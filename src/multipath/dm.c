@@ -99,7 +99,7 @@ static int query(int type, dev_t dev, struct dm_task **ret_task, const char **re
     return 0;
 }
 
-static int copy_identity(struct dm_task *task, struct dm_map *map)
+static int dm_copy_identity(struct dm_task *task, struct dm_map *map)
 {
     struct dm_info info;
 
@@ -136,7 +136,7 @@ int dm_map_read(dev_t dev, struct dm_map **ret)
     r = mp_table_parse(params, &map->table);
     if (r < 0)
         return r;
-    r = copy_identity(table, map);
+    r = dm_copy_identity(table, map);
     if (r < 0)
         return r;
 

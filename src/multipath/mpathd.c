@@ -180,7 +180,7 @@ int mpathd_version(int timeout_ms, unsigned *ret)
     return r < 0 ? r : mpathd_parse_version(reply, ret);
 }
 
-static bool is_idle(const char *state)
+static bool mpathd_is_idle(const char *state)
 {
     return !strstr(state, "pending") && (strstr(state, "idle") || strstr(state, "running"));
 }
@@ -198,7 +198,7 @@ static int wait_until(bool begun, unsigned times, int interval_ms, int64_t deadl
             return r;
         if (begun && strstr(state, "configure") && !strstr(state, "pending"))
             return 0;
-        idle = is_idle(state) ? idle + 1 : 0;
+        idle = mpathd_is_idle(state) ? idle + 1 : 0;
         if (idle < times)
             (void)poll(NULL, 0, interval_ms);
     }

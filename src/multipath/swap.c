@@ -30,12 +30,12 @@ const char *swap_stage_text(enum swap_stage stage)
     return stage_texts[stage];
 }
 
-static struct swap_result failed(enum swap_stage stage, int error)
+static struct swap_result swap_failed(enum swap_stage stage, int error)
 {
     return (struct swap_result){.error = error, .stage = stage};
 }
 
-static int run(struct dm_task *task)
+static int swap_run(struct dm_task *task)
 {
     if (dm_task_run(task))
         return 0;
@@ -93,7 +93,7 @@ static uint16_t udev_flags(const struct dm_map *map, enum kpartx kpartx)
     return flags;
 }
 
-static int load(const struct dm_map *map, const struct mp_table *table)
+static int swap_load(const struct dm_map *map, const struct mp_table *table)
 {
     _cleanup_free_ char *params = NULL;
     struct mp_table fresh = *table;
@@ -109,7 +109,7 @@ static int load(const struct dm_map *map, const struct mp_table *table)
     if (!task || !dm_task_add_target(task, 0, map->sectors, "multipath", params) ||
         (map->read_only && !dm_task_set_ro(task)))
         return -ENOMEM;
-    return run(task);
+    return swap_run(task);
 }
 
 static int resume(const struct dm_map *map, uint16_t flags)
@@ -119,7 +119,7 @@ static int resume(const struct dm_map *map, uint16_t flags)
     if (!task || !dm_task_no_flush(task) || !dm_task_skip_lockfs(task) ||
         !dm_task_set_cookie(task, &cookie, flags))
         return -ENOMEM;
-    return run(task);
+    return swap_run(task);
 }
 
 /*
@@ -133,10 +133,11 @@ static void abandon(const struct dm_map *map, uint16_t flags)
 
     _cleanup_(dm_task_destroyp) struct dm_task *clear = task_for(map, DM_DEVICE_CLEAR);
     if (clear)
-        (void)run(clear);
+        (void)swap_run(clear);
 
     _cleanup_(dm_task_destroyp) struct dm_task *look = task_for(map, DM_DEVICE_INFO);
-    if (look && run(look) >= 0 && dm_task_get_info(look, &info) && info.exists && info.suspended)
+    if (look && swap_run(look) >= 0 && dm_task_get_info(look, &info) && info.exists &&
+        info.suspended)
         (void)resume(map, flags);
 }
 
@@ -152,7 +153,7 @@ static void fail_again(const struct dm_map *before)
         _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(before, DM_DEVICE_TARGET_MSG);
         snprintf(message, sizeof(message), "fail_path %u:%u", major(path->dev), minor(path->dev));
         if (task && dm_task_set_sector(task, 0) && dm_task_set_message(task, message))
-            (void)run(task); /* the checker of multipathd finds it out as well, only later */
+            (void)swap_run(task); /* the checker of multipathd finds it out as well, only later */
     }
 }
 
@@ -192,29 +193,29 @@ static struct swap_result attempt(struct swap *swap)
 
     int r = read_planned(swap->planned, &before);
     if (r < 0)
-        return failed(SWAP_READ, r);
+        return swap_failed(SWAP_READ, r);
     if (!mp_table_same_paths(before->table, swap->table))
-        return failed(SWAP_READ, -ESTALE);
+        return swap_failed(SWAP_READ, -ESTALE);
     swap->same =
         !before->suspended && mp_table_same_meaning(before->table, swap->table, before->status);
     if (swap->same)
         return (struct swap_result){0};
 
-    r = load(before, swap->table);
+    r = swap_load(before, swap->table);
     if (r < 0)
-        return failed(SWAP_LOAD, r);
+        return swap_failed(SWAP_LOAD, r);
 
     swap->flags = udev_flags(before, swap->kpartx);
     r = swap->lost = resume(before, swap->flags);
     if (r == -EINVAL || r == -ENXIO)
         return (struct swap_result){0};
     if (r < 0)
-        return failed(SWAP_RESUME, r);
+        return swap_failed(SWAP_RESUME, r);
     fail_again(before);
 
     r = read_planned(swap->planned, &after);
     if (r < 0)
-        return failed(SWAP_READ_BACK, r);
+        return swap_failed(SWAP_READ_BACK, r);
     swap->same = mp_table_same_meaning(after->table, swap->table, NULL);
     return (struct swap_result){0};
 }
@@ -236,7 +237,7 @@ struct swap_result swap_table(const struct dm_map *planned, const struct mp_tabl
         abandon(planned, swap.flags);
     if (result.error < 0 || swap.same)
         return result;
-    return failed(SWAP_READ_BACK, swap.lost == -EINVAL ? -EINVAL : -EBUSY);
+    return swap_failed(SWAP_READ_BACK, swap.lost == -EINVAL ? -EINVAL : -EBUSY);
 }
 
 struct swap_result swap_give_back(const struct dm_map *planned)
@@ -247,7 +248,7 @@ struct swap_result swap_give_back(const struct dm_map *planned)
 
     int r = read_planned(planned, &before);
     if (r < 0)
-        return failed(SWAP_READ, r);
+        return swap_failed(SWAP_READ, r);
 
     /* Not by WWID, which multipathd finds no map by before 0.10, nor by a name, which can be
      * anything. */
@@ -257,8 +258,9 @@ struct swap_result swap_give_back(const struct dm_map *planned)
     /* The number can be another map's by now. */
     r = read_planned(planned, &after);
     if (r < 0)
-        return failed(SWAP_READ_BACK, r);
+        return swap_failed(SWAP_READ_BACK, r);
     if (told < 0)
-        return failed(SWAP_GIVE_BACK, told);
-    return strncmp(reply, "ok", 2) == 0 ? (struct swap_result){0} : failed(SWAP_GIVE_BACK, -EIO);
+        return swap_failed(SWAP_GIVE_BACK, told);
+    return strncmp(reply, "ok", 2) == 0 ? (struct swap_result){0}
+                                        : swap_failed(SWAP_GIVE_BACK, -EIO);
 }

@@ -20,7 +20,7 @@ struct shape {
 };
 
 /* Index of the path, n_paths: not the session's. */
-static size_t find_path(const struct classify_path *paths, size_t n_paths, dev_t dev)
+static size_t classify_find_path(const struct classify_path *paths, size_t n_paths, dev_t dev)
 {
     size_t i = 0;
 
@@ -41,7 +41,7 @@ static void add_group(struct shape *shape, const struct mp_group *group,
     size_t n_own = 0;
 
     for (size_t i = 0; i < group->n_paths; i++) {
-        size_t own = find_path(paths, n_paths, group->paths[i]);
+        size_t own = classify_find_path(paths, n_paths, group->paths[i]);
 
         if (own == n_paths)
             continue;

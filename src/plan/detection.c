@@ -37,7 +37,7 @@ static bool has_any(const struct mpath_value *device)
     return false;
 }
 
-static void set(const struct mpath_value **at, const struct mpath_value *value)
+static void detection_set(const struct mpath_value **at, const struct mpath_value *value)
 {
     if (!*at && value->text)
         *at = value;
@@ -48,7 +48,7 @@ static int find_settings(const struct mpath_conf *files, const char *ours,
                          const struct detection_disk *disk, struct setting settings[N_SETTINGS])
 {
     for (size_t i = 0; i < N_SETTINGS; i++)
-        set(&settings[i].above, mpath_conf_override(files, keywords[i]));
+        detection_set(&settings[i].above, mpath_conf_override(files, keywords[i]));
     for (size_t at = mpath_conf_n_devices(files); at-- > 0;) {
         const struct mpath_value *device = mpath_conf_device(files, at);
         int r = has_any(device) ? mpath_device_matches(device, disk->vendor, disk->product) : 0;
@@ -59,7 +59,7 @@ static int find_settings(const struct mpath_conf *files, const char *ours,
             continue;
         bool later = mpath_conf_is_later(files, device[MPATH_VENDOR].file, ours);
         for (size_t i = 0; i < N_SETTINGS; i++)
-            set(later ? &settings[i].above : &settings[i].below, &device[keywords[i]]);
+            detection_set(later ? &settings[i].above : &settings[i].below, &device[keywords[i]]);
     }
     return 0;
 }
@@ -99,7 +99,7 @@ static int find_built_in(const struct mpath_conf *shown, const struct detection_
             return r;
         if (r == 0)
             continue;
-        set(&detect->below, &device[MPATH_DETECT_PRIO]);
+        detection_set(&detect->below, &device[MPATH_DETECT_PRIO]);
         *ret_is_rdac = *ret_is_rdac || is_rdac;
     }
     return 0;
@@ -130,7 +130,7 @@ int detection_find(const struct mpath_conf *files, const struct mpath_conf *show
     if (r < 0)
         return r;
     for (size_t i = 0; i < N_SETTINGS; i++)
-        set(&settings[i].below, mpath_conf_default(files, keywords[i]));
+        detection_set(&settings[i].below, mpath_conf_default(files, keywords[i]));
 
     *ret = (struct detection){0};
     detect = settings[DETECT].above ?: settings[DETECT].below;

@@ -64,7 +64,8 @@ static bool lines_fit(const char *text)
     return true;
 }
 
-static const struct entry_path *find_path(const struct entry_path *paths, size_t n_paths, dev_t dev)
+static const struct entry_path *entry_find_path(const struct entry_path *paths, size_t n_paths,
+                                                dev_t dev)
 {
     for (size_t i = 0; i < n_paths; i++)
         if (paths[i].dev == dev)
@@ -90,7 +91,7 @@ static const char *find_obstacle(const char *wwid, const struct mp_table *table,
         if (strcmp(group->selector, table->groups[0].selector) != 0)
             return "the path groups have different selectors, and multipathd has one for a map";
         for (size_t j = 0; i + 1 < table->n_groups && j < group->n_paths; j++)
-            if (!find_path(paths, n_paths, group->paths[j]))
+            if (!entry_find_path(paths, n_paths, group->paths[j]))
                 return "a path has no SCSI address to tell it apart by";
     }
     return NULL;
@@ -113,7 +114,7 @@ static int format_args(const struct mp_table *table, const struct entry_path *pa
         const struct mp_group *group = &table->groups[i];
 
         for (size_t j = 0; j < group->n_paths; j++) {
-            const struct entry_path *path = find_path(paths, n_paths, group->paths[j]);
+            const struct entry_path *path = entry_find_path(paths, n_paths, group->paths[j]);
 
             fprintf(out, " ^%u:%u:%u:%" PRIu64 "$ %zu", path->host, path->channel, path->target,
                     path->lun, PRIO_STEP * (table->n_groups - i));
@@ -234,7 +235,7 @@ bool entry_fits(const char *entry, const struct mp_table *table, bool fails_back
         if (!has_selector(entry, group->selector))
             return false;
         for (size_t j = 0; j < group->n_paths; j++) {
-            const struct entry_path *path = find_path(paths, n_paths, group->paths[j]);
+            const struct entry_path *path = entry_find_path(paths, n_paths, group->paths[j]);
             unsigned own = path ? prio_of(entry, path) : 0;
 
             if (own == 0 || own >= above || (j > 0 && own != prio))

@@ -37,8 +37,8 @@ const char *plan_selector(enum lb_policy policy)
     }
 }
 
-static int check_arguments(const struct plan_policy *policies, size_t n_policies,
-                           const struct plan_path *paths, size_t n_paths)
+static int plan_check_arguments(const struct plan_policy *policies, size_t n_policies,
+                                const struct plan_path *paths, size_t n_paths)
 {
     if (n_policies == 0)
         return -EINVAL;
@@ -298,7 +298,7 @@ int plan_check_access(const struct mp_table *live, const struct plan_policy *pol
     size_t n_slots;
     int r;
 
-    r = check_arguments(policies, n_policies, paths, n_paths);
+    r = plan_check_arguments(policies, n_policies, paths, n_paths);
     if (r < 0)
         return r;
     if (policy >= n_policies)
@@ -321,7 +321,7 @@ int plan_map(const struct mp_table *live, const struct plan_policy *policies, si
     size_t n_slots = mp_table_n_paths(live);
     int r;
 
-    r = check_arguments(policies, n_policies, paths, n_paths);
+    r = plan_check_arguments(policies, n_policies, paths, n_paths);
     if (r < 0)
         return r;
     table = mp_table_new_like(live);

@@ -34,7 +34,7 @@ static void start_on_login(struct connection *connection, bool new_adapter, void
 }
 
 /* All that the store has, and the sessions that there are. */
-static int load(struct host *host)
+static int start_load(struct host *host)
 {
     int r = settings_load(host);
     if (r >= 0)
@@ -47,14 +47,14 @@ static int load(struct host *host)
 }
 
 /* Who follows whom: what things look like, then their records, then their maps, then the bus. */
-static int read_host(struct host *host)
+static int start_read_host(struct host *host)
 {
     views_follow(host);
     disk_views_follow(host);
     drift_follow(host);
     int r = store_begin_reading(host->store);
     if (r >= 0)
-        r = store_end_reading(host->store, load(host));
+        r = store_end_reading(host->store, start_load(host));
     if (r < 0)
         return r;
     intents_forget_others(host);
@@ -62,16 +62,16 @@ static int read_host(struct host *host)
     return 0;
 }
 
-static void on_records(int error, const struct iscsi_records *records, void *userdata)
+static void start_on_records(int error, const struct iscsi_records *records, void *userdata)
 {
     struct host *host = userdata;
     host->records_read = true;
 }
 
 /* Children do their part while the service goes on with its start. */
-static int follow(struct host *host)
+static int start_follow(struct host *host)
 {
-    host->records_read = !host->initiator[0] || read_records(host, on_records, host) < 0;
+    host->records_read = !host->initiator[0] || read_records(host, start_on_records, host) < 0;
     int r = drift_new(host);
     if (r < 0) {
         log_error("open-iscsi's records cannot be followed: %s", strerror(-r));
@@ -99,7 +99,7 @@ int service_new(sd_event *event, struct store *store, struct host **ret)
 
     int r = host_new(event, store, &host);
     if (r >= 0)
-        r = read_host(host);
+        r = start_read_host(host);
     if (r < 0) {
         log_error("The state or the host's sessions cannot be read: %s", strerror(-r));
         return r;
@@ -109,7 +109,7 @@ int service_new(sd_event *event, struct store *store, struct host **ret)
         log_error("udev's events cannot be had: %s", strerror(-r));
         return r;
     }
-    r = follow(host);
+    r = start_follow(host);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(host);

@@ -20,7 +20,7 @@ void store_disk_policy_free(struct store_disk_policy *policy)
     free(policy);
 }
 
-static int load_path(struct store_disk_policy *policy, sqlite3_stmt *statement)
+static int load_disk_path(struct store_disk_policy *policy, sqlite3_stmt *statement)
 {
     struct store_disk_path *more = reallocarray(policy->paths, policy->n_paths + 1, sizeof(*more));
     if (!more)
@@ -35,7 +35,7 @@ static int load_path(struct store_disk_policy *policy, sqlite3_stmt *statement)
     return 0;
 }
 
-static int load_paths(struct store *store, struct store_disk_policy *policy)
+static int load_disk_paths(struct store *store, struct store_disk_policy *policy)
 {
     _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
     int r = db_prepare(store->db, &statement,
@@ -45,14 +45,15 @@ static int load_paths(struct store *store, struct store_disk_policy *policy)
     if (r < 0)
         return r;
     while ((r = db_next(statement)) > 0) {
-        r = load_path(policy, statement);
+        r = load_disk_path(policy, statement);
         if (r < 0)
             return r;
     }
     return r;
 }
 
-static int load_policy(struct store *store, sqlite3_stmt *statement, struct store_disk_policy **ret)
+static int load_disk_policy(struct store *store, sqlite3_stmt *statement,
+                            struct store_disk_policy **ret)
 {
     _cleanup_(store_disk_policy_freep) struct store_disk_policy *policy =
         calloc(1, sizeof(*policy));
@@ -66,14 +67,14 @@ static int load_policy(struct store *store, sqlite3_stmt *statement, struct stor
     if (policy->policy < DSM_FAILOVER || policy->policy > DSM_LEAST_BLOCKS)
         return -EUCLEAN; /* the file has a schema without our checks */
 
-    int r = load_paths(store, policy);
+    int r = load_disk_paths(store, policy);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(policy);
     return 0;
 }
 
-static void free_policies(struct store_disk_policy **policies, size_t n)
+static void free_disk_policies(struct store_disk_policy **policies, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         store_disk_policy_free(policies[i]);
@@ -97,13 +98,13 @@ int store_load_disk_policies(struct store *store, struct store_disk_policy ***re
             break;
         }
         policies = more;
-        r = load_policy(store, statement, &policies[n]);
+        r = load_disk_policy(store, statement, &policies[n]);
         if (r < 0)
             break;
         n++;
     }
     if (r < 0) {
-        free_policies(policies, n);
+        free_disk_policies(policies, n);
         return r;
     }
     *ret = policies;
@@ -116,13 +117,13 @@ int store_remove_disk_policy(struct store *store, const char *wwid)
     return db_change(store->db, "DELETE FROM disk_policy WHERE wwid = ?1", "s", wwid);
 }
 
-static int insert_policy(struct store *store, const struct store_disk_policy *policy)
+static int insert_disk_policy(struct store *store, const struct store_disk_policy *policy)
 {
     return db_change(store->db, "INSERT INTO disk_policy VALUES (?1, ?2, ?3)", "sii", policy->wwid,
                      (int64_t)policy->policy, (int64_t)policy->by_default);
 }
 
-static int insert_paths(struct store *store, const struct store_disk_policy *policy)
+static int insert_disk_paths(struct store *store, const struct store_disk_policy *policy)
 {
     _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
     int r = db_prepare(store->db, &statement,
@@ -145,8 +146,8 @@ int store_put_disk_policy(struct store *store, const struct store_disk_policy *p
         return r;
     r = store_remove_disk_policy(store, policy->wwid);
     if (r >= 0)
-        r = insert_policy(store, policy);
+        r = insert_disk_policy(store, policy);
     if (r >= 0)
-        r = insert_paths(store, policy);
+        r = insert_disk_paths(store, policy);
     return db_end(store->db, r);
 }

@@ -12,7 +12,7 @@
 #include "store/store.h"
 
 /* One row with so many bytes, or -ENODATA. */
-static int read_bytes(sqlite3_stmt *statement, void *ret, size_t size)
+static int guids_read_bytes(sqlite3_stmt *statement, void *ret, size_t size)
 {
     int r = db_first(statement);
     if (r < 0)
@@ -29,7 +29,7 @@ int store_get_guid(struct store *store, const char *initiator, uint8_t ret_guid[
     _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
     int r = db_prepare(store->db, &statement, "SELECT guid FROM guid WHERE initiator = ?1", "s",
                        initiator);
-    return r < 0 ? r : read_bytes(statement, ret_guid, GUID_SIZE);
+    return r < 0 ? r : guids_read_bytes(statement, ret_guid, GUID_SIZE);
 }
 
 int store_get_tag(struct store *store, const char *initiator, const struct store_record *record,
@@ -41,7 +41,7 @@ int store_get_tag(struct store *store, const char *initiator, const struct store
                        " AND address = ?3 AND port = ?4 AND iface = ?5",
                        "sssis", initiator, record->target, record->address, (int64_t)record->port,
                        record->iface);
-    return r < 0 ? r : read_bytes(statement, ret_guid, GUID_SIZE);
+    return r < 0 ? r : guids_read_bytes(statement, ret_guid, GUID_SIZE);
 }
 
 static int replace_guid(struct store *store, const char *initiator, const uint8_t guid[GUID_SIZE],
@@ -152,7 +152,7 @@ static int read_key(struct store *store, void *ret, size_t size)
     _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
     int r = db_prepare(store->db, &statement,
                        "SELECT value FROM secret WHERE name = '" KEY_NAME "'", "");
-    return r < 0 ? r : read_bytes(statement, ret, size);
+    return r < 0 ? r : guids_read_bytes(statement, ret, size);
 }
 
 int store_get_key(struct store *store, void *ret, size_t size)

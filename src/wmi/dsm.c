@@ -57,7 +57,7 @@ void dsm_set_state(struct dsm_path *path, enum dsm_state state)
     path->optimized = state == DSM_ACTIVE_OPTIMIZED || state == DSM_STANDBY;
 }
 
-static int compare_ids(const void *a, const void *b)
+static int dsm_compare_ids(const void *a, const void *b)
 {
     const uint64_t *x = a, *y = b;
 
@@ -72,7 +72,7 @@ static uint64_t *sorted_ids(const struct dsm_request *request)
     for (uint32_t i = 0; ids && i < request->path_count; i++)
         ids[i] = request->paths[i].id;
     if (ids)
-        qsort(ids, request->path_count, sizeof(*ids), compare_ids);
+        qsort(ids, request->path_count, sizeof(*ids), dsm_compare_ids);
     return ids;
 }
 
@@ -88,7 +88,7 @@ static uint32_t check_names(const struct dsm_request *request, const struct dsm_
         if (ids[i] != 0 && ids[i] == ids[i - 1])
             return STATUS_INVALID_PARAMETER;
     for (size_t i = 0; i < disk->n_paths; i++)
-        if (!bsearch(&disk->paths[i].id, ids, n, sizeof(*ids), compare_ids))
+        if (!bsearch(&disk->paths[i].id, ids, n, sizeof(*ids), dsm_compare_ids))
             return STATUS_INVALID_PARAMETER;
     if (request->policy == DSM_ROUND_ROBIN && dsm_is_asymmetric(disk))
         return STATUS_INVALID_PARAMETER;

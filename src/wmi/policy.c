@@ -156,7 +156,7 @@ static char fold(char c)
     return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
 }
 
-static bool is_name(const char *text, const char *name)
+static bool policy_is_name(const char *text, const char *name)
 {
     for (; *text && fold(*text) == *name; text++)
         name++;
@@ -167,7 +167,7 @@ bool policy_is_named(const char *text, uint32_t policy, const char *name)
 {
     const char number[] = {(char)('0' + policy), '\0'};
 
-    return strcmp(text, number) == 0 || is_name(text, name);
+    return strcmp(text, number) == 0 || policy_is_name(text, name);
 }
 
 int lb_policy_parse(const char *text, uint32_t *ret_policy)

@@ -379,12 +379,12 @@ static void test_long_array(void **state)
 
 static void test_disk_paths(void **state)
 {
-    _cleanup_free_ char *path = disk_path("36001405.a-b"), *wwid = disk_wwid(path);
+    _cleanup_free_ char *path = client_disk_path("36001405.a-b"), *wwid = client_disk_wwid(path);
 
     assert_string_equal(path, "/com/open_iscsi/WMI1/disk/_336001405_2ea_2db");
     assert_string_equal(wwid, "36001405.a-b");
-    assert_null(disk_wwid(ROOT_PATH));
-    assert_null(disk_wwid(SESSION_PREFIX "0000000000000abc"));
+    assert_null(client_disk_wwid(ROOT_PATH));
+    assert_null(client_disk_wwid(SESSION_PREFIX "0000000000000abc"));
 }
 
 static void test_object_paths(void **state)

@@ -8,7 +8,7 @@
 #include "service/guid/drift.h"
 #include "service/model/host.h"
 
-static int append_change(sd_bus_message *reply, const struct adapter *adapter, size_t index)
+static int adapter_append_change(sd_bus_message *reply, const struct adapter *adapter, size_t index)
 {
     const struct record_change *change = &adapter->changes.items[index];
     _cleanup_free_ char *name = record_name(change->kind, change->path);
@@ -36,7 +36,7 @@ static int method_list_changed_records(sd_bus_message *message, void *userdata, 
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(sstsas)");
     for (size_t i = 0; i < adapter->changes.n && r >= 0; i++)
-        r = append_change(reply, adapter, i);
+        r = adapter_append_change(reply, adapter, i);
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     if (r >= 0)

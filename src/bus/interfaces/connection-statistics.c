@@ -28,64 +28,74 @@
 typedef int (*append_t)(sd_bus_message *reply, const struct connection *connection,
                         const struct iscsi_statistics *counted);
 
-static int append_instance_name(sd_bus_message *reply, const struct connection *connection,
-                                const struct iscsi_statistics *counted)
+static int connection_statistics_append_instance_name(sd_bus_message *reply,
+                                                      const struct connection *connection,
+                                                      const struct iscsi_statistics *counted)
 {
     char name[17];
     snprintf(name, sizeof(name), "%016" PRIx64, connection->id);
     return sd_bus_message_append(reply, "s", name);
 }
 
-static int append_active(sd_bus_message *reply, const struct connection *connection,
-                         const struct iscsi_statistics *counted)
+static int connection_statistics_append_active(sd_bus_message *reply,
+                                               const struct connection *connection,
+                                               const struct iscsi_statistics *counted)
 {
     return sd_bus_message_append(reply, "b", 1);
 }
 
-static int append_iscsi_name(sd_bus_message *reply, const struct connection *connection,
-                             const struct iscsi_statistics *counted)
+static int connection_statistics_append_iscsi_name(sd_bus_message *reply,
+                                                   const struct connection *connection,
+                                                   const struct iscsi_statistics *counted)
 {
     return sd_bus_message_append(reply, "s", connection->session->initiator);
 }
 
-static int append_cid(sd_bus_message *reply, const struct connection *connection,
-                      const struct iscsi_statistics *counted)
+static int connection_statistics_append_cid(sd_bus_message *reply,
+                                            const struct connection *connection,
+                                            const struct iscsi_statistics *counted)
 {
     return sd_bus_message_append(reply, "q", 0);
 }
 
-static int append_usid(sd_bus_message *reply, const struct connection *connection,
-                       const struct iscsi_statistics *counted)
+static int connection_statistics_append_usid(sd_bus_message *reply,
+                                             const struct connection *connection,
+                                             const struct iscsi_statistics *counted)
 {
     return sd_bus_message_append(reply, "t", connection->session->id);
 }
 
-static int append_adapter_id(sd_bus_message *reply, const struct connection *connection,
-                             const struct iscsi_statistics *counted)
+static int connection_statistics_append_adapter_id(sd_bus_message *reply,
+                                                   const struct connection *connection,
+                                                   const struct iscsi_statistics *counted)
 {
     return sd_bus_message_append(reply, "t", connection->session->adapter_id);
 }
 
-static int append_bytes_sent(sd_bus_message *reply, const struct connection *connection,
-                             const struct iscsi_statistics *counted)
+static int connection_statistics_append_bytes_sent(sd_bus_message *reply,
+                                                   const struct connection *connection,
+                                                   const struct iscsi_statistics *counted)
 {
     return sd_bus_message_append(reply, "t", counted->bytes_sent);
 }
 
-static int append_bytes_received(sd_bus_message *reply, const struct connection *connection,
-                                 const struct iscsi_statistics *counted)
+static int connection_statistics_append_bytes_received(sd_bus_message *reply,
+                                                       const struct connection *connection,
+                                                       const struct iscsi_statistics *counted)
 {
     return sd_bus_message_append(reply, "t", counted->bytes_received);
 }
 
-static int append_commands(sd_bus_message *reply, const struct connection *connection,
-                           const struct iscsi_statistics *counted)
+static int connection_statistics_append_commands(sd_bus_message *reply,
+                                                 const struct connection *connection,
+                                                 const struct iscsi_statistics *counted)
 {
     return sd_bus_message_append(reply, "t", counted->commands_sent);
 }
 
-static int append_responses(sd_bus_message *reply, const struct connection *connection,
-                            const struct iscsi_statistics *counted)
+static int connection_statistics_append_responses(sd_bus_message *reply,
+                                                  const struct connection *connection,
+                                                  const struct iscsi_statistics *counted)
 {
     return sd_bus_message_append(reply, "t", counted->responses_received);
 }
@@ -95,19 +105,19 @@ static const struct statistics_member {
     append_t append;
     bool is_counter;
 } members[] = {
-    {"InstanceName", "s", append_instance_name, false},
-    {"Active", "b", append_active, false},
-    {"iSCSIName", "s", append_iscsi_name, false},
-    {"CID", "q", append_cid, false},
-    {"USID", "t", append_usid, false},
-    {"UniqueAdapterId", "t", append_adapter_id, false},
-    {"BytesSent", "t", append_bytes_sent, true},
-    {"BytesReceived", "t", append_bytes_received, true},
-    {"PDUCommandsSent", "t", append_commands, true},
-    {"PDUResponsesReceived", "t", append_responses, true},
+    {"InstanceName", "s", connection_statistics_append_instance_name, false},
+    {"Active", "b", connection_statistics_append_active, false},
+    {"iSCSIName", "s", connection_statistics_append_iscsi_name, false},
+    {"CID", "q", connection_statistics_append_cid, false},
+    {"USID", "t", connection_statistics_append_usid, false},
+    {"UniqueAdapterId", "t", connection_statistics_append_adapter_id, false},
+    {"BytesSent", "t", connection_statistics_append_bytes_sent, true},
+    {"BytesReceived", "t", connection_statistics_append_bytes_received, true},
+    {"PDUCommandsSent", "t", connection_statistics_append_commands, true},
+    {"PDUResponsesReceived", "t", connection_statistics_append_responses, true},
 };
 
-static const struct statistics_member *find_member(const char *name)
+static const struct statistics_member *connection_statistics_find_member(const char *name)
 {
     for (size_t i = 0; i < ELEMENTSOF(members); i++)
         if (strcmp(members[i].name, name) == 0)
@@ -115,10 +125,11 @@ static const struct statistics_member *find_member(const char *name)
     return NULL;
 }
 
-static int get_identity(sd_bus *bus, const char *path, const char *interface, const char *property,
-                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int connection_statistics_get_identity(sd_bus *bus, const char *path, const char *interface,
+                                              const char *property, sd_bus_message *reply,
+                                              void *userdata, sd_bus_error *error)
 {
-    const struct statistics_member *member = find_member(property);
+    const struct statistics_member *member = connection_statistics_find_member(property);
     return member->is_counter ? -EOPNOTSUPP : member->append(reply, userdata, NULL);
 }
 
@@ -127,16 +138,16 @@ static int get_identity(sd_bus *bus, const char *path, const char *interface, co
 
 const sd_bus_vtable connection_statistics_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_PROPERTY("InstanceName", "s", get_identity, 0, CONST),
-    SD_BUS_PROPERTY("Active", "b", get_identity, 0, CONST),
-    SD_BUS_PROPERTY("iSCSIName", "s", get_identity, 0, CONST),
-    SD_BUS_PROPERTY("CID", "q", get_identity, 0, CONST),
-    SD_BUS_PROPERTY("USID", "t", get_identity, 0, CONST),
-    SD_BUS_PROPERTY("UniqueAdapterId", "t", get_identity, 0, CONST),
-    SD_BUS_PROPERTY("BytesSent", "t", get_identity, 0, COUNTER),
-    SD_BUS_PROPERTY("BytesReceived", "t", get_identity, 0, COUNTER),
-    SD_BUS_PROPERTY("PDUCommandsSent", "t", get_identity, 0, COUNTER),
-    SD_BUS_PROPERTY("PDUResponsesReceived", "t", get_identity, 0, COUNTER),
+    SD_BUS_PROPERTY("InstanceName", "s", connection_statistics_get_identity, 0, CONST),
+    SD_BUS_PROPERTY("Active", "b", connection_statistics_get_identity, 0, CONST),
+    SD_BUS_PROPERTY("iSCSIName", "s", connection_statistics_get_identity, 0, CONST),
+    SD_BUS_PROPERTY("CID", "q", connection_statistics_get_identity, 0, CONST),
+    SD_BUS_PROPERTY("USID", "t", connection_statistics_get_identity, 0, CONST),
+    SD_BUS_PROPERTY("UniqueAdapterId", "t", connection_statistics_get_identity, 0, CONST),
+    SD_BUS_PROPERTY("BytesSent", "t", connection_statistics_get_identity, 0, COUNTER),
+    SD_BUS_PROPERTY("BytesReceived", "t", connection_statistics_get_identity, 0, COUNTER),
+    SD_BUS_PROPERTY("PDUCommandsSent", "t", connection_statistics_get_identity, 0, COUNTER),
+    SD_BUS_PROPERTY("PDUResponsesReceived", "t", connection_statistics_get_identity, 0, COUNTER),
     SD_BUS_VTABLE_END,
 };
 
@@ -156,8 +167,9 @@ static void call_free(struct call *call)
 
 DEFINE_CLEANUP(struct call *, call_free);
 
-static int append_all(sd_bus_message *reply, const struct connection *connection,
-                      const struct iscsi_statistics *counted)
+static int connection_statistics_append_all(sd_bus_message *reply,
+                                            const struct connection *connection,
+                                            const struct iscsi_statistics *counted)
 {
     int r = sd_bus_message_open_container(reply, 'a', "{sv}");
     for (size_t i = 0; i < ELEMENTSOF(members) && r >= 0; i++) {
@@ -176,14 +188,15 @@ static int append_all(sd_bus_message *reply, const struct connection *connection
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int reply_values(const struct call *call, const struct connection *connection,
-                        const struct iscsi_statistics *counted)
+static int connection_statistics_reply_values(const struct call *call,
+                                              const struct connection *connection,
+                                              const struct iscsi_statistics *counted)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 
     int r = sd_bus_message_new_method_return(request_message(call->request), &reply);
     if (r >= 0 && !call->member)
-        r = append_all(reply, connection, counted);
+        r = connection_statistics_append_all(reply, connection, counted);
     else if (r >= 0) {
         r = sd_bus_message_open_container(reply, 'v', call->member->type);
         if (r >= 0)
@@ -194,7 +207,8 @@ static int reply_values(const struct call *call, const struct connection *connec
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
-static void on_statistics(int error, const struct iscsi_statistics *list, size_t n, void *userdata)
+static void connection_statistics_on_statistics(int error, const struct iscsi_statistics *list,
+                                                size_t n, void *userdata)
 {
     _cleanup_(call_freep) struct call *call = userdata;
     const struct connection *connection = host_connection(call->host, call->connection_id);
@@ -208,7 +222,7 @@ static void on_statistics(int error, const struct iscsi_statistics *list, size_t
     int r = error < 0 ? error : -ENODATA; /* iscsid does not know the session */
     for (size_t i = 0; i < n; i++)
         if (list[i].sid == connection->kernel->sid) {
-            r = reply_values(call, connection, &list[i]);
+            r = connection_statistics_reply_values(call, connection, &list[i]);
             break;
         }
     if (r < 0)
@@ -217,7 +231,8 @@ static void on_statistics(int error, const struct iscsi_statistics *list, size_t
 }
 
 /* Whether a message asks for counters; the member, or NULL for all. */
-static bool asks_for_counters(sd_bus_message *message, const struct statistics_member **ret_member)
+static bool connection_statistics_asks_for_counters(sd_bus_message *message,
+                                                    const struct statistics_member **ret_member)
 {
     const char *interface = NULL, *name = NULL;
 
@@ -229,20 +244,21 @@ static bool asks_for_counters(sd_bus_message *message, const struct statistics_m
         sd_bus_message_read(message, "ss", &interface, &name) <= 0 ||
         strcmp(interface, INTERFACE_NAME) != 0)
         return false;
-    *ret_member = find_member(name);
+    *ret_member = connection_statistics_find_member(name);
     return *ret_member && (*ret_member)->is_counter;
 }
 
 /* Nobody is there to be answered any more. */
-static void cancel(struct request *request, void *userdata)
+static void connection_statistics_cancel(struct request *request, void *userdata)
 {
     struct call *call = userdata;
     statistics_cancel(call->host, call);
 }
 
 /* Begins to read; > 0: refused, and answered so. */
-static int read_counters(struct host *host, sd_bus_message *message, uint64_t connection_id,
-                         const struct statistics_member *member)
+static int connection_statistics_read_counters(struct host *host, sd_bus_message *message,
+                                               uint64_t connection_id,
+                                               const struct statistics_member *member)
 {
     struct request *request;
     struct call *call;
@@ -256,8 +272,8 @@ static int read_counters(struct host *host, sd_bus_message *message, uint64_t co
         return -ENOMEM;
     }
     *call = (struct call){request, host, connection_id, member};
-    request_set_cancel(request, cancel, call);
-    r = statistics_read(host, on_statistics, call);
+    request_set_cancel(request, connection_statistics_cancel, call);
+    r = statistics_read(host, connection_statistics_on_statistics, call);
     if (r < 0)
         call_free(call);
     return r;
@@ -272,9 +288,9 @@ int connection_statistics_filter(sd_bus_message *message, void *userdata, sd_bus
 
     if (!path || !connection_id_of_path(path, &id) || !host_connection(host, id))
         return 0;
-    if (!asks_for_counters(message, &member))
+    if (!connection_statistics_asks_for_counters(message, &member))
         return sd_bus_message_rewind(message, true) < 0 ? -EBADMSG : 0;
 
-    int r = read_counters(host, message, id, member);
+    int r = connection_statistics_read_counters(host, message, id, member);
     return r < 0 ? bus_failure(error, r, "The counters cannot be had") : 1;
 }

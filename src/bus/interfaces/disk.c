@@ -5,8 +5,8 @@
 #include "service/view/agreement.h"
 #include "service/view/disk-views.h"
 
-static int get_name(sd_bus *bus, const char *path, const char *interface, const char *property,
-                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int disk_get_name(sd_bus *bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     struct disk_view view;
 
@@ -14,15 +14,16 @@ static int get_name(sd_bus *bus, const char *path, const char *interface, const 
     return sd_bus_message_append(reply, "s", view.name);
 }
 
-static int get_size(sd_bus *bus, const char *path, const char *interface, const char *property,
-                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int disk_get_size(sd_bus *bus, const char *path, const char *interface, const char *property,
+                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
     const struct host_map *map = userdata;
     return sd_bus_message_append(reply, "t", map->sectors * 512);
 }
 
-static int get_policy(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int disk_get_policy(sd_bus *bus, const char *path, const char *interface,
+                           const char *property, sd_bus_message *reply, void *userdata,
+                           sd_bus_error *error)
 {
     struct disk_view view;
 
@@ -30,9 +31,9 @@ static int get_policy(sd_bus *bus, const char *path, const char *interface, cons
     return sd_bus_message_append(reply, "u", view.policy);
 }
 
-static int get_provenance(sd_bus *bus, const char *path, const char *interface,
-                          const char *property, sd_bus_message *reply, void *userdata,
-                          sd_bus_error *error)
+static int disk_get_provenance(sd_bus *bus, const char *path, const char *interface,
+                               const char *property, sd_bus_message *reply, void *userdata,
+                               sd_bus_error *error)
 {
     struct disk_view view;
 
@@ -40,8 +41,9 @@ static int get_provenance(sd_bus *bus, const char *path, const char *interface,
     return sd_bus_message_append(reply, "s", view.provenance);
 }
 
-static int get_agreement(sd_bus *bus, const char *path, const char *interface, const char *property,
-                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int disk_get_agreement(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *error)
 {
     struct disk_view view;
 
@@ -49,9 +51,9 @@ static int get_agreement(sd_bus *bus, const char *path, const char *interface, c
     return sd_bus_message_append(reply, "s", agreement_word(view.agreement.kernel));
 }
 
-static int get_mpathd_agreement(sd_bus *bus, const char *path, const char *interface,
-                                const char *property, sd_bus_message *reply, void *userdata,
-                                sd_bus_error *error)
+static int disk_get_mpathd_agreement(sd_bus *bus, const char *path, const char *interface,
+                                     const char *property, sd_bus_message *reply, void *userdata,
+                                     sd_bus_error *error)
 {
     struct disk_view view;
 
@@ -59,8 +61,9 @@ static int get_mpathd_agreement(sd_bus *bus, const char *path, const char *inter
     return sd_bus_message_append(reply, "s", mpathd_agreement_word(view.agreement.mpathd));
 }
 
-static int get_reason(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int disk_get_reason(sd_bus *bus, const char *path, const char *interface,
+                           const char *property, sd_bus_message *reply, void *userdata,
+                           sd_bus_error *error)
 {
     struct disk_view view;
 
@@ -68,9 +71,9 @@ static int get_reason(sd_bus *bus, const char *path, const char *interface, cons
     return sd_bus_message_append(reply, "s", view.agreement.reason);
 }
 
-static int get_reapplications(sd_bus *bus, const char *path, const char *interface,
-                              const char *property, sd_bus_message *reply, void *userdata,
-                              sd_bus_error *error)
+static int disk_get_reapplications(sd_bus *bus, const char *path, const char *interface,
+                                   const char *property, sd_bus_message *reply, void *userdata,
+                                   sd_bus_error *error)
 {
     const struct host_map *map = userdata;
     return sd_bus_message_append(reply, "u", map->n_reapplied);
@@ -81,13 +84,13 @@ static int get_reapplications(sd_bus *bus, const char *path, const char *interfa
 const sd_bus_vtable disk_vtable[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_PROPERTY("WWID", "s", get_disk_wwid, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("Name", "s", get_name, 0, EMITS),
-    SD_BUS_PROPERTY("SizeBytes", "t", get_size, 0, EMITS),
-    SD_BUS_PROPERTY("LoadBalancePolicy", "u", get_policy, 0, EMITS),
-    SD_BUS_PROPERTY("Provenance", "s", get_provenance, 0, EMITS),
-    SD_BUS_PROPERTY("Agreement", "s", get_agreement, 0, EMITS),
-    SD_BUS_PROPERTY("MultipathdAgreement", "s", get_mpathd_agreement, 0, EMITS),
-    SD_BUS_PROPERTY("Reason", "s", get_reason, 0, EMITS),
-    SD_BUS_PROPERTY("Reapplications", "u", get_reapplications, 0, EMITS),
+    SD_BUS_PROPERTY("Name", "s", disk_get_name, 0, EMITS),
+    SD_BUS_PROPERTY("SizeBytes", "t", disk_get_size, 0, EMITS),
+    SD_BUS_PROPERTY("LoadBalancePolicy", "u", disk_get_policy, 0, EMITS),
+    SD_BUS_PROPERTY("Provenance", "s", disk_get_provenance, 0, EMITS),
+    SD_BUS_PROPERTY("Agreement", "s", disk_get_agreement, 0, EMITS),
+    SD_BUS_PROPERTY("MultipathdAgreement", "s", disk_get_mpathd_agreement, 0, EMITS),
+    SD_BUS_PROPERTY("Reason", "s", disk_get_reason, 0, EMITS),
+    SD_BUS_PROPERTY("Reapplications", "u", disk_get_reapplications, 0, EMITS),
     SD_BUS_VTABLE_END,
 };

@@ -13,7 +13,8 @@
 typedef int (*read_request_t)(sd_bus_message *message, struct dsm_request *ret,
                               struct dsm_path **ret_paths);
 
-static int set_policy(sd_bus_message *message, read_request_t read_request, struct host_map *map)
+static int dsm_lb_operations_set_policy(sd_bus_message *message, read_request_t read_request,
+                                        struct host_map *map)
 {
     struct dsm_request request;
     struct request *call;
@@ -34,12 +35,12 @@ static int set_policy(sd_bus_message *message, read_request_t read_request, stru
 
 static int method_set(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
-    return set_policy(message, dsm_request_read, userdata);
+    return dsm_lb_operations_set_policy(message, dsm_request_read, userdata);
 }
 
 static int method_set_alua(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
-    return set_policy(message, dsm_request_read_alua, userdata);
+    return dsm_lb_operations_set_policy(message, dsm_request_read_alua, userdata);
 }
 
 const sd_bus_vtable dsm_lb_operations_vtable[] = {

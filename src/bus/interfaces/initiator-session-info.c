@@ -17,7 +17,8 @@
 #define MAX_CONNECTIONS 1U /* likewise, and so it negotiates */
 #define PROTOCOL_TCP 6U
 
-static int append_connection(sd_bus_message *reply, struct connection *connection)
+static int initiator_session_info_append_connection(sd_bus_message *reply,
+                                                    struct connection *connection)
 {
     struct kernel_session_state state;
     struct connection_info info;
@@ -44,7 +45,7 @@ static int append_connection(sd_bus_message *reply, struct connection *connectio
 }
 
 /* The kernel session that came first: its values stand for those of all, which Windows has once. */
-static uint32_t leading_sid(const struct session *session)
+static uint32_t initiator_session_info_leading_sid(const struct session *session)
 {
     uint32_t sid = session->connections[0]->kernel->sid;
 
@@ -54,11 +55,12 @@ static uint32_t leading_sid(const struct session *session)
     return sid;
 }
 
-static int append_values(sd_bus_message *reply, const struct session *session)
+static int initiator_session_info_append_values(sd_bus_message *reply,
+                                                const struct session *session)
 {
     struct session_info info;
 
-    session_info_read(leading_sid(session), &info);
+    session_info_read(initiator_session_info_leading_sid(session), &info);
     int r = sd_bus_message_append(reply, "tssq", session->id, session->initiator, session->target,
                                   info.tsid);
     if (r >= 0)
@@ -72,22 +74,24 @@ static int append_values(sd_bus_message *reply, const struct session *session)
     return r;
 }
 
-static int append_session(sd_bus_message *reply, const struct session *session)
+static int initiator_session_info_append_session(sd_bus_message *reply,
+                                                 const struct session *session)
 {
     int r = sd_bus_message_open_container(reply, 'r', SESSION);
     if (r >= 0)
-        r = append_values(reply, session);
+        r = initiator_session_info_append_values(reply, session);
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(" CONNECTION ")");
     for (size_t i = 0; i < session->n_connections && r >= 0; i++)
-        r = append_connection(reply, session->connections[i]);
+        r = initiator_session_info_append_connection(reply, session->connections[i]);
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_sessions(sd_bus *bus, const char *path, const char *interface, const char *property,
-                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int initiator_session_info_get_sessions(sd_bus *bus, const char *path, const char *interface,
+                                               const char *property, sd_bus_message *reply,
+                                               void *userdata, sd_bus_error *error)
 {
     const struct adapter *adapter = userdata;
     const struct host *host = adapter->host;
@@ -95,7 +99,7 @@ static int get_sessions(sd_bus *bus, const char *path, const char *interface, co
     int r = sd_bus_message_open_container(reply, 'a', "(" SESSION ")");
     for (size_t i = 0; i < host->n_sessions && r >= 0; i++)
         if (is_live_session(adapter, host->sessions[i]))
-            r = append_session(reply, host->sessions[i]);
+            r = initiator_session_info_append_session(reply, host->sessions[i]);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -105,7 +109,7 @@ const sd_bus_vtable initiator_session_info_vtable[] = {
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("UniqueAdapterId", "t", get_unique_adapter_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("SessionCount", "u", get_session_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-    SD_BUS_PROPERTY("SessionsList", "a(" SESSION ")", get_sessions, 0,
+    SD_BUS_PROPERTY("SessionsList", "a(" SESSION ")", initiator_session_info_get_sessions, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
     SD_BUS_VTABLE_END,
 };

@@ -6,7 +6,7 @@
 #include "service/jobs/ping.h"
 #include "service/model/host.h"
 
-static void reply_ping(uint32_t status, uint32_t n_received, void *userdata)
+static void management_operations_reply_ping(uint32_t status, uint32_t n_received, void *userdata)
 {
     struct request *call = userdata;
     (void)sd_bus_reply_method_return(request_message(call), "uu", status, n_received);
@@ -14,7 +14,7 @@ static void reply_ping(uint32_t status, uint32_t n_received, void *userdata)
 }
 
 /* Nobody is there to be answered any more. */
-static void cancel_ping(struct request *call, void *userdata)
+static void management_operations_cancel_ping(struct request *call, void *userdata)
 {
     ping_cancel(userdata, call);
 }
@@ -30,8 +30,8 @@ static int method_ping_ip_address(sd_bus_message *message, void *userdata, sd_bu
         r = request_begin(adapter->host->requests, message, REQUEST_PING, &call);
     if (r != 0)
         return r;
-    request_set_cancel(call, cancel_ping, adapter->host);
-    ping_start(adapter->host, &request, reply_ping, call);
+    request_set_cancel(call, management_operations_cancel_ping, adapter->host);
+    ping_start(adapter->host, &request, management_operations_reply_ping, call);
     return 1;
 }
 

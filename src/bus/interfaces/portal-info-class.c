@@ -25,7 +25,7 @@ static void portals_done(struct portals *portals)
     free(portals->addresses);
 }
 
-static int add_portal(struct portals *portals, const struct ip_address *address)
+static int portal_info_add_portal(struct portals *portals, const struct ip_address *address)
 {
     if (address->type == IP_ADDRESS_EMPTY)
         return 0;
@@ -44,7 +44,7 @@ static int add_portal(struct portals *portals, const struct ip_address *address)
 }
 
 /* The initiator's ends of the adapter's connections. */
-static int read_portals(const struct adapter *adapter, struct portals *portals)
+static int portal_info_read_portals(const struct adapter *adapter, struct portals *portals)
 {
     const struct host *host = adapter->host;
     int r = 0;
@@ -57,22 +57,24 @@ static int read_portals(const struct adapter *adapter, struct portals *portals)
             struct ip_address local;
             connection_local_address(connection_read_ends(session->connections[k]),
                                      freshness_moment(host), &local);
-            r = add_portal(portals, &local);
+            r = portal_info_add_portal(portals, &local);
         }
     }
     return r;
 }
 
-static int get_count(sd_bus *bus, const char *path, const char *interface, const char *property,
-                     sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int portal_info_get_count(sd_bus *bus, const char *path, const char *interface,
+                                 const char *property, sd_bus_message *reply, void *userdata,
+                                 sd_bus_error *error)
 {
     _cleanup_(portals_done) struct portals portals = {0};
 
-    int r = read_portals(userdata, &portals);
+    int r = portal_info_read_portals(userdata, &portals);
     return r < 0 ? r : sd_bus_message_append(reply, "u", (uint32_t)portals.n);
 }
 
-static int append_portal(sd_bus_message *reply, uint32_t index, const struct ip_address *address)
+static int portal_info_append_portal(sd_bus_message *reply, uint32_t index,
+                                     const struct ip_address *address)
 {
     int r = sd_bus_message_open_container(reply, 'r', PORTAL);
     if (r >= 0)
@@ -84,16 +86,17 @@ static int append_portal(sd_bus_message *reply, uint32_t index, const struct ip_
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_portals(sd_bus *bus, const char *path, const char *interface, const char *property,
-                       sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int portal_info_get_portals(sd_bus *bus, const char *path, const char *interface,
+                                   const char *property, sd_bus_message *reply, void *userdata,
+                                   sd_bus_error *error)
 {
     _cleanup_(portals_done) struct portals portals = {0};
 
-    int r = read_portals(userdata, &portals);
+    int r = portal_info_read_portals(userdata, &portals);
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(" PORTAL ")");
     for (size_t i = 0; i < portals.n && r >= 0; i++)
-        r = append_portal(reply, (uint32_t)i, &portals.addresses[i]);
+        r = portal_info_append_portal(reply, (uint32_t)i, &portals.addresses[i]);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -101,9 +104,9 @@ const sd_bus_vtable portal_info_class_vtable[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("PortalInfoCount", "u", get_count, 0,
+    SD_BUS_PROPERTY("PortalInfoCount", "u", portal_info_get_count, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
-    SD_BUS_PROPERTY("PortalInformation", "a(" PORTAL ")", get_portals, 0,
+    SD_BUS_PROPERTY("PortalInformation", "a(" PORTAL ")", portal_info_get_portals, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
     SD_BUS_VTABLE_END,
 };

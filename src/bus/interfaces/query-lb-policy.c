@@ -9,7 +9,8 @@
 #include "service/model/host.h"
 #include "service/view/lb-query.h"
 
-static int append_session(sd_bus_message *reply, struct session *session, uint64_t serial)
+static int query_lb_policy_append_session(sd_bus_message *reply, struct session *session,
+                                          uint64_t serial)
 {
     static const struct lb_answer none = {.policy = LB_VENDOR_SPECIFIC};
     const struct lb_answer *answer = &none;
@@ -35,8 +36,9 @@ static int append_session(sd_bus_message *reply, struct session *session, uint64
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_policies(sd_bus *bus, const char *path, const char *interface, const char *property,
-                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int query_lb_policy_get_policies(sd_bus *bus, const char *path, const char *interface,
+                                        const char *property, sd_bus_message *reply, void *userdata,
+                                        sd_bus_error *error)
 {
     const struct adapter *adapter = userdata;
     struct host *host = adapter->host;
@@ -45,12 +47,13 @@ static int get_policies(sd_bus *bus, const char *path, const char *interface, co
     int r = sd_bus_message_open_container(reply, 'a', "(tuua(ttuuuu))");
     for (size_t i = 0; i < host->n_sessions && r >= 0; i++)
         if (is_live_session(adapter, host->sessions[i]))
-            r = append_session(reply, host->sessions[i], serial);
+            r = query_lb_policy_append_session(reply, host->sessions[i], serial);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_reserved(sd_bus *bus, const char *path, const char *interface, const char *property,
-                        sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int query_lb_policy_get_reserved(sd_bus *bus, const char *path, const char *interface,
+                                        const char *property, sd_bus_message *reply, void *userdata,
+                                        sd_bus_error *error)
 {
     return sd_bus_message_append(reply, "u", 0U);
 }
@@ -60,9 +63,9 @@ const sd_bus_vtable query_lb_policy_vtable[] = {
     SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("UniqueAdapterId", "t", get_unique_adapter_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("Reserved", "u", get_reserved, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Reserved", "u", query_lb_policy_get_reserved, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("SessionCount", "u", get_session_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-    SD_BUS_PROPERTY("LoadBalancePolicies", "a(tuua(ttuuuu))", get_policies, 0,
+    SD_BUS_PROPERTY("LoadBalancePolicies", "a(tuua(ttuuuu))", query_lb_policy_get_policies, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
     SD_BUS_VTABLE_END,
 };

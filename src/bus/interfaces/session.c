@@ -14,37 +14,40 @@
 #include "service/view/agreement.h"
 #include "service/view/views.h"
 
-static int get_session_id(sd_bus *bus, const char *path, const char *interface,
-                          const char *property, sd_bus_message *reply, void *userdata,
-                          sd_bus_error *error)
+static int session_get_session_id(sd_bus *bus, const char *path, const char *interface,
+                                  const char *property, sd_bus_message *reply, void *userdata,
+                                  sd_bus_error *error)
 {
     const struct session *session = userdata;
     return sd_bus_message_append(reply, "t", session->id);
 }
 
-static int get_adapter_id(sd_bus *bus, const char *path, const char *interface,
-                          const char *property, sd_bus_message *reply, void *userdata,
-                          sd_bus_error *error)
+static int session_get_adapter_id(sd_bus *bus, const char *path, const char *interface,
+                                  const char *property, sd_bus_message *reply, void *userdata,
+                                  sd_bus_error *error)
 {
     const struct session *session = userdata;
     return sd_bus_message_append(reply, "t", session->adapter_id);
 }
 
-static int get_initiator(sd_bus *bus, const char *path, const char *interface, const char *property,
-                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int session_get_initiator(sd_bus *bus, const char *path, const char *interface,
+                                 const char *property, sd_bus_message *reply, void *userdata,
+                                 sd_bus_error *error)
 {
     const struct session *session = userdata;
     return sd_bus_message_append(reply, "s", session->initiator);
 }
 
-static int get_target(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int session_get_target(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *error)
 {
     const struct session *session = userdata;
     return sd_bus_message_append(reply, "s", session->target);
 }
 
-static int append_connection(sd_bus_message *reply, struct connection *connection, uint64_t serial)
+static int session_append_connection(sd_bus_message *reply, struct connection *connection,
+                                     uint64_t serial)
 {
     const struct kernel_session *kernel = connection->kernel;
     struct kernel_session_state state;
@@ -69,55 +72,55 @@ static int append_connection(sd_bus_message *reply, struct connection *connectio
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_connections(sd_bus *bus, const char *path, const char *interface,
-                           const char *property, sd_bus_message *reply, void *userdata,
-                           sd_bus_error *error)
+static int session_get_connections(sd_bus *bus, const char *path, const char *interface,
+                                   const char *property, sd_bus_message *reply, void *userdata,
+                                   sd_bus_error *error)
 {
     const struct session *session = userdata;
     uint64_t serial = freshness_session_serial(session->host);
 
     int r = sd_bus_message_open_container(reply, 'a', "(tussqsqsass)");
     for (size_t i = 0; i < session->n_connections && r >= 0; i++)
-        r = append_connection(reply, session->connections[i], serial);
+        r = session_append_connection(reply, session->connections[i], serial);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static const char *group_state(const struct mp_status *status, size_t group)
+static const char *session_group_state(const struct mp_status *status, size_t group)
 {
     char letter = group < status->n_groups ? status->group_states[group] : 'E';
     return letter == 'A' ? "active" : letter == 'D' ? "disabled" : "enabled";
 }
 
 /* UniqueConnectionId of a path, 0 where it is not this session's. */
-static uint64_t connection_of_path(const struct session *session,
-                                   const struct map_snapshot *snapshot, dev_t dev)
+static uint64_t session_connection_of_path(const struct session *session,
+                                           const struct map_snapshot *snapshot, dev_t dev)
 {
     const struct map_path *path = map_snapshot_path(snapshot, dev);
     const struct connection *connection = path ? path->connection : NULL;
     return connection && connection->session == session ? connection->id : 0;
 }
 
-static int append_group(sd_bus_message *reply, const struct session *session,
-                        const struct map_snapshot *snapshot, size_t index)
+static int session_append_group(sd_bus_message *reply, const struct session *session,
+                                const struct map_snapshot *snapshot, size_t index)
 {
     const struct mp_group *group = &snapshot->map->table->groups[index];
 
     int r = sd_bus_message_open_container(reply, 'r', "ssat");
     if (r >= 0)
         r = sd_bus_message_append(reply, "ss", group->selector,
-                                  group_state(snapshot->map->status, index));
+                                  session_group_state(snapshot->map->status, index));
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "t");
     for (size_t i = 0; i < group->n_paths && r >= 0; i++)
         r = sd_bus_message_append(reply, "t",
-                                  connection_of_path(session, snapshot, group->paths[i]));
+                                  session_connection_of_path(session, snapshot, group->paths[i]));
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int append_map(sd_bus_message *reply, const struct session *session,
-                      const struct map_snapshot *snapshot)
+static int session_append_map(sd_bus_message *reply, const struct session *session,
+                              const struct map_snapshot *snapshot)
 {
     const struct dm_map *map = snapshot->map;
 
@@ -127,14 +130,15 @@ static int append_map(sd_bus_message *reply, const struct session *session,
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(ssat)");
     for (size_t i = 0; i < map->table->n_groups && r >= 0; i++)
-        r = append_group(reply, session, snapshot, i);
+        r = session_append_group(reply, session, snapshot, i);
     if (r >= 0)
         r = sd_bus_message_close_container(reply);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_maps(sd_bus *bus, const char *path, const char *interface, const char *property,
-                    sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int session_get_maps(sd_bus *bus, const char *path, const char *interface,
+                            const char *property, sd_bus_message *reply, void *userdata,
+                            sd_bus_error *error)
 {
     struct session *session = userdata;
     _cleanup_(session_maps_done) struct session_maps maps = {0};
@@ -143,28 +147,30 @@ static int get_maps(sd_bus *bus, const char *path, const char *interface, const 
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(ssta(ssat))");
     for (size_t i = 0; i < maps.n && r >= 0; i++)
-        r = append_map(reply, session, &maps.snapshots[i]);
+        r = session_append_map(reply, session, &maps.snapshots[i]);
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int get_policy(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int session_get_policy(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *error)
 {
     const struct session *session = userdata;
     return sd_bus_message_append(reply, "u",
                                  session->policy ? (uint32_t)session->policy->policy : 0U);
 }
 
-static int get_provenance(sd_bus *bus, const char *path, const char *interface,
-                          const char *property, sd_bus_message *reply, void *userdata,
-                          sd_bus_error *error)
+static int session_get_provenance(sd_bus *bus, const char *path, const char *interface,
+                                  const char *property, sd_bus_message *reply, void *userdata,
+                                  sd_bus_error *error)
 {
     const struct session *session = userdata;
     return sd_bus_message_append(reply, "s", session->policy ? "session" : "host");
 }
 
-static int get_agreement(sd_bus *bus, const char *path, const char *interface, const char *property,
-                         sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int session_get_agreement(sd_bus *bus, const char *path, const char *interface,
+                                 const char *property, sd_bus_message *reply, void *userdata,
+                                 sd_bus_error *error)
 {
     struct session_view view;
 
@@ -172,9 +178,9 @@ static int get_agreement(sd_bus *bus, const char *path, const char *interface, c
     return sd_bus_message_append(reply, "s", agreement_word(view.agreement));
 }
 
-static int get_mpathd_agreement(sd_bus *bus, const char *path, const char *interface,
-                                const char *property, sd_bus_message *reply, void *userdata,
-                                sd_bus_error *error)
+static int session_get_mpathd_agreement(sd_bus *bus, const char *path, const char *interface,
+                                        const char *property, sd_bus_message *reply, void *userdata,
+                                        sd_bus_error *error)
 {
     struct session_view view;
 
@@ -182,8 +188,9 @@ static int get_mpathd_agreement(sd_bus *bus, const char *path, const char *inter
     return sd_bus_message_append(reply, "s", mpathd_agreement_word(view.mpathd));
 }
 
-static int get_reason(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
+static int session_get_reason(sd_bus *bus, const char *path, const char *interface,
+                              const char *property, sd_bus_message *reply, void *userdata,
+                              sd_bus_error *error)
 {
     struct session_view view;
 
@@ -191,17 +198,17 @@ static int get_reason(sd_bus *bus, const char *path, const char *interface, cons
     return sd_bus_message_append(reply, "s", view.reason);
 }
 
-static int get_reapplications(sd_bus *bus, const char *path, const char *interface,
-                              const char *property, sd_bus_message *reply, void *userdata,
-                              sd_bus_error *error)
+static int session_get_reapplications(sd_bus *bus, const char *path, const char *interface,
+                                      const char *property, sd_bus_message *reply, void *userdata,
+                                      sd_bus_error *error)
 {
     const struct session *session = userdata;
     return sd_bus_message_append(reply, "u", session->n_reapplied);
 }
 
-static int get_changed_records(sd_bus *bus, const char *path, const char *interface,
-                               const char *property, sd_bus_message *reply, void *userdata,
-                               sd_bus_error *error)
+static int session_get_changed_records(sd_bus *bus, const char *path, const char *interface,
+                                       const char *property, sd_bus_message *reply, void *userdata,
+                                       sd_bus_error *error)
 {
     const struct session *session = userdata;
 
@@ -217,18 +224,20 @@ static int get_changed_records(sd_bus *bus, const char *path, const char *interf
 
 const sd_bus_vtable session_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_PROPERTY("UniqueSessionId", "t", get_session_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("UniqueAdapterId", "t", get_adapter_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("InitiatorName", "s", get_initiator, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("TargetName", "s", get_target, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("Connections", "a(tussqsqsass)", get_connections, 0, INVALIDATES),
-    SD_BUS_PROPERTY("Maps", "a(ssta(ssat))", get_maps, 0, INVALIDATES),
-    SD_BUS_PROPERTY("LoadBalancePolicy", "u", get_policy, 0, EMITS),
-    SD_BUS_PROPERTY("Provenance", "s", get_provenance, 0, EMITS),
-    SD_BUS_PROPERTY("Agreement", "s", get_agreement, 0, EMITS),
-    SD_BUS_PROPERTY("MultipathdAgreement", "s", get_mpathd_agreement, 0, EMITS),
-    SD_BUS_PROPERTY("Reason", "s", get_reason, 0, EMITS),
-    SD_BUS_PROPERTY("Reapplications", "u", get_reapplications, 0, EMITS),
-    SD_BUS_PROPERTY("ChangedRecords", "at", get_changed_records, 0, EMITS),
+    SD_BUS_PROPERTY("UniqueSessionId", "t", session_get_session_id, 0,
+                    SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("UniqueAdapterId", "t", session_get_adapter_id, 0,
+                    SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InitiatorName", "s", session_get_initiator, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("TargetName", "s", session_get_target, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Connections", "a(tussqsqsass)", session_get_connections, 0, INVALIDATES),
+    SD_BUS_PROPERTY("Maps", "a(ssta(ssat))", session_get_maps, 0, INVALIDATES),
+    SD_BUS_PROPERTY("LoadBalancePolicy", "u", session_get_policy, 0, EMITS),
+    SD_BUS_PROPERTY("Provenance", "s", session_get_provenance, 0, EMITS),
+    SD_BUS_PROPERTY("Agreement", "s", session_get_agreement, 0, EMITS),
+    SD_BUS_PROPERTY("MultipathdAgreement", "s", session_get_mpathd_agreement, 0, EMITS),
+    SD_BUS_PROPERTY("Reason", "s", session_get_reason, 0, EMITS),
+    SD_BUS_PROPERTY("Reapplications", "u", session_get_reapplications, 0, EMITS),
+    SD_BUS_PROPERTY("ChangedRecords", "at", session_get_changed_records, 0, EMITS),
     SD_BUS_VTABLE_END,
 };

@@ -28,7 +28,7 @@ void object_kind_emit_removed(const struct object_kind *kind, sd_bus *bus, const
     (void)sd_bus_emit_interfaces_removed_strv(bus, path, names);
 }
 
-static bool is_same(const char *a, const char *b)
+static bool kind_is_same(const char *a, const char *b)
 {
     return a == b || strcmp(a, b) == 0;
 }
@@ -42,7 +42,7 @@ void object_emit_changed(sd_bus *bus, const char *path, const struct object_prop
         const char *interface = properties[i].interface;
         size_t n_names = 0;
 
-        for (; i < n && is_same(properties[i].interface, interface); i++)
+        for (; i < n && kind_is_same(properties[i].interface, interface); i++)
             if (changes & properties[i].changes)
                 names[n_names++] = (char *)properties[i].name;
         names[n_names] = NULL;

@@ -13,31 +13,31 @@ void announce_disk_end(struct host_map *map)
     observe_disk_removed(map->host, map->wwid);
 }
 
-static void tell(struct host_map *map)
+static void announce_disk_tell(struct host_map *map)
 {
     if (map->host->tell.disk)
         map->host->tell.disk(map);
 }
 
-static void tell_if_announced(struct host_map *map, void *userdata)
+static void announce_disk_tell_if_announced(struct host_map *map, void *userdata)
 {
     const bool *all = userdata;
 
     if (*all || map->to_tell)
-        tell(map);
+        announce_disk_tell(map);
 }
 
-static void tell_announced(struct host *host)
+static void announce_disk_tell_announced(struct host *host)
 {
     bool all = host->all_disks_to_tell;
 
     host->all_disks_to_tell = false;
-    maps_each(host, tell_if_announced, &all);
+    maps_each(host, announce_disk_tell_if_announced, &all);
 }
 
-static bool defer(struct host *host)
+static bool announce_disk_defer(struct host *host)
 {
-    return announcer_defer(host, &host->disk_announcer, tell_announced);
+    return announcer_defer(host, &host->disk_announcer, announce_disk_tell_announced);
 }
 
 void announce_disk(struct host_map *map, unsigned changes)
@@ -47,13 +47,13 @@ void announce_disk(struct host_map *map, unsigned changes)
     if (map->to_tell)
         return;
     map->to_tell = true;
-    if (!defer(map->host))
-        tell(map);
+    if (!announce_disk_defer(map->host))
+        announce_disk_tell(map);
 }
 
-static void tell_one(struct host_map *map, void *userdata)
+static void announce_disk_tell_one(struct host_map *map, void *userdata)
 {
-    tell(map);
+    announce_disk_tell(map);
 }
 
 void announce_all_disks(struct host *host)
@@ -61,8 +61,8 @@ void announce_all_disks(struct host *host)
     freshness_model_changed(host);
     if (host->all_disks_to_tell)
         return;
-    if (defer(host))
+    if (announce_disk_defer(host))
         host->all_disks_to_tell = true;
     else
-        maps_each(host, tell_one, NULL);
+        maps_each(host, announce_disk_tell_one, NULL);
 }

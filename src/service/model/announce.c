@@ -10,38 +10,38 @@
 /* Clients can have the main loop busy with their calls for as long as they like. */
 #define ANNOUNCE_USEC 100000U
 
-static void announcer_tell(struct announcer *announcer)
+static void announce_announcer_tell(struct announcer *announcer)
 {
     (void)sd_event_source_set_enabled(announcer->idle, SD_EVENT_OFF);
     timer_stop(&announcer->timer);
     announcer->tell(announcer->host);
 }
 
-static int announcer_on_idle(sd_event_source *source, void *userdata)
+static int announce_announcer_on_idle(sd_event_source *source, void *userdata)
 {
-    announcer_tell(userdata);
+    announce_announcer_tell(userdata);
     return 0;
 }
 
-static int announcer_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static int announce_announcer_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
-    announcer_tell(userdata);
+    announce_announcer_tell(userdata);
     return 0;
 }
 
-static int announcer_make(struct announcer *announcer)
+static int announce_announcer_make(struct announcer *announcer)
 {
     sd_event *event = announcer->host->event;
 
-    timer_init(&announcer->timer, event, 1000, announcer_on_timer, announcer);
-    int r = sd_event_add_defer(event, &announcer->idle, announcer_on_idle, announcer);
+    timer_init(&announcer->timer, event, 1000, announce_announcer_on_timer, announcer);
+    int r = sd_event_add_defer(event, &announcer->idle, announce_announcer_on_idle, announcer);
     return r < 0 ? r : sd_event_source_set_priority(announcer->idle, SD_EVENT_PRIORITY_IDLE);
 }
 
-static int announcer_arm(struct announcer *announcer)
+static int announce_announcer_arm(struct announcer *announcer)
 {
     int r = announcer->idle ? sd_event_source_set_enabled(announcer->idle, SD_EVENT_ONESHOT)
-                            : announcer_make(announcer);
+                            : announce_announcer_make(announcer);
     return r < 0 ? r : timer_set_in(&announcer->timer, ANNOUNCE_USEC);
 }
 
@@ -52,7 +52,7 @@ bool announcer_defer(struct host *host, struct announcer *announcer,
         return true; /* not put off */
     announcer->host = host;
     announcer->tell = func;
-    if (announcer_arm(announcer) >= 0)
+    if (announce_announcer_arm(announcer) >= 0)
         return true;
     announcer_done(announcer);
     return false;
@@ -64,28 +64,28 @@ void announcer_done(struct announcer *announcer)
     timer_done(&announcer->timer);
 }
 
-static void tell(struct session *session)
+static void announce_tell(struct session *session)
 {
     if (session->host->tell.session)
         session->host->tell.session(session);
 }
 
-static void tell_all(const struct host *host)
+static void announce_tell_all(const struct host *host)
 {
     for (size_t i = 0; i < host->n_sessions; i++)
-        tell(host->sessions[i]);
+        announce_tell(host->sessions[i]);
 }
 
-static void tell_these(struct host *host, const uint64_t *ids, size_t n)
+static void announce_tell_these(struct host *host, const uint64_t *ids, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         struct session *session = host_session(host, ids[i]);
         if (session)
-            tell(session);
+            announce_tell(session);
     }
 }
 
-static void tell_announced(struct host *host)
+static void announce_tell_announced(struct host *host)
 {
     _cleanup_free_ uint64_t *ids = TAKE_PTR(host->to_announce);
     size_t n = host->n_to_announce;
@@ -94,23 +94,23 @@ static void tell_announced(struct host *host)
     host->n_to_announce = 0;
     host->all_sessions_to_tell = false;
     if (all)
-        tell_all(host);
+        announce_tell_all(host);
     else
-        tell_these(host, ids, n);
+        announce_tell_these(host, ids, n);
 }
 
-static bool defer(struct host *host)
+static bool announce_defer(struct host *host)
 {
-    return announcer_defer(host, &host->announcer, tell_announced);
+    return announcer_defer(host, &host->announcer, announce_tell_announced);
 }
 
-static bool defer_one(struct host *host, uint64_t session_id)
+static bool announce_defer_one(struct host *host, uint64_t session_id)
 {
     uint64_t *more = reallocarray(host->to_announce, host->n_to_announce + 1, sizeof(*more));
     if (!more)
         return false;
     host->to_announce = more;
-    if (!defer(host))
+    if (!announce_defer(host))
         return false;
     more[host->n_to_announce++] = session_id;
     return true;
@@ -123,15 +123,15 @@ void announce_session(struct session *session, unsigned changes)
     if (session->announced)
         return;
     session->announced = true;
-    if (!defer_one(session->host, session->id))
-        tell(session);
+    if (!announce_defer_one(session->host, session->id))
+        announce_tell(session);
 }
 
 void announce_all_sessions(struct host *host)
 {
     freshness_model_changed(host);
-    if (defer(host))
+    if (announce_defer(host))
         host->all_sessions_to_tell = true;
     else
-        tell_all(host);
+        announce_tell_all(host);
 }

@@ -10,7 +10,7 @@ struct with_id {
 };
 
 /* In this file, so that the search of each lookup has it inline. */
-static int compare_ids(const void *a, const void *b)
+static int find_compare_ids(const void *a, const void *b)
 {
     const struct with_id *x = *(struct with_id *const *)a, *y = *(struct with_id *const *)b;
     return (x->id > y->id) - (x->id < y->id);
@@ -18,13 +18,14 @@ static int compare_ids(const void *a, const void *b)
 
 int model_compare_ids(const void *a, const void *b)
 {
-    return compare_ids(a, b);
+    return find_compare_ids(a, b);
 }
 
 static void *find_id(void *array, size_t n, uint64_t id)
 {
     struct with_id key = {.id = id}, *pointer = &key;
-    struct with_id **found = n ? bsearch(&pointer, array, n, sizeof(void *), compare_ids) : NULL;
+    struct with_id **found =
+        n ? bsearch(&pointer, array, n, sizeof(void *), find_compare_ids) : NULL;
     return found ? *found : NULL;
 }
 

@@ -126,7 +126,7 @@ int host_reload_guid(struct host *host, struct adapter *adapter)
     return 0;
 }
 
-static int add_adapter(struct host *host, const char *initiator, struct adapter **ret)
+static int host_add_adapter(struct host *host, const char *initiator, struct adapter **ret)
 {
     uint64_t id = adapter_id(initiator);
     struct adapter *known = host_adapter(host, id);
@@ -155,7 +155,7 @@ static int add_adapter(struct host *host, const char *initiator, struct adapter 
     return 0;
 }
 
-static bool has_session(const struct host *host, const struct adapter *adapter)
+static bool host_has_session(const struct host *host, const struct adapter *adapter)
 {
     for (size_t i = 0; i < host->n_sessions; i++)
         if (host->sessions[i]->adapter_id == adapter->id)
@@ -167,7 +167,7 @@ static bool has_session(const struct host *host, const struct adapter *adapter)
 static void drop_adapter_if_idle(struct host *host, struct adapter *adapter)
 {
     if (!adapter || adapter->n_ifaces > 0 || adapter->has_guid || adapter->guid_busy ||
-        strcmp(adapter->initiator, host->initiator) == 0 || has_session(host, adapter))
+        strcmp(adapter->initiator, host->initiator) == 0 || host_has_session(host, adapter))
         return;
     uint64_t id = adapter->id;
     remove_item((void **)host->adapters, &host->n_adapters, adapter);
@@ -181,7 +181,8 @@ int host_take_records(struct host *host, const struct iscsi_records *records)
         host->adapters[i]->n_ifaces = 0;
     for (size_t i = 0; i < records->n_ifaces; i++) {
         struct adapter *adapter;
-        int r = add_adapter(host, host_initiator(host, records->ifaces[i].initiator), &adapter);
+        int r =
+            host_add_adapter(host, host_initiator(host, records->ifaces[i].initiator), &adapter);
         if (r < 0)
             return r;
         adapter->n_ifaces++;
@@ -191,11 +192,11 @@ int host_take_records(struct host *host, const struct iscsi_records *records)
     return 0;
 }
 
-static int add_session(struct host *host, const char *initiator, const char *target,
-                       struct session **ret)
+static int host_add_session(struct host *host, const char *initiator, const char *target,
+                            struct session **ret)
 {
     struct adapter *adapter;
-    int r = add_adapter(host, initiator, &adapter);
+    int r = host_add_adapter(host, initiator, &adapter);
     if (r < 0)
         return r;
 
@@ -229,7 +230,7 @@ static bool same_nexus(const struct session *session, const struct kernel_sessio
            strcmp(session->target, kernel->target) == 0;
 }
 
-static bool same_portal(const struct kernel_session *a, const struct kernel_session *b)
+static bool host_same_portal(const struct kernel_session *a, const struct kernel_session *b)
 {
     return strcmp(a->iface, b->iface) == 0 && strcmp(a->address, b->address) == 0 &&
            a->port == b->port;
@@ -243,7 +244,7 @@ static void number_connections(struct session *session)
         unsigned alike = 0, before = 0;
         for (size_t k = 0; k < session->n_connections; k++) {
             const struct connection *other = session->connections[k];
-            if (!same_portal(connection->kernel, other->kernel))
+            if (!host_same_portal(connection->kernel, other->kernel))
                 continue;
             alike++;
             before += other->kernel->sid < connection->kernel->sid;
@@ -326,11 +327,11 @@ static void set_unidentified(struct host *host, uint32_t sid, bool is)
 }
 
 /* Takes the kernel session over where it returns 0. */
-static int add_connection(struct host *host, struct kernel_session *kernel)
+static int host_add_connection(struct host *host, struct kernel_session *kernel)
 {
     struct session *session;
     size_t n_sessions = host->n_sessions, n_adapters = host->n_adapters;
-    int r = add_session(host, kernel->initiator, kernel->target, &session);
+    int r = host_add_session(host, kernel->initiator, kernel->target, &session);
     if (r < 0)
         return r;
     bool is_new = host->n_sessions > n_sessions;
@@ -385,11 +386,11 @@ int host_refresh_sid(struct host *host, uint32_t sid)
         return r;
 
     if (known) {
-        if (same_nexus(known->session, kernel) && same_portal(known->kernel, kernel))
+        if (same_nexus(known->session, kernel) && host_same_portal(known->kernel, kernel))
             return 0;
         remove_connection(host, known); /* the number was used again */
     }
-    r = add_connection(host, kernel);
+    r = host_add_connection(host, kernel);
     if (r >= 0)
         (void)TAKE_PTR(kernel);
     return r;
@@ -408,13 +409,13 @@ int host_load_policies(struct host *host)
     struct adapter *own;
     size_t n = 0;
 
-    int r = add_adapter(host, host->initiator, &own);
+    int r = host_add_adapter(host, host->initiator, &own);
     if (r >= 0)
         r = store_load_policies(host->store, &policies, &n);
     for (size_t i = 0; i < n; i++) {
         struct session *session = NULL;
         if (r >= 0)
-            r = add_session(host, policies[i]->initiator, policies[i]->target, &session);
+            r = host_add_session(host, policies[i]->initiator, policies[i]->target, &session);
         if (r >= 0)
             session->policy = policies[i];
         else
@@ -444,7 +445,7 @@ int host_load_sessions(struct host *host)
 }
 
 /* The tree does not own what it finds. */
-static void keep(void *connection)
+static void host_keep(void *connection)
 {
 }
 
@@ -463,7 +464,7 @@ struct host *host_free(struct host *host)
     announcer_done(&host->announcer);
     announcer_done(&host->disk_announcer);
     timer_done(&host->states_closer);
-    tdestroy(host->connections_by_sid, keep);
+    tdestroy(host->connections_by_sid, host_keep);
     freshness_end(host);
     free(host->initiator);
     if (host->iscsi)

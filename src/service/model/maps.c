@@ -62,7 +62,7 @@ bool map_has_session(const struct host_map *map, uint64_t id)
     return false;
 }
 
-static void unlink_session(struct session *session, const struct host_map *map)
+static void maps_unlink_session(struct session *session, const struct host_map *map)
 {
     for (size_t i = 0; i < session->n_maps; i++)
         if (session->maps[i] == map) {
@@ -71,7 +71,7 @@ static void unlink_session(struct session *session, const struct host_map *map)
         }
 }
 
-static int link_session(struct session *session, struct host_map *map)
+static int maps_link_session(struct session *session, struct host_map *map)
 {
     struct host_map **more = reallocarray(session->maps, session->n_maps + 1, sizeof(*more));
     if (!more)
@@ -81,32 +81,32 @@ static int link_session(struct session *session, struct host_map *map)
     return 0;
 }
 
-static void unlink_sessions(struct host *host, struct host_map *map)
+static void maps_unlink_sessions(struct host *host, struct host_map *map)
 {
     for (size_t i = 0; i < map->n_sessions; i++) {
         struct session *session = host_session(host, map->session_ids[i]);
         if (session)
-            unlink_session(session, map);
+            maps_unlink_session(session, map);
     }
     map->n_sessions = 0;
 }
 
-static int link_sessions(struct host *host, struct host_map *map,
-                         const struct map_snapshot *snapshot)
+static int maps_link_sessions(struct host *host, struct host_map *map,
+                              const struct map_snapshot *snapshot)
 {
     uint64_t *ids = reallocarray(map->session_ids, snapshot->n_paths + 1, sizeof(*ids));
     if (!ids)
         return -ENOMEM;
     map->session_ids = ids;
 
-    unlink_sessions(host, map);
+    maps_unlink_sessions(host, map);
     for (size_t i = 0; i < snapshot->n_paths; i++) {
         if (!snapshot->paths[i].connection)
             continue;
         struct session *session = snapshot->paths[i].connection->session;
         if (map_has_session(map, session->id))
             continue;
-        int r = link_session(session, map);
+        int r = maps_link_session(session, map);
         if (r < 0)
             return r;
         ids[map->n_sessions++] = session->id;
@@ -168,7 +168,7 @@ int maps_upsert(struct host *host, const struct map_snapshot *snapshot, struct h
     if (r >= 0)
         r = set_name(map, snapshot->map->name);
     if (r >= 0)
-        r = link_sessions(host, map, snapshot);
+        r = maps_link_sessions(host, map, snapshot);
     if (r < 0)
         return r;
     map->sectors = snapshot->map->sectors;
@@ -262,7 +262,7 @@ void maps_drop_if_idle(struct host *host, struct host_map *map)
         map->state.has_intent)
         return;
     announce_disk_end(map);
-    unlink_sessions(host, map);
+    maps_unlink_sessions(host, map);
     tdelete(map, &host->maps_by_wwid, compare_wwids);
     map_free(map);
 }
@@ -283,7 +283,7 @@ void maps_mark_gone(struct host *host, dev_t dev)
     maps_drop_if_idle(host, map);
 }
 
-static void keep(void *map)
+static void maps_keep(void *map)
 {
 }
 
@@ -294,7 +294,7 @@ static void free_node(void *map)
 
 void maps_free_all(struct host *host)
 {
-    tdestroy(host->maps_by_dev, keep);
+    tdestroy(host->maps_by_dev, maps_keep);
     tdestroy(host->maps_by_wwid, free_node);
     host->maps_by_dev = host->maps_by_wwid = NULL;
 }

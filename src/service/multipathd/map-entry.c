@@ -7,12 +7,13 @@
 #include "plan/entry.h"
 #include "service/multipathd/map-entry.h"
 
-static bool same_text(const char *a, const char *b)
+static bool map_entry_same_text(const char *a, const char *b)
 {
     return a == b || (a && b && strcmp(a, b) == 0);
 }
 
-static int entry_paths(const struct map_snapshot *snapshot, struct entry_path **ret, size_t *ret_n)
+static int map_entry_entry_paths(const struct map_snapshot *snapshot, struct entry_path **ret,
+                                 size_t *ret_n)
 {
     struct entry_path *paths = calloc(snapshot->n_paths + 1, sizeof(*paths));
     if (!paths)
@@ -29,7 +30,7 @@ static int entry_paths(const struct map_snapshot *snapshot, struct entry_path **
 }
 
 /* Whether what multipathd detects a prio by is known, as it is now. */
-static bool knows_disk(const struct host_map *map, const struct map_snapshot *snapshot)
+static bool map_entry_knows_disk(const struct host_map *map, const struct map_snapshot *snapshot)
 {
     return snapshot->n_paths > 0 && map->disk.has_access == snapshot->paths[0].disk.has_access;
 }
@@ -38,14 +39,14 @@ static bool knows_disk(const struct host_map *map, const struct map_snapshot *sn
  * Whether an entry of an earlier table will do, should it fit. Not where failback is manual: a path
  * that logs in again, at its old address, must not lead as it did then.
  */
-static bool may_keep_entry(const struct host_map *map, const struct map_snapshot *snapshot,
-                           bool manual_failback)
+static bool map_entry_may_keep_entry(const struct host_map *map,
+                                     const struct map_snapshot *snapshot, bool manual_failback)
 {
-    return map->entry && !manual_failback && knows_disk(map, snapshot);
+    return map->entry && !manual_failback && map_entry_knows_disk(map, snapshot);
 }
 
 /* Reads it of the first path that is there. 1: it is another one than was known. */
-static int set_disk(struct host_map *map, const struct map_snapshot *snapshot)
+static int map_entry_set_disk(struct host_map *map, const struct map_snapshot *snapshot)
 {
     struct detection_disk disk;
     int r = -ENOENT;
@@ -54,9 +55,9 @@ static int set_disk(struct host_map *map, const struct map_snapshot *snapshot)
         r = scsi_disk_detection(snapshot->paths[i].dev, snapshot->paths[i].disk.has_access, &disk);
     if (r < 0)
         return r == -ENOMEM ? r : 0;
-    int changed = !same_text(disk.vendor, map->disk.vendor) ||
-                  !same_text(disk.product, map->disk.product) || disk.alua != map->disk.alua ||
-                  disk.has_access != map->disk.has_access;
+    int changed = !map_entry_same_text(disk.vendor, map->disk.vendor) ||
+                  !map_entry_same_text(disk.product, map->disk.product) ||
+                  disk.alua != map->disk.alua || disk.has_access != map->disk.has_access;
     free(map->disk.vendor);
     free(map->disk.product);
     map->disk = disk;
@@ -73,22 +74,22 @@ int map_entry_set(struct host_map *map, const struct map_snapshot *snapshot,
     size_t n;
 
     if (planned) {
-        int r = entry_paths(snapshot, &paths, &n);
-        if (r >= 0 && may_keep_entry(map, snapshot, manual_failback) &&
+        int r = map_entry_entry_paths(snapshot, &paths, &n);
+        if (r >= 0 && map_entry_may_keep_entry(map, snapshot, manual_failback) &&
             entry_fits(map->entry, planned, true, paths, n))
             return 0;
         if (r >= 0)
             r = entry_multipath(map->wwid, planned, !manual_failback, paths, n, &entry, &reason);
         if (r < 0 && r != -EOPNOTSUPP)
             return r;
-        changed = entry ? set_disk(map, snapshot) : 0;
+        changed = entry ? map_entry_set_disk(map, snapshot) : 0;
         if (changed < 0)
             return changed;
     }
     map->inexpressible = reason;
     if (!entry)
         map_state_set_entry(&map->state, false, planned);
-    if (same_text(entry, map->entry) && !changed)
+    if (map_entry_same_text(entry, map->entry) && !changed)
         return 0;
 
     free(map->entry);

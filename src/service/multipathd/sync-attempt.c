@@ -121,8 +121,8 @@ static int find_detections(struct run *run)
 }
 
 /* The text of our file; *devices, where not NULL, are its device sections. NULL: no file. */
-static int render_file(const struct sync_attempt *attempt, char **devices, size_t n_devices,
-                       char **ret)
+static int sync_attempt_render_file(const struct sync_attempt *attempt, char **devices,
+                                    size_t n_devices, char **ret)
 {
     _cleanup_free_ const char **entries = calloc(attempt->n + 1, sizeof(*entries));
 
@@ -137,11 +137,11 @@ static int render_file(const struct sync_attempt *attempt, char **devices, size_
     return 0;
 }
 
-static int read_files(struct run *run)
+static int sync_attempt_read_files(struct run *run)
 {
     _cleanup_free_ char *text = NULL;
 
-    int r = render_file(run->attempt, NULL, 0, &text);
+    int r = sync_attempt_render_file(run->attempt, NULL, 0, &text);
     if (r >= 0)
         r = configuration_read(&run->configuration, text ?: "");
     return r < 0 ? r : find_detections(run);
@@ -161,7 +161,7 @@ static bool needs_sections(const struct run *run)
     return false;
 }
 
-static int render(const struct run *run, char **ret)
+static int sync_attempt_render(const struct run *run, char **ret)
 {
     const struct sync_attempt *attempt = run->attempt;
     char **devices = calloc(attempt->n + 1, sizeof(*devices));
@@ -180,7 +180,7 @@ static int render(const struct run *run, char **ret)
             r = 0; /* a product that cannot be named: the maps show that multipathd disagrees */
     }
     if (r >= 0)
-        r = render_file(attempt, devices, n_devices, ret);
+        r = sync_attempt_render_file(attempt, devices, n_devices, ret);
     for (size_t i = 0; i < n_devices; i++)
         free(devices[i]);
     free(devices);
@@ -190,7 +190,7 @@ static int render(const struct run *run, char **ret)
 /* --- Judging -------------------------------------------------------------------------------- */
 
 /* Whether a part is in force, and if not, why. */
-static int judge(struct run *run, size_t i)
+static int sync_attempt_judge(struct run *run, size_t i)
 {
     const struct sync_part *part = &run->attempt->parts[i];
     const struct configuration *c = &run->configuration;
@@ -225,23 +225,23 @@ static int has_left_over(const struct run *run)
 }
 
 /* Asks multipathd, by whose release the files are read, should they not have been. */
-static int ask(struct run *run)
+static int sync_attempt_ask(struct run *run)
 {
     bool first = !run->configuration.shown;
 
     int r = configuration_ask(&run->configuration, TIMEOUT_MS);
-    return r < 0 || !first ? r : read_files(run);
+    return r < 0 || !first ? r : sync_attempt_read_files(run);
 }
 
 /* Judges all; *ret_reread says whether multipathd would know better if it read its files. */
-static int judge_all(struct run *run, bool *ret_reread)
+static int sync_attempt_judge_all(struct run *run, bool *ret_reread)
 {
     int r = has_left_over(run);
     if (r < 0)
         return r;
     *ret_reread = r > 0;
     for (size_t i = 0; i < run->attempt->n; i++) {
-        r = judge(run, i);
+        r = sync_attempt_judge(run, i);
         if (r < 0)
             return r;
         *ret_reread = *ret_reread || (!run->verdicts[i].in_force && !run->verdicts[i].override[0]);
@@ -252,14 +252,14 @@ static int judge_all(struct run *run, bool *ret_reread)
 
 static int ask_and_judge(struct run *run, bool *ret_reread)
 {
-    int r = ask(run);
-    return r < 0 ? r : judge_all(run, ret_reread);
+    int r = sync_attempt_ask(run);
+    return r < 0 ? r : sync_attempt_judge_all(run, ret_reread);
 }
 
 /* --- Telling -------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 3, 4))) static int fail(struct run *run, int r, const char *format,
-                                                      ...)
+__attribute__((format(printf, 3, 4))) static int sync_attempt_fail(struct run *run, int r,
+                                                                   const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
@@ -269,45 +269,46 @@ __attribute__((format(printf, 3, 4))) static int fail(struct run *run, int r, co
     return r;
 }
 
-static int fail_at_multipathd(struct run *run, int r)
+static int sync_attempt_fail_at_multipathd(struct run *run, int r)
 {
     if (r == -ENOTCONN)
-        return fail(run, r, "multipathd does not run: start multipathd.service.");
-    return fail(run, r, "multipathd does not read the policy: %s.", strerror(-r));
+        return sync_attempt_fail(run, r, "multipathd does not run: start multipathd.service.");
+    return sync_attempt_fail(run, r, "multipathd does not read the policy: %s.", strerror(-r));
 }
 
 /* Its own configuration stays what it is, and it answers that all is well. */
-static int fail_at_refusal(struct run *run)
+static int sync_attempt_fail_at_refusal(struct run *run)
 {
     struct mpath_refusal refusal;
 
     int r = mpath_conf_refusal(run->configuration.files, &refusal);
     if (r < 0)
-        return fail_at_multipathd(run, r);
+        return sync_attempt_fail_at_multipathd(run, r);
     if (r == 0)
         return 0;
-    return fail(run, -EINVAL, "multipathd refuses to read its configuration for %s line %u: %s.",
-                refusal.file, refusal.line, refusal.keyword);
+    return sync_attempt_fail(run, -EINVAL,
+                             "multipathd refuses to read its configuration for %s line %u: %s.",
+                             refusal.file, refusal.line, refusal.keyword);
 }
 
 /*
  * Writes the file. Whether it has changed counts on failure as well: multipathd is owed that. It is
  * worth asking where it is to say whether a device section is needed, if it `answers`.
  */
-static int write_file(struct run *run, bool answers)
+static int sync_attempt_write_file(struct run *run, bool answers)
 {
     _cleanup_free_ char *text = NULL;
 
-    int r = read_files(run);
+    int r = sync_attempt_read_files(run);
     if (r >= 0 && answers && needs_sections(run))
-        (void)ask(run);
+        (void)sync_attempt_ask(run);
     if (r >= 0)
-        r = render(run, &text);
+        r = sync_attempt_render(run, &text);
     if (r >= 0 && (text || !run->attempt->keep))
         r = drop_in_write(text, &run->outcome.changed);
     if (r < 0)
-        return fail(run, r, "%s/" DROP_IN_NAME " cannot be written: %s.", drop_in_directory(),
-                    strerror(-r));
+        return sync_attempt_fail(run, r, "%s/" DROP_IN_NAME " cannot be written: %s.",
+                                 drop_in_directory(), strerror(-r));
     return 0;
 }
 
@@ -318,42 +319,43 @@ static int begin_reconfigure(struct run *run)
     struct sync_outcome *outcome = &run->outcome;
     bool changed = outcome->changed || attempt->schedule.owed, reread;
 
-    int r = run->configuration.shown ? 0 : ask(run);
+    int r = run->configuration.shown ? 0 : sync_attempt_ask(run);
     if (r >= 0)
-        r = judge_all(run, &reread);
+        r = sync_attempt_judge_all(run, &reread);
     if (r < 0)
-        return fail_at_multipathd(run, r);
+        return sync_attempt_fail_at_multipathd(run, r);
     outcome->digest = run->configuration.digest;
     outcome->deferred =
         (changed || reread) && run->configuration.version < RELOADS_WEAKLY && !attempt->must_tell;
     if ((!changed && !reread) || outcome->deferred)
         return 0;
-    r = reread ? fail_at_refusal(run) : 0;
+    r = reread ? sync_attempt_fail_at_refusal(run) : 0;
     if (r < 0)
         return r;
     if (!sync_schedule_may_reconfigure(&attempt->schedule, outcome->changed, outcome->digest))
-        return fail(run, -ETIMEDOUT,
-                    "multipathd has read its files and does not have the policy in force: "
-                    "is %s its directory?",
-                    drop_in_directory());
+        return sync_attempt_fail(
+            run, -ETIMEDOUT,
+            "multipathd has read its files and does not have the policy in force: "
+            "is %s its directory?",
+            drop_in_directory());
     outcome->reconfigured = true;
     r = mpathd_begin_reconfigure(TIMEOUT_MS);
-    return r < 0 ? fail_at_multipathd(run, r) : 0;
+    return r < 0 ? sync_attempt_fail_at_multipathd(run, r) : 0;
 }
 
 /* One that does not run is not asked where there is nothing to tell: systemd would start it. */
-static int tell(struct run *run)
+static int sync_attempt_tell(struct run *run)
 {
     const struct sync_attempt *attempt = run->attempt;
     unsigned version;
 
     int heard = attempt->n > 0 ? mpathd_version(ANSWER_MS, &version) : 0;
-    int r = write_file(run, heard >= 0);
+    int r = sync_attempt_write_file(run, heard >= 0);
     if (r < 0)
         return r;
     if (attempt->n == 0 && !run->outcome.changed && !attempt->schedule.owed)
         return 0;
-    return heard < 0 ? fail_at_multipathd(run, heard) : begin_reconfigure(run);
+    return heard < 0 ? sync_attempt_fail_at_multipathd(run, heard) : begin_reconfigure(run);
 }
 
 /*
@@ -373,16 +375,16 @@ static int prove(struct run *run)
         usleep(PROOF_USEC);
     }
     run->outcome.unproved = r >= 0;
-    return fail_at_multipathd(run, r < 0 ? r : -ETIMEDOUT);
+    return sync_attempt_fail_at_multipathd(run, r < 0 ? r : -ETIMEDOUT);
 }
 
-static int check(struct run *run)
+static int sync_attempt_check(struct run *run)
 {
     int r = ask_and_judge(run, &run->outcome.reread);
-    return r < 0 ? fail_at_multipathd(run, r) : 0;
+    return r < 0 ? sync_attempt_fail_at_multipathd(run, r) : 0;
 }
 
-static int report(const struct run *run, int fd)
+static int sync_attempt_report(const struct run *run, int fd)
 {
     size_t n = run->outcome.error < 0 || !run->judged ? 0 : run->attempt->n;
 
@@ -402,10 +404,10 @@ int sync_attempt_run(int fd, void *arg)
     if (run_begin(&run, attempt) < 0)
         return ENOMEM;
     if (attempt->schedule.running == ATTEMPT_CHECK)
-        (void)check(&run);
+        (void)sync_attempt_check(&run);
     else if (attempt->schedule.running == ATTEMPT_PROVE)
         (void)prove(&run);
     else
-        (void)tell(&run);
-    return report(&run, fd);
+        (void)sync_attempt_tell(&run);
+    return sync_attempt_report(&run, fd);
 }
