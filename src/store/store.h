@@ -38,6 +38,7 @@ struct store_policy {
     uint64_t serial;          /* grows with each choice on this host */
     struct store_path *paths; /* in the order of the request */
     size_t n_paths;
+    bool unsaved; /* the caller's own: the store did not take it */
 };
 
 /* A path as a disk's stored policy names it. */
@@ -55,6 +56,7 @@ struct store_disk_policy {
     bool by_default;               /* the default policy of the time when its map appeared */
     struct store_disk_path *paths; /* in the order of the request */
     size_t n_paths;
+    bool unsaved; /* likewise */
 };
 
 /* What names a node record of an adapter. */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What outlives the service: policies, and what a crash in the midst of a change has left."""
 
+import errno
 import time
 
 import bus
@@ -132,6 +133,20 @@ class Killed(RestartTest):
         """There is no other to put back: multipathd builds the maps again."""
         self.kill_between_two_maps(FAILOVER, primaries=[1])
         self.host.start()
+        self.wait_for_shapes(HOSTS_OWN)
+        self.wait_for(lambda: self.host.said().count("half way to its first policy") == 2, "a word")
+        self.assertEqual(self.agent.session("Provenance"), "host")
+
+    def test_a_first_policy_that_was_not_saved(self):
+        """It is live until the service ends; there is no other to put back then."""
+        swap = self.host.dm.fault("load", 0, milliseconds=20000)
+        change = self.agent.begin_policy(FAILOVER, primaries=[1])
+        self.wait_for(lambda: swap.seen, "the swap")
+        self.host.dm.fault("sync", error=errno.EIO)
+        swap.clear()
+        self.assertEqual(change.status(), "ISDSC_FAILURE_TO_PERSIST_LB_POLICY")
+        self.wait_for_agreement()
+        self.restart()
         self.wait_for_shapes(HOSTS_OWN)
         self.wait_for(lambda: self.host.said().count("half way to its first policy") == 2, "a word")
         self.assertEqual(self.agent.session("Provenance"), "host")

@@ -67,9 +67,12 @@ static uint32_t disk_change_save(struct change *change, const struct map_change 
         return STATUS_NO_SUCH_DEVICE;
     int r = change->choice ? store_put_disk_policy(store, change->choice)
                            : store_remove_disk_policy(store, map->wwid);
-    if (r < 0)
+    if (r < 0) {
         log_error("The policy of disk %s is live but cannot be saved: %s.", map->wwid,
                   strerror(-r));
+        if (change->choice)
+            ((struct store_disk_policy *)change->choice)->unsaved = true;
+    }
     store_disk_policy_free(map->policy);
     map->policy = TAKE_PTR(change->choice);
     freshness_model_changed(change->host);

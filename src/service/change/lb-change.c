@@ -67,8 +67,10 @@ static uint32_t lb_change_save(struct change *change, const struct map_change *m
     if (r < 0) {
         log_error("The policy of %s is live but cannot be saved: %s.", session->target,
                   strerror(-r));
-        if (chosen)
+        if (chosen) {
             chosen->serial = (uint64_t)INT64_MAX + ++host->n_unsaved;
+            chosen->unsaved = true;
+        }
     }
 
     store_policy_free(session->policy);

@@ -228,6 +228,16 @@ bool map_has_policy(const struct host_map *map)
     return !map->policy->by_default || !map_has_session_policy(map);
 }
 
+bool map_policies_are_saved(const struct host_map *map)
+{
+    for (size_t i = 0; i < map->n_sessions; i++) {
+        const struct session *session = host_session(map->host, map->session_ids[i]);
+        if (session && session->policy && session->policy->unsaved)
+            return false;
+    }
+    return !map->policy || !map->policy->unsaved;
+}
+
 bool map_awaits_mpathd(const struct host_map *map)
 {
     return map->state.sync == SYNC_PENDING && !host_mpathd_deferred(map->host);

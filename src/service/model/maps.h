@@ -93,6 +93,9 @@ static inline bool map_is_visible(const struct host_map *map)
     return map->dev || map->policy || map_state_is_requested(&map->state);
 }
 
+/* Whether the store has all policies that count for it. */
+bool map_policies_are_saved(const struct host_map *map);
+
 /* NULL: not known. */
 struct host_map *maps_find(struct host *host, dev_t dev);
 struct host_map *maps_find_wwid(struct host *host, const char *wwid);

@@ -65,6 +65,7 @@ struct reconciler {
 struct repair {
     struct host *host;
     char *wwid;
+    struct map_change *change; /* until the transaction has it */
 };
 
 static void reconcile_inspect(struct host *host, dev_t dev);
@@ -216,6 +217,8 @@ static void reconcile_inspect_or_drop(struct host *host, struct host_map *map)
 
 static void repair_free(struct repair *repair)
 {
+    if (repair->change)
+        map_changes_free(repair->change, 1);
     free(repair->wwid);
     free(repair);
 }
@@ -275,33 +278,65 @@ static const struct transaction_calls calls_to_give_back = {
     .one_way = true,
 };
 
+static int reconcile_start_repair(struct repair *repair)
+{
+    const struct transaction_calls *how = repair->change->after ? &calls : &calls_to_give_back;
+    struct map_change *change = TAKE_PTR(repair->change);
+
+    int r = transaction_start(repair->host->event, change, 1, how, repair);
+    if (r < 0)
+        repair->change = change;
+    return r;
+}
+
+static void reconcile_abandon_repair(struct repair *repair, struct host_map *map)
+{
+    map_state_end_repair(&map->state);
+    repair->host->reconciler->n_running--;
+    repair_free(repair);
+}
+
+/* A multipathd that has not read that there is no entry any more would build the map by it. */
+static void reconcile_on_entry_gone(int r, void *userdata)
+{
+    struct repair *repair = userdata;
+    struct host *host = repair->host;
+    struct host_map *map = maps_find_wwid(host, repair->wwid); /* one that runs is not dropped */
+
+    if (r >= 0)
+        r = reconcile_start_repair(repair);
+    if (r >= 0)
+        return;
+    log_warning("Map %s is left half way to its first policy: %s", map->name,
+                host_mpathd_error(host) ?: strerror(-r));
+    reconcile_abandon_repair(repair, map);
+    reconcile_inspect_after_failure(host, map);
+    reconcile_run_waiters(host->reconciler);
+}
+
 /* Gives the map its table, or, where none is planned, back; takes the snapshot's map over. */
 static int reconcile_repair(struct host *host, struct host_map *map, struct map_snapshot *snapshot,
                             struct mp_table *planned)
 {
-    _cleanup_(repair_freep) struct repair *repair = calloc(1, sizeof(*repair));
-    struct map_change *change = calloc(1, sizeof(*change));
+    struct repair *repair = calloc(1, sizeof(*repair));
     if (repair)
-        *repair = (struct repair){host, strdup(map->wwid)};
-    if (!repair || !repair->wwid || !change) {
-        free(change);
+        *repair = (struct repair){host, strdup(map->wwid), calloc(1, sizeof(*repair->change))};
+    if (!repair || !repair->wwid || !repair->change) {
         mp_table_free(planned);
+        if (repair)
+            free(repair->change);
+        free(repair);
         return -ENOMEM;
     }
-    map_change_init(host, change, TAKE_PTR(snapshot->map), planned);
+    map_change_init(host, repair->change, TAKE_PTR(snapshot->map), planned);
 
     map_state_begin_repair(&map->state);
     host->reconciler->n_running++;
-    int r =
-        transaction_start(host->event, change, 1, planned ? &calls : &calls_to_give_back, repair);
-    if (r < 0) {
-        map_state_end_repair(&map->state);
-        host->reconciler->n_running--;
-        map_changes_free(change, 1);
-        return r;
-    }
-    (void)TAKE_PTR(repair);
-    return 0;
+    int r = planned ? reconcile_start_repair(repair)
+                    : mpathd_sync_and_wait(host, reconcile_on_entry_gone, repair);
+    if (r < 0)
+        reconcile_abandon_repair(repair, map);
+    return r;
 }
 
 /* Should multipathd have made the other groups in spite of its entry, what wins has a name. */
@@ -427,7 +462,7 @@ static int reconcile_inspect_map(struct host *host, struct host_map *map,
     size_t n = map->n_sessions;
     bool repaired = map_state_is_repaired(&map->state);
     bool idle = !repaired && !maps_is_busy(host, map);
-    if (idle && planned && map_state_agrees(&map->state))
+    if (idle && planned && map_state_agrees(&map->state) && map_policies_are_saved(map))
         intents_forget(map);
     if (idle && !map_state_agrees(&map->state) &&
         (planned ? reconcile_is_worth_a_round(host, map) : map->watch.failures <= FAILURES_MAX))

@@ -62,7 +62,7 @@ void intents_end(struct host *host, enum transaction_result result, const struct
         struct host_map *map = maps_find_wwid(host, wwid);
         if (!maps[i].has_intent && !(result == TRANSACTION_DONE && map && map->state.has_intent))
             continue;
-        if (maps[i].progress == MAP_LOST) {
+        if (maps[i].progress == MAP_LOST || (map && !map_policies_are_saved(map))) {
             r = maps_mark_half_way(host, wwid);
             continue;
         }

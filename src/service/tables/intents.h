@@ -28,8 +28,9 @@ void intents_forget_others(struct host *host);
 void intents_record(struct host *host, struct map_change *maps, size_t n);
 
 /*
- * Their change is over, and saved where it was to be: their intents go, but for maps that
- * could not be put back. A change that was undone leaves alone what it found marked.
+ * Their change is over: their intents go, but for maps that could not be put back, and those whose
+ * policy could not be saved, which the next start has to give back. A change that was undone leaves
+ * alone what it found marked.
  */
 void intents_end(struct host *host, enum transaction_result result, const struct map_change *maps,
                  size_t n);
