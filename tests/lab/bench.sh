@@ -34,13 +34,14 @@ bench_generated() {
 do_bench() {
     local each result=0 words=(--repetitions "$repetitions") in_guest=() made_up=()
     for each in "$@"; do
-        one_of "bench's item" "$each" change io query events start rest clients
+        one_of "bench's item" "$each" change io query events undone start rest clients
         [[ $each = clients ]] || in_guest+=("$each")
-        [[ $each = @(change|io) ]] || made_up+=("$each")
+        [[ $each = @(change|io|undone) ]] || made_up+=("$each")
     done
     [[ $json = no ]] || words+=(--json)
     if ((${#sizes[@]} == 0)); then
         sizes=(32x4 64x8)
+        [[ $* != undone ]] || sizes=(4x4 "${sizes[@]}")
         [[ -z $luns ]] || sizes=("${luns}x$portals")
     fi
     if (($# == 0 || ${#in_guest[@]} > 0)); then

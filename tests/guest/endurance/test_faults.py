@@ -142,7 +142,7 @@ class Sweep(unittest.TestCase):
         except TimeoutError as error:
             self.problem("lost policies", point,
                          f"the store holds {stored}, the maps {dm.shapes()}; {error}")
-        if look_in(5, store.unfinished, lambda found: not found):
+        if look_in(5, store.intents, lambda found: not found):
             self.problem("half-applied sessions", point, f"intents: {store.intents()}")
         return stored
 

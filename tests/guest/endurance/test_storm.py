@@ -35,20 +35,12 @@ class Request:
     def __init__(self, hold, policy, order):
         self.session, self.policy, self.order = hold, policy, order
         self.began = time.monotonic()
-        weights = {portal: i for i, portal in enumerate(order)}
-        primaries = {wmi.FAILOVER: order[:1], wmi.ROUND_ROBIN: order[:2],
-                     wmi.SUBSET: order[:1]}.get(policy, ())
-        self.status = wmi.set_policy(policy, primaries, weights, order, hold.target)
+        self.status = holds.ask_in_order(hold.target, policy, order)
         self.ended = time.monotonic()
 
     def groups(self):
-        """What it means, by src/plan/plan.h."""
-        order = self.order
-        tiers = {wmi.FAILOVER: [[each] for each in order],
-                 wmi.ROUND_ROBIN: [order[:2], order[2:]], wmi.SUBSET: [order[:1], order[1:]],
-                 wmi.QUEUE_DEPTH: [order], wmi.WEIGHTED: [[each] for each in order]}[self.policy]
-        selector = holds.QL if self.policy == wmi.QUEUE_DEPTH else holds.RR
-        return [(selector, frozenset(tier)) for tier in tiers]
+        """What it means."""
+        return holds.tiers(self.policy, self.order)
 
 
 class Storm(holds.HoldsTest):

@@ -137,6 +137,22 @@ DISKS = by_policy(OfDisk,
 BELOW = OfTheDisksSession(wmi.SUBSET, (A,), {}, RR, ([A], [B, C]), ([A], [B, C, NEW]))
 
 
+def tiers(policy, order):
+    """What a policy with the portals in that order comes to in dm.shapes(), by src/plan/plan.h."""
+    groups = {wmi.FAILOVER: [[each] for each in order],
+              wmi.ROUND_ROBIN: [order[:2], order[2:]], wmi.SUBSET: [order[:1], order[1:]],
+              wmi.QUEUE_DEPTH: [order], wmi.WEIGHTED: [[each] for each in order]}[policy]
+    return [(QL if policy == wmi.QUEUE_DEPTH else RR, frozenset(group)) for group in groups]
+
+
+def ask_in_order(target, policy, order):
+    """Set a policy with the portals in that order, the first ones as primaries; the Status."""
+    primaries = {wmi.FAILOVER: order[:1], wmi.ROUND_ROBIN: order[:2],
+                 wmi.SUBSET: order[:1]}.get(policy, ())
+    weights = {portal: i for i, portal in enumerate(order)}
+    return wmi.set_policy(policy, primaries, weights, order, target)
+
+
 def below(held):
     """What is set besides: the policy of the disks' session, where there are disks."""
     return [BELOW] if any(hold.target == BELOW.target for hold in held) else []
