@@ -100,6 +100,8 @@ class Pages(unittest.TestCase):
         self.assertGreater(len(names), 10)
         part = section(page("libiscsiwmi.3"), "FUNCTIONS")
         self.assertEqual(sorted(re.findall(r"^\.T[PQ]\n[^(]*?(\w+)\(", part, re.M)), sorted(names))
+        package = (SOURCE / "debian/libiscsiwmi0.symbols").read_text()
+        self.assertEqual(sorted(re.findall(r"^ (iscsiwmi_\w+)@", package, re.M)), sorted(names))
 
     def test_library_has_all(self):
         """What agents can read, call and set by the bus, they can from C."""
@@ -122,6 +124,14 @@ class Pages(unittest.TestCase):
         actions = re.findall(r'<action id="(.*?)"', text)
         part = section(page("iscsi-wmid.8"), "AUTHORIZATION")
         self.assertEqual(re.findall(r"^\.TP\n\.B (com\..*)", part, re.M), actions)
+
+    def test_errors(self):
+        """D-Bus' own, as far as the service makes them by name."""
+        made = {name.title().replace("_", "") for file in (SOURCE / "src/bus").rglob("*.c")
+                for name in re.findall(r"(?:set|setf|errorf|refuse)\([^;]*?SD_BUS_ERROR_(\w+)", file.read_text())}
+        self.assertGreater(len(made), 5)
+        told = re.findall(r"org\.freedesktop\.DBus\.Error\.(\w+)", page("iscsi-wmi-status.7"))
+        self.assertEqual(set(told), made - {"Null"})
 
     def test_environment(self):
         """What the service asks its environment for; the command has a page of its own."""
