@@ -78,8 +78,9 @@ def faults_of(root):
     tree = everything(root)
     sources = {file: file.read_text(encoding="utf-8")
                for top in ("include", "src") for file in sorted((root / top).rglob("*.[ch]"))}
-    helpers = [file.read_text(encoding="utf-8") for file in (root / "tests/host").glob("*.py")]
-    functions = set(re.findall(r"\b([a-z]\w+)\(", "\n".join([*sources.values(), *helpers])))
+    tests = [file.read_text(encoding="utf-8") for file in (root / "tests").rglob("*")
+             if file.suffix in (".c", ".py")]
+    functions = set(re.findall(r"\b([a-z]\w+)\(", "\n".join([*sources.values(), *tests])))
     return ([fault for name in DOCUMENTS if (root / name).exists()
              for fault in document_faults(root, name, tree, functions)] +
             [fault for file, text in sources.items()
