@@ -25,6 +25,12 @@ int get_true(sd_bus *bus, const char *path, const char *interface, const char *p
     return sd_bus_message_append(reply, "b", 1);
 }
 
+int get_zero(sd_bus *bus, const char *path, const char *interface, const char *property,
+             sd_bus_message *reply, void *userdata, sd_bus_error *error)
+{
+    return sd_bus_message_append(reply, "u", 0U);
+}
+
 bool is_live_session(const struct adapter *adapter, const struct session *session)
 {
     return session->adapter_id == adapter->id && session->n_connections > 0;

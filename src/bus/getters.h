@@ -18,6 +18,10 @@ int get_unique_adapter_id(sd_bus *bus, const char *path, const char *interface,
                           const char *property, sd_bus_message *reply, void *userdata,
                           sd_bus_error *error);
 
+/* Of a member that is reserved. */
+int get_zero(sd_bus *bus, const char *path, const char *interface, const char *property,
+             sd_bus_message *reply, void *userdata, sd_bus_error *error);
+
 /* InstanceName and Active, as the classes of a disk have them. */
 int get_disk_wwid(sd_bus *bus, const char *path, const char *interface, const char *property,
                   sd_bus_message *reply, void *userdata, sd_bus_error *error);

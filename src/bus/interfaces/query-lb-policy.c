@@ -51,19 +51,12 @@ static int query_lb_policy_get_policies(sd_bus *bus, const char *path, const cha
     return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int query_lb_policy_get_reserved(sd_bus *bus, const char *path, const char *interface,
-                                        const char *property, sd_bus_message *reply, void *userdata,
-                                        sd_bus_error *error)
-{
-    return sd_bus_message_append(reply, "u", 0U);
-}
-
 const sd_bus_vtable query_lb_policy_vtable[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("UniqueAdapterId", "t", get_unique_adapter_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("Reserved", "u", query_lb_policy_get_reserved, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("Reserved", "u", get_zero, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("SessionCount", "u", get_session_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("LoadBalancePolicies", "a(tuua(ttuuuu))", query_lb_policy_get_policies, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),
