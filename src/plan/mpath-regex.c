@@ -10,13 +10,13 @@
 #define LENGTH_MAX 1023U /* of a line of multipathd's */
 
 /*
- * glibc's compiler copies what is repeated, and calls itself for each bracket: a regex is too much
- * where it is longer than multipathd's lines, or its counts multiply to more than one of them may
- * be.
+ * glibc's compiler copies what is repeated, follows each alternative in each copy, and calls itself
+ * for each bracket: a regex is too much where it is longer than multipathd's lines, or its counts
+ * multiply to more than one of them may be.
  */
 static bool is_excessive(const char *regex)
 {
-    unsigned long product = 1;
+    unsigned long product = 1, alternatives = 1;
 
     if (strlen(regex) > LENGTH_MAX)
         return true;
@@ -27,10 +27,13 @@ static bool is_excessive(const char *regex)
             regex++;
             continue;
         }
+        alternatives += *regex == '|';
         if (*regex == '{' || *regex == ',')
             copies = strtoul(regex + 1, NULL, 10);
         if ((*regex == '{' && copies < 2) || *regex == '+')
             copies = 2; /* of what is repeated, one to be there and one for the others */
+        if (copies > 1 && copies <= RE_DUP_MAX)
+            copies *= alternatives;
         if (copies > RE_DUP_MAX)
             return true;
         product *= copies > 0 ? copies : 1;

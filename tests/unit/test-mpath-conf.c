@@ -334,13 +334,15 @@ static void test_device_matches(void **state)
     assert_int_equal(matches("EMC", "lun0", NULL, NULL), 1);
 }
 
-/* A regex whose compilation would take gigabytes is about no device, and none to refuse a file for.
+/* A regex whose compilation would take gigabytes, or minutes, is about no device, and none to
+ * refuse a file for.
  */
 static void test_excessive_regexes(void **state)
 {
     static const char *const regexes[] = {
         "((((a{1,200}){1,200}){1,200}){1,200})",
         "a++++++++++++++++++++++++++++++++++++++++",
+        "(((|||||||||||||||||||||||||||||||||||||||||||||||a+)+)+)+",
     };
 
     for (size_t i = 0; i < ELEMENTSOF(regexes); i++) {
@@ -353,6 +355,8 @@ static void test_excessive_regexes(void **state)
         conf = read_one(1101, text);
         assert_int_equal(mpath_conf_refusal(conf, &refusal), 0);
     }
+    assert_int_equal(
+        matches("^(LIO|DELL|EMC)[-A-Z]+$", "^(lun|disk)[0-9]{1,4}$", "LIO-ORG", "lun0"), 1);
 }
 
 /* --- Values --------------------------------------------------------------------------------- */
