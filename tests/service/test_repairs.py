@@ -50,6 +50,7 @@ class Repairs(RepairTest):
     def test_what_means_the_same_is_left_alone(self):
         """Another order in a group, groups without a usable path at another place."""
         self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()  # else multipathd builds the map by what it reads
         for sid in 2, 3:
             self.host.fail_path(sid, 0)
         before = self.reapplications()

@@ -96,8 +96,8 @@ class Detection(RivalTest):
         self.assertIn("zz.conf line 6: prio", self.reason())
         self.assertEqual(self.sections(), 0)
         file.unlink()
+        self.wait_for(lambda: self.sections() == 1, "the section")
         self.wait_for_agreement()
-        self.assertEqual(self.sections(), 1)
 
     def test_a_prio_of_all_products(self):
         self.put("overrides {\n prio const\n}\n")
