@@ -47,6 +47,14 @@ class Answered(case.HostTest):
         self.assert_stays(failover(4), 2 * CONFIGURE)
         self.assertEqual((self.reapplied(), self.host.multipathd.loads), (0, 0))
 
+    def test_a_disk_goes_back_to_its_session(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()
+        self.assertEqual(self.agent.set_disk_policy(0, FAILOVER, primaries=[4]), SUCCESS)
+        self.assertEqual(self.agent.clear_disk_policy(0), SUCCESS)
+        self.assert_stays(failover(1), 2 * CONFIGURE)
+        self.assertEqual((self.reapplied(), self.host.multipathd.loads), (0, 0))
+
     def test_behind_somebody_elses_reconfiguration(self):
         self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
         self.wait_for_agreement()

@@ -289,7 +289,7 @@ static int change_plan_all(struct change *change)
     for (; r >= 0 && change->n_maps < found.n; change->n_maps += r >= 0)
         r = change_plan(change, &found.snapshots[change->n_maps], &change->maps[change->n_maps],
                         &manual[change->n_maps]);
-    for (size_t i = 0; r >= 0 && change->choice && i < found.n; i++)
+    for (size_t i = 0; r >= 0 && i < found.n; i++)
         r = change_lead_entry(change, &found.snapshots[i], &change->maps[i], manual[i]);
     return r;
 }

@@ -48,8 +48,10 @@ static int disk_change_plan(const struct change *change, const struct map_snapsh
 
 static bool disk_change_withdraw(const struct change *change)
 {
+    if (map_has_session_policy(change->map))
+        return false;
     reconcile_map_entry(change->map);
-    return change->map->dev && !map_has_session_policy(change->map);
+    return change->map->dev;
 }
 
 /*
