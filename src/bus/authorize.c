@@ -13,7 +13,7 @@
 #include "bus/failure.h"
 #include "bus/requests.h"
 #include "bus/rules.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/getters.h"
 
-#include "service/model/host.h"
-#include "service/model/maps.h"
+#include "service/model/model.h"
 
 int get_instance_name(sd_bus *bus, const char *path, const char *interface, const char *property,
                       sd_bus_message *reply, void *userdata, sd_bus_error *error)

@@ -11,7 +11,6 @@
 #include "basic/macros.h"
 #include "bus/names.h"
 #include "service/model/find.h"
-#include "service/model/host.h"
 #include "service/model/maps.h"
 
 void adapter_path(uint64_t id, char ret[OBJECT_PATH_MAX])

@@ -9,6 +9,7 @@
 #include "service/jobs/ping.h"
 #include "service/jobs/read-records.h"
 #include "service/jobs/statistics.h"
+#include "service/model/host.h"
 #include "service/model/maps.h"
 #include "service/model/settings.h"
 #include "service/multipathd/mpathd-sync.h"

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <systemd/sd-event.h>
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /*
  * Everything that there is now, from kernel and store, and whoever follows it from here on. The

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "basic/sanitize.h"
-#include "service/model/maps.h"
+#include "service/model/model.h"
 #include "service/view/agreement.h"
 
 static char name[] = "mpatha", entry[] = "multipath {}";

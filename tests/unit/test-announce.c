@@ -16,7 +16,7 @@
 #include "basic/clock.h"
 #include "basic/macros.h"
 #include "service/model/announce.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 static struct {
     struct host host;

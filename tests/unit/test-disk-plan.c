@@ -14,6 +14,7 @@
 #include <sys/sysmacros.h>
 
 #include "basic/macros.h"
+#include "service/model/maps.h"
 #include "service/tables/lb-plan.h"
 
 #define WWID "36001405abc"

@@ -16,7 +16,7 @@
 
 #include "basic/macros.h"
 #include "basic/netlink.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 #define DISK "/devices/platform/host2/session1/target2:0:0/2:0:0:0/block/sda"
 #define MAP "/devices/virtual/block/dm-"

@@ -18,7 +18,7 @@
 
 #include "basic/macros.h"
 #include "bus/interfaces/interfaces.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 #define SESSIONS "a(tssqaybbybbyuuuuqa(tqyyyyquu(uuayuus)u(uuayuus)utu))"
 

@@ -6,7 +6,7 @@
 #include "bus/interfaces/interfaces.h"
 #include "iscsi/record-name.h"
 #include "service/guid/drift.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 static int adapter_append_change(sd_bus_message *reply, const struct adapter *adapter, size_t index)
 {

@@ -20,7 +20,7 @@
 #include "bus/requests.h"
 #include "service/jobs/statistics.h"
 #include "service/model/find.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 #define INTERFACE_NAME BUS_INTERFACE("MSiSCSI_ConnectionStatistics")
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
-#include "service/model/maps.h"
+#include "service/model/model.h"
 #include "service/view/agreement.h"
 #include "service/view/disk-views.h"
 

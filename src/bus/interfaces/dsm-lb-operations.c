@@ -8,7 +8,7 @@
 #include "bus/interfaces/interfaces.h"
 #include "bus/requests.h"
 #include "service/change/disk-change.h"
-#include "service/model/maps.h"
+#include "service/model/model.h"
 
 typedef int (*read_request_t)(sd_bus_message *message, struct dsm_request *ret,
                               struct dsm_path **ret_paths);

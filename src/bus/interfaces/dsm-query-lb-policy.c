@@ -6,7 +6,7 @@
 #include "bus/dsm-policy.h"
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
-#include "service/model/maps.h"
+#include "service/model/model.h"
 #include "service/view/disk-query.h"
 
 static int dsm_query_get_policy(sd_bus *bus, const char *path, const char *interface,

@@ -8,7 +8,7 @@
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
 #include "service/guid/drift.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 #include "service/view/conditions.h"
 
 #define STATUS_WORKING 0U

@@ -6,7 +6,7 @@
 #include "iscsi/session-info.h"
 #include "service/model/connection-read.h"
 #include "service/model/freshness.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 #include "service/model/states.h"
 
 #define IP_ADDRESS "(uuayuus)"

@@ -8,7 +8,7 @@
 #include "bus/interfaces/interfaces.h"
 #include "bus/requests.h"
 #include "service/change/lb-change.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 static int method_set_load_balance_policy(sd_bus_message *message, void *userdata,
                                           sd_bus_error *error)

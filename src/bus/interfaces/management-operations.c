@@ -4,7 +4,7 @@
 #include "bus/interfaces/interfaces.h"
 #include "bus/requests.h"
 #include "service/jobs/ping.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 static void management_operations_reply_ping(uint32_t status, uint32_t n_received, void *userdata)
 {

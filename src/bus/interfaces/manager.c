@@ -7,7 +7,7 @@
 #include "bus/caller.h"
 #include "bus/failure.h"
 #include "bus/interfaces/interfaces.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 #include "service/model/settings.h"
 #include "service/view/conditions.h"
 #include "wmi/dsm.h"

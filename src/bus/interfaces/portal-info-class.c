@@ -9,7 +9,7 @@
 #include "iscsi/session-info.h"
 #include "service/model/connection-read.h"
 #include "service/model/freshness.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 #define PORTAL "uyyyy(uuayuus)uq"
 #define PORTAL_INITIATOR 0U

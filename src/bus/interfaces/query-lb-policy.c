@@ -6,7 +6,7 @@
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
 #include "service/model/freshness.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 #include "service/view/lb-query.h"
 
 static int query_lb_policy_append_session(sd_bus_message *reply, struct session *session,

@@ -4,7 +4,7 @@
 #include "bus/interfaces/interfaces.h"
 #include "bus/requests.h"
 #include "service/guid/guid-change.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 #include "wmi/status.h"
 
 static int method_clear_cache(sd_bus_message *message, void *userdata, sd_bus_error *error)

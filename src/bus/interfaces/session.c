@@ -8,7 +8,7 @@
 #include "bus/interfaces/interfaces.h"
 #include "service/model/connection-read.h"
 #include "service/model/freshness.h"
-#include "service/model/host.h"
+#include "service/model/map-snapshot.h"
 #include "service/model/session-maps.h"
 #include "service/model/states.h"
 #include "service/view/agreement.h"

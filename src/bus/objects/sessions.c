@@ -5,7 +5,7 @@
 #include "bus/objects/kind.h"
 #include "bus/objects/objects.h"
 #include "bus/paths.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 static int sessions_find(sd_bus *bus, const char *path, const char *interface, void *userdata,
                          void **ret_found, sd_bus_error *error)

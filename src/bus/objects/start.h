@@ -5,7 +5,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /*
  * Registers all objects and has the model report what comes and goes. The name is requested. To be

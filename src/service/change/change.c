@@ -9,6 +9,8 @@
 #include "basic/macros.h"
 #include "service/change/change.h"
 #include "service/model/freshness.h"
+#include "service/model/host.h"
+#include "service/model/maps.h"
 #include "service/multipathd/map-entry.h"
 #include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/reconcile.h"

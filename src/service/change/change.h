@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "service/base/requester.h"
-#include "service/model/maps.h"
+#include "service/model/map-snapshot.h"
 #include "service/model/session-maps.h"
 #include "service/tables/transaction.h"
 

@@ -11,6 +11,7 @@
 #include "service/change/disk-change.h"
 #include "service/model/find.h"
 #include "service/model/freshness.h"
+#include "service/model/maps.h"
 #include "service/model/settings.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/lb-plan.h"

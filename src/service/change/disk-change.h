@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "service/change/change.h"
-#include "service/model/maps.h"
+#include "service/model/model.h"
 #include "wmi/dsm.h"
 
 /*

@@ -9,7 +9,7 @@
  */
 
 #include "iscsi/digest.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 #define DRIFT_REASON_SIZE 160U
 

@@ -14,6 +14,7 @@
 #include "service/guid/drift.h"
 #include "service/guid/guid-change.h"
 #include "service/model/find.h"
+#include "service/model/host.h"
 #include "wmi/status.h"
 
 #define UDEV_WAIT_USEC (5U * 1000000U)

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "service/base/requester.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 typedef void (*guid_change_done_t)(uint32_t status, void *userdata);
 

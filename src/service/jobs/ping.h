@@ -3,7 +3,7 @@
 
 /* PingIPAddress: sends the requests and waits for their answers beside all other work. */
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 #include "wmi/ping.h"
 
 typedef void (*ping_done_t)(uint32_t status, uint32_t n_received, void *userdata);

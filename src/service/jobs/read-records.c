@@ -7,6 +7,7 @@
 #include "basic/macros.h"
 #include "service/base/worker.h"
 #include "service/jobs/read-records.h"
+#include "service/model/host.h"
 
 #define DEADLINE_USEC (15U * 1000000U)
 

@@ -4,7 +4,7 @@
 /* open-iscsi's records, read by a child process that waits for open-iscsi's lock. */
 
 #include "iscsi/records.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /*
  * `error` is 0, or a negative errno and `records` NULL: -ETIMEDOUT where the lock was not had in

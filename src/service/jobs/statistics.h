@@ -4,7 +4,7 @@
 /* The counters of all connections, read by a child process, for iscsid may keep one waiting. */
 
 #include "iscsi/statistics.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /* `error` is 0, or a negative errno and the list empty: -ETIMEDOUT, -ENOMEM, -ECANCELED. */
 typedef void (*statistics_done_t)(int error, const struct iscsi_statistics *list, size_t n,

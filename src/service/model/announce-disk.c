@@ -3,7 +3,7 @@
 #include "service/model/announce.h"
 #include "service/model/find.h"
 #include "service/model/freshness.h"
-#include "service/model/maps.h"
+#include "service/model/model.h"
 
 void announce_disk_end(struct host_map *map)
 {

@@ -5,7 +5,7 @@
 #include "service/model/announce.h"
 #include "service/model/find.h"
 #include "service/model/freshness.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /* Clients can have the main loop busy with their calls for as long as they like. */
 #define ANNOUNCE_USEC 100000U

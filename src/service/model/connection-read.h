@@ -7,7 +7,7 @@
  * (service/model/freshness.h).
  */
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /* Good until the next message or event. */
 const struct kernel_session_ends *connection_read_ends(struct connection *connection);

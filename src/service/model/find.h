@@ -3,7 +3,7 @@
 
 /* What the model knows, found by its ID or number. NULL: it does not know it. */
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /* For the sorted arrays and the tree: by the ID that each begins with; by the kernel's number. */
 int model_compare_ids(const void *a, const void *b);

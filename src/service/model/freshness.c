@@ -10,7 +10,7 @@
 #include "basic/macros.h"
 #include "basic/netlink.h"
 #include "service/model/freshness.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 #define KERNEL_GROUP 1U /* udev's own messages are in another */
 #define EVENT_MAX 512U  /* of its text, "change@/devices/virtual/block/dm-3" is the beginning */

@@ -9,7 +9,7 @@
 
 #include "iscsi/disk.h"
 #include "multipath/dm.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /* A path of the map. The pointer lives as long as nobody changes the model of the host. */
 struct map_path {

@@ -7,6 +7,7 @@
 #include "basic/macros.h"
 #include "service/model/announce-disk.h"
 #include "service/model/find.h"
+#include "service/model/host.h"
 #include "service/model/maps.h"
 
 static int compare_devs(const void *a, const void *b)

@@ -1,70 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The model of the multipath maps over iSCSI disks: as last seen, and what is owed to each. */
+/* The model's multipath maps over iSCSI disks: as last seen, and what is owed to each. */
 
-#include "multipath/swap.h"
-#include "plan/detection.h"
-#include "plan/map-state.h"
-#include "service/model/host.h"
 #include "service/model/map-snapshot.h"
-
-/* What a disk looks like from outside (service/view/disk-views.h). */
-struct disk_view {
-    bool present;
-    char name[128];
-    uint64_t sectors;
-    uint32_t policy;        /* enum dsm_policy, the one in force */
-    const char *provenance; /* "disk", "session", "default" or "host" */
-    struct map_agreement agreement;
-    uint32_t n_reapplied;
-};
-
-/* What the reconciler counts (service/reconcile/reconcile.c); times are CLOCK_MONOTONIC. */
-struct map_watch {
-    unsigned failures;             /* of repairs, one after another */
-    unsigned transit_inspections;  /* at a map with a path on its way */
-    uint64_t leaving_usec;         /* since when all of its paths log out; 0: they do not */
-    unsigned inspections_left;     /* for access states that may change */
-    uint64_t next_inspection_usec; /* the next of them, whatever inspections come before */
-};
-
-struct host_map {
-    struct host *host;
-    dev_t dev; /* 0: it is gone; its policy, or its entry in the drop-in, waits for its return */
-    char *wwid;
-    char *name; /* NULL: never seen, the store knows its policy */
-    uint64_t sectors;
-    uint64_t *session_ids; /* those with paths in it */
-    size_t n_sessions;
-    dev_t *paths; /* ascending */
-    size_t n_paths;
-    char *appearance; /* table, path and group states, as last seen: another one is a change */
-    struct map_state state;
-    enum kpartx kpartx; /* as udev has told last */
-    bool asymmetric;    /* its paths differ in access state */
-    bool
-        asymmetric_now; /* likewise, as a client asked last (service/view/disk-query.c), and when */
-    uint64_t asymmetry_moment;
-
-    /* the disk's own policy (wmi/dsm.h), which ranks above those of sessions */
-    struct store_disk_policy *policy; /* NULL: none */
-    uint64_t active_path; /* the one with the I/O, where failback is manual; 0: not known yet */
-
-    /* multipathd's part (multipath/drop-in.h) */
-    char *entry; /* its section in the drop-in, NULL: no policy, or it cannot be told */
-    const char *inexpressible;  /* why multipathd cannot be told of it */
-    struct detection_disk disk; /* vendor NULL: multipathd detects no prio for it */
-    char *override;             /* what wins over the entry: of one that is overridden */
-
-    struct map_watch watch;
-    uint32_t n_reapplied; /* how often it got its table again without a request */
-
-    struct disk_view shown; /* as clients were last told */
-    bool is_shown;          /* they were told that it is there */
-    bool to_tell;           /* they will be told of a change */
-    unsigned untold;        /* bits of enum disk_change that they were not told yet */
-};
+#include "service/model/model.h"
 
 /*
  * Whether the disk has a policy of its own that counts. One that was chosen ranks above those of

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <assert.h>
 
-#include "service/model/host.h"
-#include "service/model/maps.h"
+#include "service/model/model.h"
 #include "service/model/observer.h"
 
 void host_observe(struct host *host, const struct host_observer *observer)

@@ -9,7 +9,7 @@
 #include "basic/macros.h"
 #include "multipath/dm.h"
 #include "plan/plan.h"
-#include "service/model/host.h"
+#include "service/model/model.h"
 #include "service/model/settings.h"
 
 #define BOOT "boot" /* that of the last start */

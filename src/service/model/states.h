@@ -7,7 +7,7 @@
  * while there are such clients.
  */
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /* Reads one. */
 void states_read(struct connection *connection, struct kernel_session_state *ret);

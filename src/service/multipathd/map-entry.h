@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "plan/table.h"
-#include "service/model/maps.h"
+#include "service/model/map-snapshot.h"
 
 /*
  * Makes it an entry for that table of the snapshot's paths, NULL: no policy counts for the map. 1:

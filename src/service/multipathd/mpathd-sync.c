@@ -11,6 +11,7 @@
 #include "service/model/announce-disk.h"
 #include "service/model/announce.h"
 #include "service/model/find.h"
+#include "service/model/host.h"
 #include "service/model/maps.h"
 #include "service/multipathd/mpathd-sync.h"
 #include "service/multipathd/sync-attempt.h"

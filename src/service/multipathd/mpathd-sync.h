@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 int mpathd_sync_new(struct host *host);
 void mpathd_sync_free(struct host *host);

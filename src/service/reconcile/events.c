@@ -16,6 +16,7 @@
 #include "service/base/timer.h"
 #include "service/guid/guid-change.h"
 #include "service/model/find.h"
+#include "service/model/host.h"
 #include "service/model/maps.h"
 #include "service/reconcile/events.h"
 #include "service/reconcile/reconcile.h"

@@ -3,7 +3,7 @@
 
 /* The kernel's and udev's events that the model of the host follows. */
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 struct events;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
+#include "service/model/maps.h"
 #include "service/multipathd/map-entry.h"
 #include "service/reconcile/map-update.h"
 #include "service/tables/lb-plan.h"

@@ -3,7 +3,7 @@
 
 /* The model of a map, brought up to date with a snapshot of it. */
 
-#include "service/model/maps.h"
+#include "service/model/map-snapshot.h"
 
 /* So many inspections follow new paths, and an array's word that it has moved access states. */
 #define ACCESS_INSPECTIONS 5U

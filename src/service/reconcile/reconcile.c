@@ -11,6 +11,7 @@
 #include "service/model/announce.h"
 #include "service/model/find.h"
 #include "service/model/freshness.h"
+#include "service/model/host.h"
 #include "service/model/maps.h"
 #include "service/model/session-maps.h"
 #include "service/model/settings.h"

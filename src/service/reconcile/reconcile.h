@@ -7,7 +7,7 @@
  * model and told to clients and to multipathd (service/multipathd/mpathd-sync.h).
  */
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /* Notes events, and looks at nothing yet. */
 int reconciler_new(struct host *host);

@@ -9,7 +9,7 @@
  * reconciler has multipathd build them again. Another boot has built its maps anew.
  */
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 #include "service/tables/transaction.h"
 
 /* Marks the maps that have one, where the service has run in this boot before. */

@@ -5,6 +5,8 @@
 #include "basic/macros.h"
 #include "plan/failover.h"
 #include "plan/plan.h"
+#include "service/model/host.h"
+#include "service/model/maps.h"
 #include "service/tables/lb-plan.h"
 
 /* What plan_map() takes, for one map. */

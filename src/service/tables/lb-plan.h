@@ -6,9 +6,8 @@
 #include <stdbool.h>
 
 #include "plan/plan.h"
-#include "service/model/host.h"
 #include "service/model/map-snapshot.h"
-#include "service/model/maps.h"
+#include "service/model/model.h"
 
 /*
  * The disk's own policy in MPIO's numbers, as it counts: round robin over asymmetric access is

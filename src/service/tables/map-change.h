@@ -3,7 +3,7 @@
 
 /* One map of a transaction, from a snapshot of it. */
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 #include "service/tables/transaction.h"
 
 /* Takes both over. `after` NULL: multipathd is to rebuild the map its own way. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "basic/sanitize.h"
+#include "service/model/host.h"
 #include "service/model/maps.h"
 #include "service/view/agreement.h"
 

@@ -3,7 +3,7 @@
 
 /* How far kernel and multipathd agree with the policies in force for one map. */
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /* As the model has it; a map that is gone is pending. */
 void map_agreement_read(const struct host_map *map, struct map_agreement *ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /*
  * What is missing on this host for policies to work: a NULL-terminated list of sentences, none

@@ -9,6 +9,7 @@
 #include "plan/plan.h"
 #include "service/base/timer.h"
 #include "service/model/freshness.h"
+#include "service/model/maps.h"
 #include "service/tables/lb-plan.h"
 #include "service/view/disk-query.h"
 

@@ -3,7 +3,7 @@
 
 /* What policy a disk has, read from its live table (DSM_QueryLBPolicy_V2). */
 
-#include "service/model/maps.h"
+#include "service/model/map-snapshot.h"
 
 /* DSM_Load_Balance_Policy_V2: a path for each of the map's, in table order. */
 struct disk_answer {

@@ -5,6 +5,8 @@
 #include "basic/macros.h"
 #include "service/model/announce-disk.h"
 #include "service/model/find.h"
+#include "service/model/host.h"
+#include "service/model/maps.h"
 #include "service/tables/lb-plan.h"
 #include "service/view/agreement.h"
 #include "service/view/disk-views.h"

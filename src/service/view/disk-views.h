@@ -3,7 +3,7 @@
 
 /* What a disk's policy looks like from outside. */
 
-#include "service/model/maps.h"
+#include "service/model/model.h"
 
 /* As the model has it, which follows events; nothing is read from the kernel. */
 void disk_views_read(const struct host_map *map, struct disk_view *ret);

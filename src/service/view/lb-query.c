@@ -8,6 +8,7 @@
 #include "service/base/timer.h"
 #include "service/model/connection-read.h"
 #include "service/model/freshness.h"
+#include "service/model/host.h"
 #include "service/model/session-maps.h"
 #include "service/model/states.h"
 #include "service/tables/lb-plan.h"

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 #include "wmi/policy.h"
 
 /*

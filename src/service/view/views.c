@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
-#include "service/model/maps.h"
+#include "service/model/model.h"
 #include "service/view/agreement.h"
 #include "service/view/views.h"
 

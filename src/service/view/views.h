@@ -3,7 +3,7 @@
 
 /* What a session's policy looks like from outside. */
 
-#include "service/model/host.h"
+#include "service/model/model.h"
 
 /* As the model has it, which follows events; nothing is read from the kernel. */
 void views_read(const struct session *session, struct session_view *ret);
