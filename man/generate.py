@@ -24,7 +24,8 @@ import xml.etree.ElementTree as tree
 PREFIX = "com.open_iscsi.WMI1."
 EMITS = "org.freedesktop.DBus.Property.EmitsChangedSignal"
 READERS = "anyone may"
-NUMBERS = "src/service/base/bounds.h", "src/service/multipathd/sync-schedule.h"
+NUMBERS = ("src/service/base/bounds.h", "src/service/base/patience.h",
+           "src/service/multipathd/sync-schedule.h")
 UNITS = {"KiB": 1024, "MiB": 1024 * 1024, "seconds": 1000000}
 
 

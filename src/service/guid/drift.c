@@ -10,6 +10,7 @@
 #include "iscsi/digest-read.h"
 #include "iscsi/identity.h"
 #include "iscsi/record-name.h"
+#include "service/base/patience.h"
 #include "service/base/timer.h"
 #include "service/base/worker.h"
 #include "service/guid/drift.h"
@@ -22,7 +23,7 @@
 #define GATHER_MAX_USEC SECOND_USEC   /* after the first */
 #define RETRY_USEC (5U * SECOND_USEC)
 #define UNWATCHED_USEC (60U * SECOND_USEC) /* where not every directory can be watched */
-#define DEADLINE_USEC (15U * SECOND_USEC)
+#define DEADLINE_USEC (LOCK_PATIENCE * SECOND_USEC)
 
 struct drift {
     struct host *host;

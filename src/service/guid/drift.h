@@ -33,8 +33,8 @@ bool drift_cache_valid(const struct adapter *adapter);
 void drift_reason(const struct adapter *adapter, char ret[DRIFT_REASON_SIZE]);
 
 /*
- * Reads all records in a child process. Within 15 s `done` is called once, with the set, or a
- * negative errno and NULL. Negative: no child, or no key, and it is not.
+ * Reads all records in a child process. Within LOCK_PATIENCE `done` is called once, with the set,
+ * or a negative errno and NULL. Negative: no child, or no key, and it is not.
  */
 typedef void (*drift_read_done_t)(int error, const struct digest_set *set, void *userdata);
 int drift_read(struct host *host, drift_read_done_t done, void *userdata);

@@ -10,6 +10,7 @@
 #include "build-config.h"
 #include "iscsi/kernel-session.h"
 #include "iscsi/record-name.h"
+#include "service/base/patience.h"
 #include "service/base/timer.h"
 #include "service/guid/drift.h"
 #include "service/guid/guid-change.h"
@@ -17,7 +18,7 @@
 #include "service/model/host.h"
 #include "wmi/status.h"
 
-#define UDEV_WAIT_USEC (5U * 1000000U)
+#define UDEV_WAIT_USEC (UDEV_PATIENCE * 1000000U)
 
 /* One SetGenerationalGuid from its check to its answer. */
 struct guid_change {
@@ -143,8 +144,8 @@ static int guid_change_on_deadline(sd_event_source *source, uint64_t usec, void 
 {
     struct guid_change *change = userdata;
 
-    log_warning("udev has not taken the tag of %zu sessions within 5 s: is systemd-udevd running?",
-                change->n_waiting);
+    log_warning("udev has not taken the tag of %zu sessions within %u s: is systemd-udevd running?",
+                change->n_waiting, UDEV_PATIENCE);
     guid_change_finish(change, STATUS_SUCCESS);
     return 0;
 }
@@ -250,7 +251,7 @@ static void guid_change_on_records(int error, const struct digest_set *set, void
         error = digest_set_select(set, change->host->initiator, adapter->initiator, &own);
     if (error < 0) {
         log_warning("open-iscsi's records cannot be read: %s.",
-                    error == -ETIMEDOUT ? "its lock was not free for 15 s" : strerror(-error));
+                    error == -ETIMEDOUT ? "its lock is not free" : strerror(-error));
         guid_change_finish(change,
                            error == -ENOMEM ? ISDSC_OUT_OF_RESOURCES : ISDSC_INITIATOR_ERROR);
         return;

@@ -14,7 +14,7 @@ typedef void (*guid_change_done_t)(uint32_t status, void *userdata);
 /*
  * Sets the GUID of an adapter; `done` is called once, with the Status, maybe before this returns.
  * On success every session of the adapter that has a record carries the tag in udev's database,
- * or udev did not take it within 5 s, which the journal says.
+ * or udev did not take it within UDEV_PATIENCE, which the journal says.
  */
 void guid_change(struct host *host, struct adapter *adapter, const uint8_t *guid, size_t size,
                  const struct requester *who, guid_change_done_t done, void *userdata);

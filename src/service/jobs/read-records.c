@@ -5,11 +5,12 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "service/base/patience.h"
 #include "service/base/worker.h"
 #include "service/jobs/read-records.h"
 #include "service/model/host.h"
 
-#define DEADLINE_USEC (15U * 1000000U)
+#define DEADLINE_USEC (LOCK_PATIENCE * 1000000U)
 
 struct read_records_reading {
     struct host *host;
@@ -34,7 +35,8 @@ static void read_records_answer(struct read_records_reading *reading, int error,
 
 static void read_records_on_deadline(void *userdata)
 {
-    log_warning("open-iscsi's lock was not free for 15 s: its records were not read.");
+    log_warning("open-iscsi's lock was not free for %u s: its records were not read.",
+                LOCK_PATIENCE);
     read_records_answer(userdata, -ETIMEDOUT, NULL);
 }
 

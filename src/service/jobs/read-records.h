@@ -7,8 +7,8 @@
 #include "service/model/model.h"
 
 /*
- * `error` is 0, or a negative errno and `records` NULL: -ETIMEDOUT where the lock was not had in
- * 15 s. The adapters have been brought up to date with the records by then.
+ * `error` is 0, or a negative errno and `records` NULL: -ETIMEDOUT where the lock was not had
+ * within LOCK_PATIENCE. The adapters have been brought up to date with the records by then.
  */
 typedef void (*read_records_done_t)(int error, const struct iscsi_records *records, void *userdata);
 

@@ -5,11 +5,11 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "service/base/patience.h"
 #include "service/base/worker.h"
 #include "service/jobs/statistics.h"
 
-/* Less than the 25 s that D-Bus clients wait. */
-#define DEADLINE_USEC (10U * 1000000U)
+#define DEADLINE_USEC (STATISTICS_PATIENCE * 1000000U)
 
 struct statistics_waiter {
     statistics_done_t done;
@@ -74,7 +74,7 @@ static void statistics_on_deadline(void *userdata)
 {
     struct statistics_reader *reader = userdata;
 
-    log_warning("iscsid has not told the sessions' statistics within 10 s.");
+    log_warning("iscsid has not told the sessions' statistics within %u s.", STATISTICS_PATIENCE);
     reader->is_late = true;
     statistics_answer_all(reader, -ETIMEDOUT);
 }
