@@ -9,7 +9,7 @@ from names import FAILOVER, QUEUE_DEPTH, SUCCESS
 ALL = {1, 2, 3, 4}
 
 
-class RivalTest(case.HostTest):
+class OverrideTest(case.HostTest):
     def setUp(self):
         super().setUp()
         self.multipathd = self.host.multipathd
@@ -31,7 +31,7 @@ class RivalTest(case.HostTest):
         return file
 
 
-class OddFiles(RivalTest):
+class OddFiles(OverrideTest):
     def test_a_line_that_leaves_a_section_open(self):
         """The brace of the next section closes it, and what follows counts."""
         self.put("defaults { user_friendly_names yes }\n"
@@ -83,7 +83,7 @@ class OddFiles(RivalTest):
         self.assertEqual(self.reason(), "")
 
 
-class Detection(RivalTest):
+class Detection(OverrideTest):
     def sections(self):
         return self.host.drop_in.read_text().count("detect_prio no")
 
@@ -123,7 +123,7 @@ class Detection(RivalTest):
         self.assertIn("multipath.conf line 2: detect_pgpolicy_use_tpg", self.reason())
 
 
-class OtherHandlers(RivalTest):
+class OtherHandlers(OverrideTest):
     """Access states that a handler knows (rdac, emc) of an array that tells of none itself: multipathd
     detects no prio for it."""
 
@@ -139,7 +139,7 @@ class OtherHandlers(RivalTest):
         self.assertNotIn("device {", self.host.drop_in.read_text())
 
 
-class Marginal(RivalTest):
+class Marginal(OverrideTest):
     def test_what_moves_paths_is_named(self):
         self.put("defaults {\n marginal_pathgroups yes\n}\n")
         self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
