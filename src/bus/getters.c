@@ -3,21 +3,6 @@
 
 #include "service/model/model.h"
 
-int get_instance_name(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-    const struct adapter *adapter = userdata;
-    return sd_bus_message_append(reply, "s", adapter->initiator);
-}
-
-int get_unique_adapter_id(sd_bus *bus, const char *path, const char *interface,
-                          const char *property, sd_bus_message *reply, void *userdata,
-                          sd_bus_error *error)
-{
-    const struct adapter *adapter = userdata;
-    return sd_bus_message_append(reply, "t", adapter->id);
-}
-
 int get_true(sd_bus *bus, const char *path, const char *interface, const char *property,
              sd_bus_message *reply, void *userdata, sd_bus_error *error)
 {
@@ -44,13 +29,6 @@ int get_session_count(sd_bus *bus, const char *path, const char *interface, cons
     for (size_t i = 0; i < adapter->host->n_sessions; i++)
         n += is_live_session(adapter, adapter->host->sessions[i]);
     return sd_bus_message_append(reply, "u", n);
-}
-
-int get_disk_wwid(sd_bus *bus, const char *path, const char *interface, const char *property,
-                  sd_bus_message *reply, void *userdata, sd_bus_error *error)
-{
-    const struct host_map *map = userdata;
-    return sd_bus_message_append(reply, "s", map->wwid);
 }
 
 int get_disk_active(sd_bus *bus, const char *path, const char *interface, const char *property,

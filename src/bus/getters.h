@@ -9,22 +9,15 @@
 struct adapter;
 struct session;
 
-/* InstanceName, Active and UniqueAdapterId, as the classes of an adapter have them. */
-int get_instance_name(sd_bus *bus, const char *path, const char *interface, const char *property,
-                      sd_bus_message *reply, void *userdata, sd_bus_error *error);
+/* Active, as the classes of an adapter have it. */
 int get_true(sd_bus *bus, const char *path, const char *interface, const char *property,
              sd_bus_message *reply, void *userdata, sd_bus_error *error);
-int get_unique_adapter_id(sd_bus *bus, const char *path, const char *interface,
-                          const char *property, sd_bus_message *reply, void *userdata,
-                          sd_bus_error *error);
 
 /* Of a member that is reserved. */
 int get_zero(sd_bus *bus, const char *path, const char *interface, const char *property,
              sd_bus_message *reply, void *userdata, sd_bus_error *error);
 
-/* InstanceName and Active, as the classes of a disk have them. */
-int get_disk_wwid(sd_bus *bus, const char *path, const char *interface, const char *property,
-                  sd_bus_message *reply, void *userdata, sd_bus_error *error);
+/* Active, as the classes of a disk have it. */
 int get_disk_active(sd_bus *bus, const char *path, const char *interface, const char *property,
                     sd_bus_message *reply, void *userdata, sd_bus_error *error);
 

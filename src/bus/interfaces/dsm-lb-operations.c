@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stddef.h>
 
 #include "basic/macros.h"
 #include "bus/arguments.h"
@@ -51,7 +52,8 @@ const sd_bus_vtable dsm_lb_operations_vtable[] = {
     SD_BUS_METHOD_WITH_NAMES("DsmSetLoadBalancePolicyALUA", "(uuuua(ttuuuuuuuyyquut))",
                              SD_BUS_PARAM(LoadBalancePolicy), "u", SD_BUS_PARAM(Status),
                              method_set_alua, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_PROPERTY("InstanceName", "s", get_disk_wwid, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InstanceName", "s", NULL, offsetof(struct host_map, wwid),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_disk_active, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_VTABLE_END,
 };

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stddef.h>
 #include <string.h>
 
 #include "basic/log.h"
@@ -25,7 +26,8 @@ static int dsm_query_get_policy(sd_bus *bus, const char *path, const char *inter
 
 const sd_bus_vtable dsm_query_lb_policy_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_PROPERTY("InstanceName", "s", get_disk_wwid, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InstanceName", "s", NULL, offsetof(struct host_map, wwid),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_disk_active, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("LoadBalancePolicy", "(" DSM_POLICY_CONTENTS ")", dsm_query_get_policy, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stddef.h>
+
 #include "bus/dsm-policy.h"
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
+#include "service/model/model.h"
 #include "service/view/disk-query.h"
 
 static int dsm_supported_get_count(sd_bus *bus, const char *path, const char *interface,
@@ -30,7 +33,8 @@ static int dsm_supported_get_policies(sd_bus *bus, const char *path, const char 
 
 const sd_bus_vtable dsm_query_supported_lb_policies_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_PROPERTY("InstanceName", "s", get_disk_wwid, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InstanceName", "s", NULL, offsetof(struct host_map, wwid),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_disk_active, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("SupportedLBPoliciesCount", "u", dsm_supported_get_count, 0, 0),
     SD_BUS_PROPERTY("Reserved", "u", get_zero, 0, SD_BUS_VTABLE_PROPERTY_CONST),

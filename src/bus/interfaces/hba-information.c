@@ -2,6 +2,7 @@
 #include <string.h>
 #include <stdlib.h>
 #include <errno.h>
+#include <stddef.h>
 
 #include "basic/fileio.h"
 #include "basic/macros.h"
@@ -94,9 +95,9 @@ GETTER(get_driver_name)
 
 const sd_bus_vtable hba_information_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, CONST),
+    SD_BUS_PROPERTY("InstanceName", "s", NULL, offsetof(struct adapter, initiator), CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, CONST),
-    SD_BUS_PROPERTY("UniqueAdapterId", "t", get_unique_adapter_id, 0, CONST),
+    SD_BUS_PROPERTY("UniqueAdapterId", "t", NULL, offsetof(struct adapter, id), CONST),
     SD_BUS_PROPERTY("IntegratedTCPIP", "b", get_false, 0, CONST),
     SD_BUS_PROPERTY("RequiresBinaryIpAddresses", "b", get_false, 0, CONST),
     SD_BUS_PROPERTY("VersionMin", "y", get_version_of_protocol, 0, CONST),

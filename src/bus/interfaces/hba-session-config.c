@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stddef.h>
 #include <string.h>
 
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
 #include "iscsi/config.h"
+#include "service/model/model.h"
 
 /* The file is read for each property: it is small, local, and anybody may edit it at any time. */
 static int get_boolean(sd_bus *bus, const char *path, const char *interface, const char *property,
@@ -39,7 +41,8 @@ static int get_number(sd_bus *bus, const char *path, const char *interface, cons
 
 const sd_bus_vtable hba_session_config_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InstanceName", "s", NULL, offsetof(struct adapter, initiator),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("InitialR2T", "b", get_boolean, 0, 0),
     SD_BUS_PROPERTY("ImmediateData", "b", get_boolean, 0, 0),

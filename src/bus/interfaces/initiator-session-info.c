@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stddef.h>
+
 #include "basic/macros.h"
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
@@ -105,9 +107,11 @@ static int initiator_session_info_get_sessions(sd_bus *bus, const char *path, co
 
 const sd_bus_vtable initiator_session_info_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InstanceName", "s", NULL, offsetof(struct adapter, initiator),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("UniqueAdapterId", "t", get_unique_adapter_id, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("UniqueAdapterId", "t", NULL, offsetof(struct adapter, id),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("SessionCount", "u", get_session_count, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
     SD_BUS_PROPERTY("SessionsList", "a(" SESSION ")", initiator_session_info_get_sessions, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stddef.h>
 
 #include "basic/macros.h"
 #include "bus/arguments.h"
@@ -36,7 +37,8 @@ const sd_bus_vtable lb_operations_vtable[] = {
     SD_BUS_METHOD_WITH_NAMES("SetLoadBalancePolicy", "(tuua(ttuuuu))",
                              SD_BUS_PARAM(LoadBalancePolicies), "u", SD_BUS_PARAM(Status),
                              method_set_load_balance_policy, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InstanceName", "s", NULL, offsetof(struct adapter, initiator),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_VTABLE_END,
 };

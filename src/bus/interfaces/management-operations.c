@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stddef.h>
+
 #include "bus/arguments.h"
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
@@ -42,7 +44,8 @@ const sd_bus_vtable management_operations_vtable[] = {
                                  SD_BUS_PARAM(Timeout) SD_BUS_PARAM(Address),
                              "uu", SD_BUS_PARAM(Status) SD_BUS_PARAM(ResponsesReceived),
                              method_ping_ip_address, SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InstanceName", "s", NULL, offsetof(struct adapter, initiator),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_VTABLE_END,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "basic/macros.h"
@@ -102,7 +103,8 @@ static int portal_info_get_portals(sd_bus *bus, const char *path, const char *in
 
 const sd_bus_vtable portal_info_class_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InstanceName", "s", NULL, offsetof(struct adapter, initiator),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("PortalInfoCount", "u", portal_info_get_count, 0,
                     SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION),

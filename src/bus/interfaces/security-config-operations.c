@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stddef.h>
+
 #include "bus/caller.h"
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
@@ -39,7 +41,8 @@ const sd_bus_vtable security_config_operations_vtable[] = {
     SD_BUS_METHOD_WITH_NAMES("SetGenerationalGuid", "ay", SD_BUS_PARAM(GenerationalGuid), "u",
                              SD_BUS_PARAM(Status), method_set_generational_guid,
                              SD_BUS_VTABLE_UNPRIVILEGED),
-    SD_BUS_PROPERTY("InstanceName", "s", get_instance_name, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InstanceName", "s", NULL, offsetof(struct adapter, initiator),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Active", "b", get_true, 0, SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_VTABLE_END,
 };

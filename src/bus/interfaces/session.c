@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,42 +10,11 @@
 #include "service/model/connection-read.h"
 #include "service/model/freshness.h"
 #include "service/model/map-snapshot.h"
+#include "service/model/model.h"
 #include "service/model/session-maps.h"
 #include "service/model/states.h"
 #include "service/view/agreement.h"
 #include "service/view/views.h"
-
-static int session_get_session_id(sd_bus *bus, const char *path, const char *interface,
-                                  const char *property, sd_bus_message *reply, void *userdata,
-                                  sd_bus_error *error)
-{
-    const struct session *session = userdata;
-    return sd_bus_message_append(reply, "t", session->id);
-}
-
-static int session_get_adapter_id(sd_bus *bus, const char *path, const char *interface,
-                                  const char *property, sd_bus_message *reply, void *userdata,
-                                  sd_bus_error *error)
-{
-    const struct session *session = userdata;
-    return sd_bus_message_append(reply, "t", session->adapter_id);
-}
-
-static int session_get_initiator(sd_bus *bus, const char *path, const char *interface,
-                                 const char *property, sd_bus_message *reply, void *userdata,
-                                 sd_bus_error *error)
-{
-    const struct session *session = userdata;
-    return sd_bus_message_append(reply, "s", session->initiator);
-}
-
-static int session_get_target(sd_bus *bus, const char *path, const char *interface,
-                              const char *property, sd_bus_message *reply, void *userdata,
-                              sd_bus_error *error)
-{
-    const struct session *session = userdata;
-    return sd_bus_message_append(reply, "s", session->target);
-}
 
 static int session_append_connection(sd_bus_message *reply, struct connection *connection,
                                      uint64_t serial)
@@ -198,14 +168,6 @@ static int session_get_reason(sd_bus *bus, const char *path, const char *interfa
     return sd_bus_message_append(reply, "s", view.reason);
 }
 
-static int session_get_reapplications(sd_bus *bus, const char *path, const char *interface,
-                                      const char *property, sd_bus_message *reply, void *userdata,
-                                      sd_bus_error *error)
-{
-    const struct session *session = userdata;
-    return sd_bus_message_append(reply, "u", session->n_reapplied);
-}
-
 static int session_get_changed_records(sd_bus *bus, const char *path, const char *interface,
                                        const char *property, sd_bus_message *reply, void *userdata,
                                        sd_bus_error *error)
@@ -224,12 +186,14 @@ static int session_get_changed_records(sd_bus *bus, const char *path, const char
 
 const sd_bus_vtable session_vtable[] = {
     SD_BUS_VTABLE_START(0),
-    SD_BUS_PROPERTY("UniqueSessionId", "t", session_get_session_id, 0,
+    SD_BUS_PROPERTY("UniqueSessionId", "t", NULL, offsetof(struct session, id),
                     SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("UniqueAdapterId", "t", session_get_adapter_id, 0,
+    SD_BUS_PROPERTY("UniqueAdapterId", "t", NULL, offsetof(struct session, adapter_id),
                     SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("InitiatorName", "s", session_get_initiator, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-    SD_BUS_PROPERTY("TargetName", "s", session_get_target, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("InitiatorName", "s", NULL, offsetof(struct session, initiator),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
+    SD_BUS_PROPERTY("TargetName", "s", NULL, offsetof(struct session, target),
+                    SD_BUS_VTABLE_PROPERTY_CONST),
     SD_BUS_PROPERTY("Connections", "a(tussqsqsass)", session_get_connections, 0, INVALIDATES),
     SD_BUS_PROPERTY("Maps", "a(ssta(ssat))", session_get_maps, 0, INVALIDATES),
     SD_BUS_PROPERTY("LoadBalancePolicy", "u", session_get_policy, 0, EMITS),
@@ -237,7 +201,7 @@ const sd_bus_vtable session_vtable[] = {
     SD_BUS_PROPERTY("Agreement", "s", session_get_agreement, 0, EMITS),
     SD_BUS_PROPERTY("MultipathdAgreement", "s", session_get_mpathd_agreement, 0, EMITS),
     SD_BUS_PROPERTY("Reason", "s", session_get_reason, 0, EMITS),
-    SD_BUS_PROPERTY("Reapplications", "u", session_get_reapplications, 0, EMITS),
+    SD_BUS_PROPERTY("Reapplications", "u", NULL, offsetof(struct session, n_reapplied), EMITS),
     SD_BUS_PROPERTY("ChangedRecords", "at", session_get_changed_records, 0, EMITS),
     SD_BUS_VTABLE_END,
 };
