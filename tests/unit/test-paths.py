@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What CONTRIBUTING.md, docs/design.md and the comments of the sources name is there: files,
-folders and functions."""
+folders, functions and tests."""
 
 import fnmatch
 import os
@@ -19,6 +19,10 @@ PATH = re.compile(rf"(?<![\w/.@$-])([\w.…*-]+(?:/[\w.…*-]+)+/?|[\w-]+/(?![\w
                   rf"|[\w.…*-]+\.(?:{ENDINGS}))(?![\w/])")
 ANY = re.compile(r"…|NAME|GROUP")
 FUNCTION = re.compile(r"\b([a-z]\w+)\(\)")
+# Of a test, where a recipe has it as what fails, or as a command runs it.
+TESTS = re.compile(r"\[(`[^\]]*)\]|meson test -C build((?: [a-z][\w-]*)+)")
+# Of a text that is not in the repository.
+SECTION = re.compile(r"\b(?:[Ss]ections? \d+|DESIGN\b)")
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
 # What is not in the tree: made by the build, or on a host where the service runs; and others' sources.
@@ -65,12 +69,20 @@ def document_faults(root, name, tree, functions):
     return [f"{name} names {each}" for each in lost]
 
 
+def test_faults(name, text, tests):
+    """A line for each test that a document names and that the build does not have."""
+    named = {each for found in TESTS.findall(text) for each in re.findall(r"[\w-]+", " ".join(found))}
+    return [f"{name} names the test {each}" for each in sorted(named)
+            if not fnmatch.filter(tests, ANY.sub("*", each))]
+
+
 def comment_faults(root, file, text, tree):
     """A line for each path that a comment names and that is not there."""
     named = {path for comment in COMMENT.findall(text) for path in paths(comment)
              if re.search(rf"\.(?:{ENDINGS})$", path) and not UPSTREAM.match(path)}
-    return [f"{file.relative_to(root)} names {path}" for path in sorted(named)
-            if not is_there(path, tree)]
+    lost = [path for path in sorted(named) if not is_there(path, tree)]
+    lost += [found for comment in COMMENT.findall(text) for found in SECTION.findall(comment)]
+    return [f"{file.relative_to(root)} names {each}" for each in lost]
 
 
 def faults_of(root):
@@ -89,6 +101,15 @@ def faults_of(root):
 
 class Tree(unittest.TestCase):
     """The project."""
+
+    def test_tests_are_there(self):
+        """As the meson.build files have them: some builds leave tests out."""
+        words = {word for file in (SOURCE / "tests").rglob("meson.build")
+                 for word in re.findall(r"'([\w-]+)'", file.read_text(encoding="utf-8"))}
+        tests = {prefix + word for prefix in ("", "service-", "host-", "fuzz-") for word in words}
+        text = (SOURCE / "CONTRIBUTING.md").read_text(encoding="utf-8")
+        self.assertGreater(len(TESTS.findall(text)), 10)
+        self.assertEqual(test_faults("CONTRIBUTING.md", text, tests), [])
 
     def test_all_is_there(self):
         for name in DOCUMENTS:
@@ -137,6 +158,18 @@ class Shown(unittest.TestCase):
 
     def test_function_that_is_not(self):
         self.assertEqual(self.faults("`ff()`"), ["CONTRIBUTING.md names ff()"])
+
+    def test_test_that_is_not(self):
+        text = "What fails [`one`, `fuzz-NAME`], [build].\n\n    meson test -C build two --suite unit\n"
+        self.assertEqual(test_faults("x", text, {"one", "two", "fuzz-a"}), [])
+        self.assertEqual(test_faults("x", text, {"one", "fuzz-a"}), ["x names the test two"])
+        self.assertEqual(test_faults("x", text, {"two"}),
+                         ["x names the test fuzz-NAME", "x names the test one"])
+
+    def test_section(self):
+        comment = {"src/a/four.c": "/* See DESIGN, section 3. */\n"}
+        self.assertEqual(self.faults("", **comment),
+                         ["src/a/four.c names DESIGN", "src/a/four.c names section 3"])
 
     def test_comment(self):
         comment = {"src/a/four.c": "/* As drivers/md/dm.c\n * and a/three.c. */\n"}
