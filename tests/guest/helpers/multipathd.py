@@ -6,6 +6,7 @@ import json
 import re
 import time
 
+import basic
 from basic import run, wait_for
 
 
@@ -35,6 +36,12 @@ def stopped():
         yield
     finally:
         start()
+
+
+def frozen():
+    """multipathd stands still inside a `with`: it takes no part in what the service does."""
+    return basic.frozen(int(run("systemctl", "show", "--property=MainPID", "--value",
+                                "multipathd.service")))
 
 
 def says_idle(state):
