@@ -11,6 +11,8 @@
 #include "multipath/mpathd.h"
 #include "multipath/swap.h"
 
+#define SUSPENDED_LOOKS 10U
+#define SUSPENDED_USEC 50000U
 #define SWAP_ATTEMPTS 5
 #define GIVE_BACK_TIMEOUT_MS 20000
 
@@ -19,6 +21,7 @@ DEFINE_CLEANUP(struct dm_map *, dm_map_free);
 
 static const char *const stage_texts[] = {
     [SWAP_READ] = "reading the live table",
+    [SWAP_SUSPENDED] = "waiting until whoever has suspended it has it run again",
     [SWAP_LOAD] = "loading the new table",
     [SWAP_RESUME] = "taking the new table into use",
     [SWAP_READ_BACK] = "keeping the new table against another one's",
@@ -122,25 +125,6 @@ static int resume(const struct dm_map *map, uint16_t flags)
     return swap_run(task);
 }
 
-/*
- * Clears away what a RESUME that failed has left: kernels either drop the table or put it back for
- * the next RESUME, be it anybody's, and the map can be suspended. By UUID, and not by reading the
- * table, which may be what has failed.
- */
-static void abandon(const struct dm_map *map, uint16_t flags)
-{
-    struct dm_info info;
-
-    _cleanup_(dm_task_destroyp) struct dm_task *clear = task_for(map, DM_DEVICE_CLEAR);
-    if (clear)
-        (void)swap_run(clear);
-
-    _cleanup_(dm_task_destroyp) struct dm_task *look = task_for(map, DM_DEVICE_INFO);
-    if (look && swap_run(look) >= 0 && dm_task_get_info(look, &info) && info.exists &&
-        info.suspended)
-        (void)resume(map, flags);
-}
-
 /* A new table starts with every path usable; I/O would try the dead ones again. */
 static void fail_again(const struct dm_map *before)
 {
@@ -171,6 +155,55 @@ static int read_planned(const struct dm_map *planned, struct dm_map **ret)
     return 0;
 }
 
+/*
+ * The same, once it runs: whoever takes a table into use has the map suspended for that moment.
+ * -EBUSY: it does not.
+ */
+static int read_running(const struct dm_map *planned, struct dm_map **ret)
+{
+    for (unsigned i = 0; i < SUSPENDED_LOOKS; i++) {
+        _cleanup_(dm_map_freep) struct dm_map *map = NULL;
+        if (i > 0)
+            usleep(SUSPENDED_USEC);
+        int r = read_planned(planned, &map);
+        if (r < 0)
+            return r;
+        if (!map->suspended) {
+            *ret = TAKE_PTR(map);
+            return 0;
+        }
+    }
+    return -EBUSY;
+}
+
+static bool is_suspended(const struct dm_map *map)
+{
+    struct dm_info info;
+    _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(map, DM_DEVICE_INFO);
+
+    return task && swap_run(task) >= 0 && dm_task_get_info(task, &info) && info.exists &&
+           info.suspended;
+}
+
+static void clear_inactive(const struct dm_map *map)
+{
+    _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(map, DM_DEVICE_CLEAR);
+    if (task)
+        (void)swap_run(task);
+}
+
+/*
+ * Clears away what a RESUME that failed has left: kernels either drop the table or put it back for
+ * the next RESUME, be it anybody's, and the map can be suspended. By UUID, and not by reading the
+ * table, which may be what has failed.
+ */
+static void abandon(const struct dm_map *map, uint16_t flags)
+{
+    clear_inactive(map);
+    if (is_suspended(map))
+        (void)resume(map, flags);
+}
+
 /* A map on its way to another table. */
 struct swap {
     const struct dm_map *planned;
@@ -191,9 +224,11 @@ static struct swap_result attempt(struct swap *swap)
 {
     _cleanup_(dm_map_freep) struct dm_map *before = NULL, *after = NULL;
 
-    int r = read_planned(swap->planned, &before);
+    /* An attempt that has lost may have left it suspended. */
+    int r = swap->lost < 0 ? read_planned(swap->planned, &before)
+                           : read_running(swap->planned, &before);
     if (r < 0)
-        return swap_failed(SWAP_READ, r);
+        return swap_failed(r == -EBUSY ? SWAP_SUSPENDED : SWAP_READ, r);
     if (!mp_table_same_paths(before->table, swap->table))
         return swap_failed(SWAP_READ, -ESTALE);
     swap->same =
@@ -204,6 +239,10 @@ static struct swap_result attempt(struct swap *swap)
     r = swap_load(before, swap->table);
     if (r < 0)
         return swap_failed(SWAP_LOAD, r);
+    if (swap->lost == 0 && is_suspended(before)) {
+        clear_inactive(before);
+        return swap_failed(SWAP_SUSPENDED, -EBUSY);
+    }
 
     swap->flags = udev_flags(before, swap->kpartx);
     r = swap->lost = resume(before, swap->flags);
@@ -246,9 +285,9 @@ struct swap_result swap_give_back(const struct dm_map *planned)
     _cleanup_(dm_map_freep) struct dm_map *before = NULL, *after = NULL;
     _cleanup_free_ char *reply = NULL;
 
-    int r = read_planned(planned, &before);
+    int r = read_running(planned, &before);
     if (r < 0)
-        return swap_failed(SWAP_READ, r);
+        return swap_failed(r == -EBUSY ? SWAP_SUSPENDED : SWAP_READ, r);
 
     /* Not by WWID, which multipathd finds no map by before 0.10, nor by a name, which can be
      * anything. */

@@ -15,6 +15,7 @@
 /* How far a swap came before it failed. */
 enum swap_stage {
     SWAP_READ,      /* the live table could not be read; nothing was touched */
+    SWAP_SUSPENDED, /* somebody has suspended the map, and it is left so; likewise */
     SWAP_LOAD,      /* the kernel refused the new table; the live one is the old */
     SWAP_RESUME,    /* the new table was not taken; the live one is the old */
     SWAP_READ_BACK, /* somebody else's table is live */
@@ -44,7 +45,8 @@ const char *swap_stage_text(enum swap_stage stage);
  * paths that had failed failed again, read back and compared; once more where somebody else's load
  * came in between, up to five times. Does nothing where the live table means the same already.
  * -ESTALE, at SWAP_READ or, after an attempt, at SWAP_READ_BACK: the map has other paths than the
- * table by now, plan again. -ENXIO: the map is gone; another one that has its number by now, which
+ * table by now, plan again. -EBUSY, at SWAP_SUSPENDED: somebody holds the map suspended, for a
+ * snapshot or a resize, whose I/O a RESUME would let go on. -ENXIO: the map is gone; another one that has its number by now, which
  * its UUID tells, is left alone. Whether partitions are mapped stays as it is: where that is
  * unknown, it is looked up.
  */
@@ -52,7 +54,8 @@ struct swap_result swap_table(const struct dm_map *planned, const struct mp_tabl
                               enum kpartx kpartx);
 
 /*
- * Has multipathd rebuild the map after its own configuration. -ENXIO as above: multipathd knows it
- * by its number, so the UUID is looked at before and after.
+ * Has multipathd rebuild the map after its own configuration. -EBUSY and -ENXIO as above:
+ * multipathd would resume it as well, and knows it by its number, so the UUID is looked at before
+ * and after.
  */
 struct swap_result swap_give_back(const struct dm_map *planned);

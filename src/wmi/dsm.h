@@ -117,7 +117,7 @@ void dsm_set_state(struct dsm_path *path, enum dsm_state state);
  *  9. path by path: one PreferredPath at the most under policy 1; and, where the path has not
  *     failed, the state that it is to have can be had under the policy;
  * 10. some path that has not failed is to be active/optimized, unless no path of the array is;
- * 11. nothing else changes the disk (ours): DEVICE_BUSY.
+ * 11. nothing else changes the disk, and nobody has suspended its map (ours): DEVICE_BUSY.
  * What has no status above gets INVALID_PARAMETER, and a disk without a map NO_SUCH_DEVICE.
  * Returns STATUS_SUCCESS, the status of the check that failed, or STATUS_INSUFFICIENT_RESOURCES.
  */

@@ -74,7 +74,8 @@ struct lb_session {
  *  6. a connection is not the session's: INVALID_PATH_ID;
  *  7. policy 1 with two primaries or more: MULTIPLE_PRIMARY_PATHS_SPECIFIED;
  *  8. policy 1, 2 or 3 without a primary: NO_PRIMARY_PATH_SPECIFIED;
- *  9. another change to the session still runs, or waits for its turn: SESSION_BUSY;
+ *  9. another change to the session still runs, or waits for its turn, or somebody has suspended a
+ *     map (which shows after 12): SESSION_BUSY;
  * 10. no connection is up: NO_CONNECTION_AVAILABLE;
  * 11. no multipath map lies over its disks: DEVICE_NOT_FOUND;
  * 12. kernel or array cannot do it, there being no such selector, or no primary in the best access

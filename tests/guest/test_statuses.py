@@ -119,6 +119,20 @@ class Requests(StatusTest):
 class Host(StatusTest):
     """Rows 10 to 13: what this host cannot do now."""
 
+    def test_09_somebody_has_suspended_a_map(self):
+        """For a snapshot on the array: it stays so, and nothing has changed."""
+        name = lio.wwid(0)
+        run("dmsetup", "suspend", "--noflush", "--nolockfs", name)
+        try:
+            for policy in wmi.QUEUE_DEPTH, wmi.VENDOR:
+                self.assertEqual(wmi.set_policy(policy), wmi.SESSION_BUSY)
+            self.assertEqual(wmi.set_disk(name, wmi.QUEUE_DEPTH), wmi.DEVICE_BUSY)
+            self.assertEqual([each.split(":")[0] for each in dm.suspended()], [name])
+            self.assertEqual(dm.shapes(), self.before)
+        finally:
+            run("dmsetup", "resume", "--noflush", "--nolockfs", name)
+        self.assertEqual(wmi.set_policy(wmi.QUEUE_DEPTH), wmi.SUCCESS)
+
     def test_10_no_connection_is_up(self):
         for portal in self.portals:
             network.block(portal)

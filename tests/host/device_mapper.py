@@ -152,6 +152,10 @@ class DeviceMapper:
         with self._lock.held():
             self._write(minor, self._read(minor)._replace(suspended=1))
 
+    def run(self, minor):
+        """As whoever has suspended it does in the end."""
+        self._write(minor, self.read(minor)._replace(suspended=0))
+
     def fail_path(self, minor, path):
         """The kernel has marked a path, "major:minor", as failed. Nothing tells of it."""
         with self._lock.held():

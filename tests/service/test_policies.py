@@ -83,13 +83,6 @@ class Policies(case.HostTest):
         self.assertEqual(self.host.failed_paths(0), {2})
         self.assertEqual(self.host.failed_paths(1), set())
 
-    def test_a_suspended_map(self):
-        """Whoever has left it so is dead: it gets its table, and runs."""
-        self.host.dm.suspend(1)
-        self.set(QUEUE_DEPTH)
-        self.assert_shape(("queue-length 0", [1, 2, 3, 4]))
-        self.assertFalse(self.host.dm.read(1).suspended)
-
 
 class Release09(case.HostTest):
     """Debian 12's multipathd, which finds no map by its WWID where it has a name of its own."""

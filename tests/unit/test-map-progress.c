@@ -37,6 +37,7 @@ static void test_after_swap(void **state)
 {
     static const bool untouched[STAGES] = {
         [SWAP_READ] = true,
+        [SWAP_SUSPENDED] = true,
         [SWAP_LOAD] = true,
         [SWAP_RESUME] = true,
     };

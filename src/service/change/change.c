@@ -18,6 +18,9 @@
 #include "service/tables/map-change.h"
 #include "wmi/status.h"
 
+#define SUSPENDED_LOOKS 10U
+#define SUSPENDED_USEC 50000U
+
 /* "mpatha, mpathb and 30 more" */
 static void change_describe_maps(const struct map_change *maps, size_t n, char *text, size_t size)
 {
@@ -53,6 +56,7 @@ uint32_t change_status(const struct change_statuses *statuses, int r)
         return STATUS_SUCCESS;
     return r == -EOPNOTSUPP ? statuses->unsupported
            : r == -ENOMEM   ? statuses->no_resources
+           : r == -EBUSY    ? statuses->busy
                             : statuses->failed;
 }
 
@@ -64,6 +68,8 @@ static uint32_t change_status_of_result(const struct change_statuses *statuses,
         return STATUS_SUCCESS;
     case TRANSACTION_NO_RESOURCES:
         return statuses->no_resources;
+    case TRANSACTION_BUSY:
+        return statuses->busy;
     case TRANSACTION_TORN:
         return statuses->torn;
     default:
@@ -151,6 +157,7 @@ static void change_free(struct change *change)
 {
     if (!change)
         return;
+    timer_done(&change->suspended);
     map_changes_free(change->maps, change->n_maps);
     if (change->choice)
         change->calls->free_choice(change->choice);
@@ -232,6 +239,28 @@ static void change_on_transaction_done(enum transaction_result result,
     change_conclude(change, maps, n_maps, status);
 }
 
+static bool change_finds_suspended(const struct session_maps *found)
+{
+    for (size_t i = 0; i < found->n; i++)
+        if (found->snapshots[i].map->suspended)
+            return true;
+    return false;
+}
+
+/* The maps that it is about. -EBUSY: one is suspended; multipathd would end that as well. */
+static int change_read(const struct change *change, struct session_maps *ret)
+{
+    int r = change->calls->read_maps(change, ret);
+    return r >= 0 && change_finds_suspended(ret) ? -EBUSY : r;
+}
+
+/* Whoever takes a table into use has the map suspended for a moment; others, for longer. */
+static bool change_looks_again(struct change *change, int r)
+{
+    return r == -EBUSY && change->n_looks++ < SUSPENDED_LOOKS &&
+           timer_set_in(&change->suspended, SUSPENDED_USEC) >= 0;
+}
+
 /* Takes the snapshot's map over. */
 static int change_plan(const struct change *change, struct map_snapshot *snapshot,
                        struct map_change *ret, bool *ret_manual_failback)
@@ -281,7 +310,7 @@ static int change_plan_all(struct change *change)
 {
     _cleanup_(session_maps_done) struct session_maps found = {0};
 
-    int r = change->calls->read_maps(change, &found);
+    int r = change_read(change, &found);
     if (r < 0)
         return r;
     _cleanup_free_ bool *manual = calloc(found.n + 1, sizeof(*manual));
@@ -334,6 +363,8 @@ static void change_maps(struct change *change)
 {
     int r = change_plan_all(change);
 
+    if (change_looks_again(change, r))
+        return;
     if (r < 0) {
         change_fail(change, r);
         return;
@@ -361,20 +392,41 @@ static void change_on_synced(int r, void *userdata)
  * Maps that go back to multipathd's own configuration do so by its hand, which must not hold our
  * entries for them any more.
  */
+static void change_give_back(struct change *change)
+{
+    _cleanup_(session_maps_done) struct session_maps found = {0};
+
+    int r = change_read(change, &found);
+    if (change_looks_again(change, r))
+        return;
+    if (r < 0) {
+        change_fail(change, r);
+        return;
+    }
+    change_clear_policy(change);
+    if (!change->calls->withdraw(change)) {
+        change_maps(change);
+        return;
+    }
+    r = mpathd_sync_and_wait(change->host, change_on_synced, change);
+    if (r < 0)
+        change_on_synced(r, change);
+}
+
 static void change_on_idle(void *userdata)
 {
     struct change *change = userdata;
 
-    if (!change->choice) {
-        change_clear_policy(change);
-        if (change->calls->withdraw(change)) {
-            int r = mpathd_sync_and_wait(change->host, change_on_synced, change);
-            if (r < 0)
-                change_on_synced(r, change);
-            return;
-        }
-    }
-    change_maps(change);
+    if (change->choice)
+        change_maps(change);
+    else
+        change_give_back(change);
+}
+
+static int change_on_suspended(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    change_on_idle(userdata);
+    return 0;
 }
 
 /* From here on it answers. */
@@ -403,6 +455,7 @@ int change_start(const struct change *change)
     if (!copy)
         return -ENOMEM;
     *copy = *change;
+    timer_init(&copy->suspended, change->host->event, 1000, change_on_suspended, copy);
     change_enlist(copy);
     change_begin_due(copy->host);
     return 0;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "service/base/requester.h"
+#include "service/base/timer.h"
 #include "service/model/map-snapshot.h"
 #include "service/model/session-maps.h"
 #include "service/tables/transaction.h"
@@ -30,6 +31,7 @@ struct change_request {
 struct change_statuses {
     uint32_t unsupported; /* by kernel or array */
     uint32_t no_resources;
+    uint32_t busy;   /* somebody has suspended a map */
     uint32_t failed; /* and all maps are as before */
     uint32_t torn;   /* and a map could not be put back */
 };
@@ -82,9 +84,11 @@ struct change {
     bool has_begun;
     struct map_change *maps; /* as planned, until the transaction has them */
     size_t n_maps;
-    bool is_ahead;   /* the maps' entries are its own already, ... */
-    bool is_told;    /* ... and multipathd has begun to read them */
-    uint32_t status; /* to be answered, while entries are taken back */
+    struct timer suspended; /* until the next look at maps that somebody has suspended */
+    unsigned n_looks;       /* at those */
+    bool is_ahead;          /* the maps' entries are its own already, ... */
+    bool is_told;           /* ... and multipathd has begun to read them */
+    uint32_t status;        /* to be answered, while entries are taken back */
 };
 
 /*

@@ -117,6 +117,7 @@ static const struct change_calls disk_change_calls = {
         {
             .unsupported = STATUS_NOT_SUPPORTED,
             .no_resources = STATUS_INSUFFICIENT_RESOURCES,
+            .busy = STATUS_DEVICE_BUSY,
             .failed = STATUS_IO_DEVICE_ERROR,
             .torn = STATUS_IO_DEVICE_ERROR,
         },

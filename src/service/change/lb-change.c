@@ -101,6 +101,7 @@ static const struct change_calls lb_change_calls = {
         {
             .unsupported = ISDSC_LB_POLICY_NOT_SUPPORTED,
             .no_resources = ISDSC_OUT_OF_RESOURCES,
+            .busy = ISDSC_SESSION_BUSY,
             .failed = ISDSC_INITIATOR_ERROR,
             .torn = ISDSC_OPERATION_NOT_ALL_SUCCESS,
         },

@@ -462,7 +462,8 @@ static int reconcile_inspect_map(struct host *host, struct host_map *map,
 
     size_t n = map->n_sessions;
     bool repaired = map_state_is_repaired(&map->state);
-    bool idle = !repaired && !maps_is_busy(host, map);
+    /* The kernel tells when whoever has suspended it has it run again. */
+    bool idle = !repaired && !snapshot->map->suspended && !maps_is_busy(host, map);
     if (idle && planned && map_state_agrees(&map->state) && map_policies_are_saved(map))
         intents_forget(map);
     if (idle && !map_state_agrees(&map->state) &&

@@ -6,7 +6,8 @@
 /* In the early stages the live table was not touched; later it is somebody else's. */
 static bool map_progress_is_untouched(enum swap_stage stage)
 {
-    return stage == SWAP_READ || stage == SWAP_LOAD || stage == SWAP_RESUME;
+    return stage == SWAP_READ || stage == SWAP_SUSPENDED || stage == SWAP_LOAD ||
+           stage == SWAP_RESUME;
 }
 
 enum map_progress map_progress_after_swap(struct swap_result result)

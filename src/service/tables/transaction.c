@@ -193,6 +193,9 @@ static enum transaction_result transaction_failure(const struct transaction *t)
     for (size_t i = 0; i < t->n_maps; i++)
         if (t->maps[i].result.error == -ENOMEM)
             return TRANSACTION_NO_RESOURCES;
+    for (size_t i = 0; i < t->n_maps; i++)
+        if (t->maps[i].result.error < 0 && t->maps[i].result.stage == SWAP_SUSPENDED)
+            return TRANSACTION_BUSY;
     return TRANSACTION_UNDONE;
 }
 

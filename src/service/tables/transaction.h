@@ -31,6 +31,7 @@ enum transaction_result {
     TRANSACTION_DONE,         /* every map carries its new table */
     TRANSACTION_UNDONE,       /* a map refused; every map carries what it had */
     TRANSACTION_NO_RESOURCES, /* the same, for want of memory or processes */
+    TRANSACTION_BUSY,         /* the same, for somebody has suspended a map */
     TRANSACTION_TORN,         /* a map could not be put back */
 };
 
