@@ -57,18 +57,23 @@ static void test_wish(void **state)
 static void test_end(void **state)
 {
     for (enum sync_kind running = ATTEMPT_CHECK; running <= ATTEMPT_PROVE; running++)
-        for (unsigned bits = 0; bits < 8; bits++) {
+        for (unsigned bits = 0; bits < 16; bits++) {
             const struct sync_end end = {
                 .failed = bits & 1, .again = bits & 2, .reconfigured = bits & 4};
+            bool awaited = bits & 8;
             bool to_prove = running == ATTEMPT_SYNC && end.reconfigured && !end.failed;
             bool over = end.reconfigured && !to_prove;
-            struct sync_schedule schedule = {
-                .running = running, .failures = 3, .begun = 6, .last_reconfigure = 7, .took = 2};
+            struct sync_schedule schedule = {.running = running,
+                                             .awaited = awaited,
+                                             .failures = 3,
+                                             .begun = 6,
+                                             .last_reconfigure = 7,
+                                             .took = 2};
 
             assert_int_equal(sync_schedule_end(&schedule, &end, 9), running);
             assert_int_equal(schedule.running, ATTEMPT_NONE);
             assert_int_equal(schedule.to_prove, to_prove);
-            assert_int_equal(schedule.failures, to_prove ? 3 : end.failed ? 4 : 0);
+            assert_int_equal(schedule.failures, to_prove ? 3 : !end.failed ? 0 : awaited ? 3 : 4);
             assert_int_equal(schedule.last_reconfigure, over ? 9 : 7);
             assert_int_equal(schedule.took, over ? 3 : 2);
             assert_int_equal(schedule.wish,
@@ -165,6 +170,26 @@ static void test_unknown_digest(void **state)
     assert_int_equal(schedule.digest, OLD_DIGEST);
 }
 
+/* The first failure puts off the next attempt, whoever waited for it; those of many do not add up.
+ */
+static void test_awaited_failures(void **state)
+{
+    static const struct sync_end failed = {.failed = true};
+    struct sync_schedule schedule = {0};
+
+    for (unsigned i = 0; i < 5; i++) {
+        sync_schedule_wish(&schedule, true);
+        sync_schedule_begin(&schedule, 9);
+        assert_true(schedule.awaited);
+        sync_schedule_end(&schedule, &failed, 10);
+        assert_int_equal(schedule.failures, 1);
+    }
+    sync_schedule_begin(&schedule, 11);
+    assert_false(schedule.awaited);
+    sync_schedule_end(&schedule, &failed, 12);
+    assert_int_equal(schedule.failures, 2);
+}
+
 static void test_due(void **state)
 {
     static const struct {
@@ -205,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_may_reconfigure),
         cmocka_unit_test(test_unproved),
         cmocka_unit_test(test_unknown_digest),
+        cmocka_unit_test(test_awaited_failures),
         cmocka_unit_test(test_due),
     };
 

@@ -27,6 +27,8 @@ void sync_schedule_begin(struct sync_schedule *schedule, uint64_t now)
     if (next == ATTEMPT_NONE)
         return;
     schedule->running = next;
+    if (next != ATTEMPT_PROVE)
+        schedule->awaited = next == ATTEMPT_SYNC && schedule->wish == WISH_SYNC_SOON;
     if (next == ATTEMPT_CHECK)
         schedule->check_wished = false;
     else if (next == ATTEMPT_PROVE)
@@ -73,7 +75,10 @@ enum sync_kind sync_schedule_end(struct sync_schedule *schedule, const struct sy
         note_told(schedule, end);
     if (schedule->to_prove)
         return ended;
-    schedule->failures = end->failed ? schedule->failures + 1 : 0;
+    if (!end->failed)
+        schedule->failures = 0;
+    else if (!schedule->awaited || schedule->failures == 0)
+        schedule->failures++;
     if (end->reconfigured) {
         schedule->last_reconfigure = now;
         schedule->took = now - schedule->begun;

@@ -32,7 +32,8 @@ struct sync_schedule {
     bool check_wished;
     bool to_prove;             /* multipathd reads the file */
     bool owed;                 /* the file has changed, and multipathd may not have read that */
-    unsigned failures;         /* one after another */
+    bool awaited;              /* who runs was begun for somebody who waits */
+    unsigned failures;         /* one after another, of those that nobody waited for */
     unsigned unproved;         /* of these, reconfigures after which the same files did not show */
     uint64_t digest;           /* of the files of others, as they were last; 0: not known */
     uint64_t begun;            /* when the last sync was; all are of CLOCK_MONOTONIC, 0: none yet */
