@@ -157,6 +157,7 @@ int mpathd_command(const char *command, int timeout_ms, char **ret_reply)
             *ret_reply = TAKE_PTR(reply);
             return 0;
         }
+        (void)poll(NULL, 0, IDLE_INTERVAL_MS); /* its 4 s can be configured to be none */
     }
 }
 
