@@ -150,6 +150,33 @@ class Alone(DiskTest):
         self.wait_for(lambda: self.host.shapes() == {0: DISKS, 1: HOSTS_OWN}, "its groups")
         self.assertEqual(self.agent.query_disk(0)[0], SUBSET)
 
+    def test_killed_in_the_midst_of_a_first_policy(self):
+        """The next service has multipathd build the map by what counts: nothing of it is left."""
+        slow = self.host.dm.fault("resume", 0, milliseconds=20000, in_child=True)
+        self.agent.begin_disk_policy(0, SUBSET, primaries=[2])
+        self.wait_for(lambda: slow.seen, "the swap")
+        self.host.kill()
+        slow.clear()
+        self.assert_shapes(HOSTS_OWN)
+        self.host.start()
+        self.wait_for(lambda: not self.host.drop_in.exists(), "the end of its entry")
+        self.wait_for(lambda: self.host.shapes() == {0: HOSTS_OWN, 1: HOSTS_OWN}, "the host's own")
+        self.assertEqual(self.provenance(), "host")
+        self.set(SUBSET, primaries=[2])
+        self.assert_shapes(DISKS)
+
+    def test_killed_in_the_midst_of_another(self):
+        self.set(QUEUE_DEPTH)
+        slow = self.host.dm.fault("resume", 0, milliseconds=20000, in_child=True)
+        self.agent.begin_disk_policy(0, SUBSET, primaries=[2])
+        self.wait_for(lambda: slow.seen, "the swap")
+        self.host.kill()
+        slow.clear()
+        self.host.start()
+        self.wait_for_disk_agreement()
+        self.assert_shapes([("queue-length 0", ALL)])
+        self.assertEqual(self.agent.query_disk(0)[0], QUEUE_DEPTH)
+
     def test_a_failover_stays(self):
         """Without a preferred path, the one that has taken over leads when the first is back."""
         self.set(FAILOVER, primaries=[1])

@@ -10,6 +10,7 @@ from device_mapper import FOREVER
 from names import SUCCESS
 
 GUID = bytes(range(0x11, 0x21))
+TEXT = "14131211-1615-1817-191a-1b1c1d1e1f20"
 RECORD = """\
 # BEGIN RECORD 2.1.8
 node.name = {}
@@ -51,7 +52,7 @@ class Guid(GuidTest):
     def test_set_and_read_back(self):
         self.set_guid()
         self.assertEqual(self.guid(), GUID)
-        self.assertEqual(self.tags(), ["14131211-1615-1817-191a-1b1c1d1e1f20"] * 4)
+        self.assertEqual(self.tags(), [TEXT] * 4)
         self.assertTrue(self.is_valid())
 
     def test_after_a_restart(self):
@@ -94,6 +95,17 @@ class Guid(GuidTest):
         self.assertEqual(self.agent.set_guid(bytes(16)), "ISDSC_SESSION_BUSY")
         self.assertEqual(request.status(), SUCCESS)
         self.assertEqual(self.tags(), [None] * 4)
+
+    def test_killed_before_udev_has_shown_it(self):
+        """It is saved by then: the next service has it, and shows it."""
+        self.host.udev.runs = False
+        self.agent.begin_guid(GUID)
+        self.wait_for(lambda: self.guid() == GUID, "the new GUID")
+        self.host.kill()
+        self.host.udev.runs = True
+        self.host.start()
+        self.assertEqual(self.guid(), GUID)
+        self.wait_for(lambda: self.tags() == [TEXT] * 4, "its tag on all sessions")
 
     def test_a_login_later_gets_the_tag_of_its_record(self):
         self.host.logout(4)

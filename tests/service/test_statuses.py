@@ -105,6 +105,8 @@ class Request(StatusTest):
     def test_policy_6_does_not_look_at_paths(self):
         strange = self.agent.path(5)
         self.assertEqual(self.agent.set_policy_raw(VENDOR, [strange, strange]), SUCCESS)
+        for minor in 0, 1:
+            self.assertEqual(self.host.shape(minor), [("service-time 0", set(ALL))])
 
     def test_what_is_past_the_count_is_ignored(self):
         paths = [*self.paths(*ALL, primaries=ALL), self.agent.path(1), self.agent.path(5)]
@@ -137,6 +139,8 @@ class Host(StatusTest):
         self.assert_refused(self.agent.set_policy(QUEUE_DEPTH), "ISDSC_NO_CONNECTION_AVAILABLE")
         self.host.set_state(3, "LOGGED_IN")
         self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        for minor in 0, 1:
+            self.assertEqual(self.host.shape(minor), [("queue-length 0", set(ALL))])
 
     def test_11_no_map(self):
         for minor in 0, 1:
@@ -163,6 +167,8 @@ class Host(StatusTest):
             self.assert_refused(self.agent.set_policy(policy, primaries=[1]),
                                 "ISDSC_LB_POLICY_NOT_SUPPORTED")
         self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), SUCCESS)
+        for minor in 0, 1:
+            self.assertEqual(self.host.shape(minor), [("round-robin 0", {sid}) for sid in (2, 3, 4, 1)])
 
     def test_13_no_process_to_be_had(self):
         self.host.dm.fault("fork", count=FOREVER, error=errno.EAGAIN)
