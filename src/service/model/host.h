@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* The model's adapters, sessions and connections: where they come from, and what becomes of them.
- */
+/* The model's adapters, sessions and connections: where they come from, where they go. */
 
 #include "service/model/model.h"
 
