@@ -249,9 +249,13 @@ static void number_connections(struct session *session)
             alike++;
             before += other->kernel->sid < connection->kernel->sid;
         }
-        connection->id = connection_id(session->initiator, session->target,
-                                       connection->kernel->iface, connection->kernel->address,
-                                       connection->kernel->port, alike > 1 ? before + 1 : 0);
+        unsigned rank = alike > 1 ? before + 1 : 0;
+        if (connection->id != 0 && connection->rank == rank)
+            continue;
+        connection->rank = rank;
+        connection->id =
+            connection_id(session->initiator, session->target, connection->kernel->iface,
+                          connection->kernel->address, connection->kernel->port, rank);
     }
     qsort(session->connections, session->n_connections, sizeof(void *), model_compare_ids);
 }
