@@ -22,8 +22,10 @@ import subprocess
 import tempfile
 import time
 
+import bus
 import device_mapper
 import multipathd
+import names
 import tree
 import udev
 
@@ -336,8 +338,25 @@ class Host:
         return self._end(os.kill, self.pid, signal.SIGTERM) if self.service else None
 
     def kill(self):
-        """As a crash does, after which systemd ends the children."""
-        return self._end(os.killpg, self.service.pid, signal.SIGKILL)
+        """As a crash does, after which systemd ends the children. A child may die later, with the bus in
+        its hands: the name is free when this returns."""
+        status = self._end(os.killpg, self.service.pid, signal.SIGKILL)
+        until = time.monotonic() + PATIENCE
+        asker = bus.Bus(self.address)
+        try:
+            while self._is_owned(asker):
+                if time.monotonic() > until:
+                    raise RuntimeError(f"{names.NAME} is still somebody's")
+                time.sleep(0.01)
+        finally:
+            asker.close()
+        return status
+
+    @staticmethod
+    def _is_owned(asker):
+        (owned,) = asker.call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                              "NameHasOwner", "s", names.NAME)
+        return owned
 
     def _end(self, kill, *arguments):
         kill(*arguments)
