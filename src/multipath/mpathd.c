@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,6 +20,8 @@
 #define BEGIN_INTERVAL_MS 10
 #define BACKLOG_INTERVAL_MS 20
 #define REPLY_MAX (32U * 1024U * 1024U) /* and sends none longer than this */
+
+#define PID_FILE "/run/multipathd.pid"
 
 /* Newer releases (0.12 on) listen on the path too; every release has the abstract name. */
 static const char *const socket_names[] = {"/run/multipathd.socket",
@@ -44,21 +47,29 @@ static int connect_to(const char *name)
     return TAKE_FD(fd);
 }
 
+/*
+ * It holds a lock on the file as long as it runs. To connect is no way to know: where systemd
+ * listens in its place, that starts one that an administrator has stopped.
+ */
+bool mpathd_runs(void)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    _cleanup_close_ int fd = open(PID_FILE, O_RDONLY | O_CLOEXEC);
+
+    return fd >= 0 && fcntl(fd, F_GETLK, &lock) >= 0 && lock.l_type != F_UNLCK;
+}
+
 static int connect_any(void)
 {
     int fd = -ENOTCONN;
+    if (!mpathd_runs())
+        return -ENOTCONN;
     for (size_t i = 0; i < ELEMENTSOF(socket_names) && fd < 0; i++)
         fd = connect_to(socket_names[i]);
     /* A full backlog (EAGAIN) is a listener that has no time now. */
     if (fd < 0)
         return fd == -EAGAIN ? -ETIMEDOUT : -ENOTCONN;
     return fd;
-}
-
-bool mpathd_listens(void)
-{
-    _cleanup_close_ int fd = connect_any();
-    return fd >= 0 || fd == -ETIMEDOUT;
 }
 
 static int wait_for(int fd, short events, int64_t deadline)

@@ -10,7 +10,7 @@
 
 /*
  * Sends one command and waits for its reply, at most timeout_ms in all; asks again where it is too
- * busy to listen, or says so. -ENOTCONN: multipathd does not listen. -ETIMEDOUT, -EMSGSIZE
+ * busy to listen, or says so. -ENOTCONN: multipathd does not run. -ETIMEDOUT, -EMSGSIZE
  * (command over 511 bytes), -EPROTO (no reply of the protocol's, or none at all). Blocks: for
  * child processes.
  */
@@ -19,8 +19,8 @@ int mpathd_command(const char *command, int timeout_ms, char **ret_reply);
 /* The same on a socket that is connected already. */
 int mpathd_exchange(int fd, const char *command, int timeout_ms, char **ret_reply);
 
-/* Whether multipathd listens; does not wait. */
-bool mpathd_listens(void);
+/* Whether multipathd runs; does not wait, and does not start it. */
+bool mpathd_runs(void);
 
 /* The release that answers, as 10000 * major + 100 * minor + patch. Errors as above. */
 int mpathd_version(int timeout_ms, unsigned *ret);

@@ -8,6 +8,7 @@ them.
 
 import collections
 import contextlib
+import fcntl
 import re
 import socket
 import struct
@@ -89,6 +90,8 @@ class Multipathd:
 
     def start(self):
         self.read()
+        self._pid_file = open(self.path.with_name("multipathd.pid"), "w", encoding="utf-8")
+        fcntl.lockf(self._pid_file, fcntl.LOCK_EX)  # which it holds as long as it runs
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(self.path))
         self._socket.listen(8)
@@ -107,6 +110,7 @@ class Multipathd:
             self._threads.pop().join()
         self._socket.close()
         self._socket = None
+        self._pid_file.close()
 
     # --- Configuration
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What multipathd is told, when it is asked to read that, and what the service says of it."""
 
+import socket
 import time
 
 import case
@@ -136,6 +137,22 @@ class Proof(MultipathdTest):
         self.assertEqual(self.agent.set_policy(VENDOR), "ISDSC_INITIATOR_ERROR")
         self.assert_everywhere(("queue-length 0", [1, 2, 3, 4]))
         self.assertEqual(self.agent.session("LoadBalancePolicy"), QUEUE_DEPTH)
+        self.multipathd.start()
+        self.wait_for_agreement()
+
+    def test_one_that_was_stopped_is_not_started(self):
+        """systemd listens in its place, and would start it for whoever connects."""
+        self.multipathd.stop()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as systemd:
+            systemd.bind(str(self.multipathd.path))
+            systemd.listen(8)
+            self.assertIn("multipathd does not run: start multipathd.service.",
+                          self.agent.manager("Conditions"))
+            self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+            self.wait_for(lambda: "multipathd does not run" in self.reason(), "the reason")
+            systemd.settimeout(0)
+            self.assertRaises(BlockingIOError, systemd.accept)
+        self.multipathd.path.unlink()
         self.multipathd.start()
         self.wait_for_agreement()
 

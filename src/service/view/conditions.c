@@ -25,7 +25,7 @@ static bool has_multipath(const struct host *host)
 
 static bool has_multipathd(const struct host *host)
 {
-    return mpathd_listens();
+    return mpathd_runs();
 }
 
 static bool has_live_session(const struct host *host)
@@ -45,7 +45,7 @@ static const struct {
                     "/etc/iscsi/initiatorname.iscsi."},
     {has_transport, "The kernel's iSCSI transport is not loaded: start iscsid.service."},
     {has_multipath, "The kernel's dm-multipath is not loaded: modprobe dm-multipath."},
-    {has_multipathd, "multipathd does not answer: start multipathd.service."},
+    {has_multipathd, "multipathd does not run: start multipathd.service."},
     {has_live_session, "No iSCSI session is logged in."},
 };
 
