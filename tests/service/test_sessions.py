@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Logins and logouts, of which udev tells: objects, and a policy over paths that come and go."""
 
+import errno
+
 import case
 import names
+from device_mapper import FOREVER
 from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUBSET, SUCCESS, WEIGHTED
 
 
@@ -18,6 +21,14 @@ class SessionTest(case.HostTest):
         """multipathd has seen which paths there are."""
         for minor in minors:
             self.host.multipathd.load(minor)
+
+
+class Unreadable(SessionTest):
+    def test_a_map_that_cannot_be_read_hides_no_other(self):
+        self.host.dm.fault("table", 0, count=FOREVER, error=errno.EIO)
+        self.assertEqual([each[0] for each in self.agent.session("Maps")], ["mpath1"])
+        self.assertIn(names.session_path(), self.agent.objects())
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), "ISDSC_INITIATOR_ERROR")
 
 
 class Logins(SessionTest):

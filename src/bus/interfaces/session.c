@@ -113,7 +113,7 @@ static int session_get_maps(sd_bus *bus, const char *path, const char *interface
     struct session *session = userdata;
     _cleanup_(session_maps_done) struct session_maps maps = {0};
 
-    int r = session_maps_read(session, &maps);
+    int r = session_maps_read_some(session, &maps);
     if (r >= 0)
         r = sd_bus_message_open_container(reply, 'a', "(ssta(ssat))");
     for (size_t i = 0; i < maps.n && r >= 0; i++)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,7 +130,7 @@ static int compare_names(const void *a, const void *b)
     return strcmp(x->map->name, y->map->name);
 }
 
-int session_maps_read(struct session *session, struct session_maps *ret)
+static int session_maps_collect(struct session *session, bool all, struct session_maps *ret)
 {
     _cleanup_(session_maps_done) struct session_maps maps = {0};
     const dev_t *devices;
@@ -143,7 +144,7 @@ int session_maps_read(struct session *session, struct session_maps *ret)
         return -ENOMEM;
     for (size_t i = 0; i < n; i++) {
         r = session_map_read(session, devices[i], &maps.snapshots[maps.n]);
-        if (r < 0 && !is_no_map(r))
+        if (r < 0 && (r == -ENOMEM || (all && !is_no_map(r))))
             return r;
         maps.n += r >= 0;
     }
@@ -153,4 +154,14 @@ int session_maps_read(struct session *session, struct session_maps *ret)
     *ret = maps;
     maps = (struct session_maps){0};
     return 0;
+}
+
+int session_maps_read(struct session *session, struct session_maps *ret)
+{
+    return session_maps_collect(session, true, ret);
+}
+
+int session_maps_read_some(struct session *session, struct session_maps *ret)
+{
+    return session_maps_collect(session, false, ret);
 }

@@ -13,6 +13,8 @@ struct session_maps {
 
 /* Maps that vanish meanwhile are left out. */
 int session_maps_read(struct session *session, struct session_maps *ret);
+/* The same, for who only shows them: one that cannot be read does not hide the others. */
+int session_maps_read_some(struct session *session, struct session_maps *ret);
 void session_maps_done(struct session_maps *maps);
 
 /* One of them. -ENXIO: it is not over the session's disks any more; else as map_snapshot_read(). */
