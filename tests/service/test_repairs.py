@@ -2,8 +2,10 @@
 """A policy holds: a map that somebody gives other groups gets its own again, until it is contested."""
 
 import errno
+import pathlib
 
 import case
+from device_mapper import FOREVER
 from multipathd import OWN_SELECTOR
 from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS
 
@@ -30,6 +32,30 @@ class RepairTest(case.HostTest):
 
     def reapplications(self):
         return self.agent.session("Reapplications")
+
+
+class Many(case.HostTest):
+    """A start on a host whose maps multipathd has built without the entries."""
+    sessions, luns = 5, 8
+
+    def test_a_start(self):
+        for target in range(self.sessions):
+            self.assertEqual(self.agent.set_policy(QUEUE_DEPTH, target=target), SUCCESS)
+        self.assertEqual(self.host.stop(), 0)
+        for minor in self.host.minors():
+            self.host.write_map(minor, self.host.own_groups(minor))
+        self.host.dm.fault("load", count=FOREVER, milliseconds=50, in_child=True)
+        self.host.start()
+        children = pathlib.Path(f"/proc/{self.host.pid}/task/{self.host.pid}/children")
+        counts = []
+
+        def all_repaired():
+            counts.append(len(children.read_text().split()))
+            return all(shape[0][0] == "queue-length 0" for shape in self.host.shapes().values())
+
+        self.wait_for(all_repaired, "all repairs")
+        self.assertGreater(max(counts), 2)
+        self.assertLessEqual(max(counts), 8 + 1)  # one more that tells multipathd
 
 
 class Repairs(RepairTest):

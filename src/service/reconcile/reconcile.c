@@ -31,6 +31,7 @@
 #define RETRY_USEC 1000000U       /* after a failure, doubled each time */
 #define ACCESS_USEC 1000000U      /* until the first; until the next, twice as long, ... */
 #define FAILURES_MAX 6U
+#define REPAIRS_MAX 8U /* at a time, a child each: as many as a change has */
 #define TRANSIT_USEC                                                                               \
     500000U /* from one inspection to the next of a map with a path on its way ... */
 #define TRANSIT_INSPECTIONS_MAX 20U /* ... until it is taken for somebody else's */
@@ -38,8 +39,9 @@
 /* A device that is to be inspected. */
 struct due {
     dev_t dev;
-    uint64_t usec; /* CLOCK_MONOTONIC */
+    uint64_t usec; /* CLOCK_MONOTONIC, or WHEN_A_REPAIR_ENDS */
 };
+#define WHEN_A_REPAIR_ENDS UINT64_MAX
 
 struct reconcile_waiter {
     const struct host_map *map; /* one that changes, and so stays; NULL: all of the session's */
@@ -85,11 +87,9 @@ static void reconcile_arm(struct reconciler *r)
         (void)timer_set_at(&r->timer, first);
 }
 
-/* Asks for an inspection after `delay`, should an earlier one not be due. */
-static void reconcile_enqueue(struct host *host, dev_t dev, uint64_t delay)
+static void reconcile_enqueue_at(struct host *host, dev_t dev, uint64_t usec)
 {
     struct reconciler *r = host->reconciler;
-    uint64_t usec = loop_usec(host->event) + delay;
 
     if (!r)
         return;
@@ -109,6 +109,24 @@ static void reconcile_enqueue(struct host *host, dev_t dev, uint64_t delay)
     r->queue = more;
     more[r->n_queue++] = (struct due){dev, usec};
     reconcile_arm(r);
+}
+
+/* Asks for an inspection after `delay`, should an earlier one not be due. */
+static void reconcile_enqueue(struct host *host, dev_t dev, uint64_t delay)
+{
+    reconcile_enqueue_at(host, dev, loop_usec(host->event) + delay);
+}
+
+/* A repair has ended: the next map that waits for that is inspected. */
+static void reconcile_end_repair(struct reconciler *r)
+{
+    r->n_running--;
+    for (size_t i = 0; i < r->n_queue; i++)
+        if (r->queue[i].usec == WHEN_A_REPAIR_ENDS) {
+            r->queue[i].usec = loop_usec(r->host->event);
+            reconcile_arm(r);
+            return;
+        }
 }
 
 static int reconcile_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -254,12 +272,13 @@ static void reconcile_on_repaired(enum transaction_result result, const struct m
 
     /* A map that runs is not dropped. */
     map_state_end_repair(&map->state);
-    host->reconciler->n_running--;
+    reconcile_end_repair(host->reconciler);
     if (result == TRANSACTION_DONE) {
         map->watch.failures = 0;
         if (change->progress == MAP_CHANGED) /* else it is gone */
             reconcile_tell_repaired(host, map, change->after);
-        intents_forget(map);
+        if (map_policies_are_saved(map))
+            intents_forget(map);
         reconcile_inspect_or_drop(host, map);
     } else {
         map_changes_log(change, n);
@@ -293,7 +312,7 @@ static int reconcile_start_repair(struct repair *repair)
 static void reconcile_abandon_repair(struct repair *repair, struct host_map *map)
 {
     map_state_end_repair(&map->state);
-    repair->host->reconciler->n_running--;
+    reconcile_end_repair(repair->host->reconciler);
     repair_free(repair);
 }
 
@@ -466,8 +485,11 @@ static int reconcile_inspect_map(struct host *host, struct host_map *map,
     bool idle = !repaired && !snapshot->map->suspended && !maps_is_busy(host, map);
     if (idle && planned && map_state_agrees(&map->state) && map_policies_are_saved(map))
         intents_forget(map);
-    if (idle && !map_state_agrees(&map->state) &&
-        (planned ? reconcile_is_worth_a_round(host, map) : map->watch.failures <= FAILURES_MAX))
+    bool to_repair = idle && !map_state_agrees(&map->state);
+    if (to_repair && host->reconciler->n_running >= REPAIRS_MAX)
+        reconcile_enqueue_at(host, map->dev, WHEN_A_REPAIR_ENDS);
+    else if (to_repair && (planned ? reconcile_is_worth_a_round(host, map)
+                                   : map->watch.failures <= FAILURES_MAX))
         return reconcile_repair(host, map, snapshot, TAKE_PTR(planned));
     if (repaired)
         return 0; /* another inspection comes at the end of it */
