@@ -135,16 +135,15 @@ class File(AgreementTest):
         self.assertEqual(dm.shapes(), before)
         self.assertNotIn("weightedpath", run("multipathd", "show", "config"))
 
-    def test_many_changes_are_one_reconfiguration_in_five_seconds(self):
+    def test_a_change_is_one_reconfiguration(self):
+        """Which multipathd has begun when it is answered, and ended when the next one begins."""
+        changes = self.portals * 2
         since = time.time()
-        for portal in self.portals * 2:
+        for portal in changes:
             self.set(wmi.FAILOVER, [portal])
         wmi.wait_for_agreement()
         times = multipathd.reconfigures(since)
-        self.assertGreaterEqual(len(times), 1)
-        for first, second in zip(times, times[1:]):
-            self.assertGreaterEqual(second - first, 4.5, times)
-        self.assertLessEqual(len(times), 1 + (time.time() - since) / 4.5, times)
+        self.assertEqual(len(times), len(changes), times)
         last = self.portals[-1]
         self.assert_tables((RR, [last]), *((RR, [each]) for each in self.portals[:-1]))
 
