@@ -14,6 +14,7 @@
 #include "service/model/settings.h"
 #include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/events.h"
+#include "service/reconcile/gone.h"
 #include "service/reconcile/reconcile.h"
 #include "service/start.h"
 #include "service/tables/intents.h"
@@ -80,6 +81,8 @@ static int start_follow(struct host *host)
     }
     r = reconciler_new(host);
     if (r >= 0)
+        r = gone_new(host);
+    if (r >= 0)
         r = mpathd_sync_new(host);
     if (r < 0) {
         log_error("The host's maps cannot be followed: %s", strerror(-r));
@@ -124,6 +127,7 @@ struct host *service_free(struct host *host)
     events_free(host->events);
     drift_free(host);
     mpathd_sync_free(host);
+    gone_free(host);
     reconciler_free(host);
     statistics_free(host);
     maps_free_all(host);

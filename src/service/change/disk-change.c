@@ -68,6 +68,8 @@ static uint32_t disk_change_save(struct change *change, const struct map_change 
 
     if (gone && change->request.policy != DSM_NONE)
         return STATUS_NO_SUCH_DEVICE;
+    if (gone && change->choice) /* the default policy is for disks that are there */
+        store_disk_policy_free(TAKE_PTR(change->choice));
     int r = change->choice ? store_put_disk_policy(store, change->choice)
                            : store_remove_disk_policy(store, map->wwid);
     if (r < 0) {
@@ -98,10 +100,15 @@ static void disk_change_free_choice(void *choice)
     store_disk_policy_free(choice);
 }
 
-/* What a disk gets in place of its own policy: the default one, where no session has one. */
+/*
+ * What a disk gets in place of its own policy: the default one, where it is there and no session
+ * has one.
+ */
 static struct store_disk_policy *disk_change_default(const struct host_map *map)
 {
-    return map_has_session_policy(map) ? NULL : settings_default_for(map->host, map->wwid);
+    if (!map->dev || map_has_session_policy(map))
+        return NULL;
+    return settings_default_for(map->host, map->wwid);
 }
 
 static void disk_change_begin(struct change *change)

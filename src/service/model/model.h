@@ -220,6 +220,7 @@ struct host {
     void *maps_by_dev;        /* likewise, of struct host_map */
     void *maps_by_wwid;
     struct reconciler *reconciler;   /* NULL until it is started */
+    struct gone *gone;               /* likewise */
     struct mpathd_sync *mpathd_sync; /* likewise */
     struct sync_status sync_status;
     struct drift *drift;    /* likewise */

@@ -18,6 +18,7 @@
 #include "service/model/states.h"
 #include "service/multipathd/map-entry.h"
 #include "service/multipathd/mpathd-sync.h"
+#include "service/reconcile/gone.h"
 #include "service/reconcile/map-update.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/intents.h"
@@ -117,16 +118,23 @@ static void reconcile_enqueue(struct host *host, dev_t dev, uint64_t delay)
     reconcile_enqueue_at(host, dev, loop_usec(host->event) + delay);
 }
 
-/* A repair has ended: the next map that waits for that is inspected. */
+/* Of the maps that wait for the end of a repair, as many are inspected as there are places. */
+static void reconcile_wake(struct reconciler *r)
+{
+    unsigned places = r->n_running < REPAIRS_MAX ? REPAIRS_MAX - r->n_running : 0;
+
+    for (size_t i = 0; i < r->n_queue && places > 0; i++)
+        if (r->queue[i].usec == WHEN_A_REPAIR_ENDS) {
+            r->queue[i].usec = loop_usec(r->host->event);
+            places--;
+        }
+    reconcile_arm(r);
+}
+
 static void reconcile_end_repair(struct reconciler *r)
 {
     r->n_running--;
-    for (size_t i = 0; i < r->n_queue; i++)
-        if (r->queue[i].usec == WHEN_A_REPAIR_ENDS) {
-            r->queue[i].usec = loop_usec(r->host->event);
-            reconcile_arm(r);
-            return;
-        }
+    reconcile_wake(r);
 }
 
 static int reconcile_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -140,7 +148,7 @@ static int reconcile_on_timer(sd_event_source *source, uint64_t usec, void *user
         r->queue[i - 1] = r->queue[--r->n_queue];
         reconcile_inspect(r->host, dev);
     }
-    reconcile_arm(r);
+    reconcile_wake(r); /* one that was woken may have had nothing to repair */
     return 0;
 }
 
@@ -410,7 +418,7 @@ static void reconcile_drop_entry(struct host_map *map)
         mpathd_sync_request(map->host);
 }
 
-/* Its entry waits for its return, as long as there is a policy that it is made of. */
+/* Its entry waits for its return a while, if there is a policy that it is made of. */
 static void reconcile_map_gone(struct host *host, dev_t dev)
 {
     struct host_map *map = maps_find(host, dev);
@@ -422,9 +430,11 @@ static void reconcile_map_gone(struct host *host, dev_t dev)
     _cleanup_free_ uint64_t *ids = calloc(n + 1, sizeof(*ids));
     if (ids)
         memcpy(ids, map->session_ids, n * sizeof(*ids));
-    if (!maps_is_busy(host, map))
+    if (!maps_is_busy(host, map) && map_policies_are_saved(map))
         intents_forget(map); /* it will be built anew */
     reconcile_drop_entry(map);
+    if (map->entry || (map->policy && map->policy->by_default))
+        gone_add(map);
     maps_mark_gone(host, dev);
     if (ids)
         reconcile_announce_sessions(host, ids, n, CHANGED_MAPS);

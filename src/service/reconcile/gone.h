@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * Maps that have gone, and may return: a path that is lost takes the map of a disk with it for a
+ * while, and a volume that is detached, for good. What is kept for its return is its entry, where a
+ * session's policy counts for it, and a default policy that it was given: for GONE_USEC, and of no
+ * more than GONE_MAX maps. A policy that was chosen for the disk waits for ever.
+ */
+
+#include "service/model/maps.h"
+
+#define GONE_USEC (10U * 60U * UINT64_C(1000000))
+#define GONE_MAX 64U
+
+/* What an earlier run has given to maps that do not come within that time is dropped as well. */
+int gone_new(struct host *host);
+void gone_free(struct host *host);
+
+/* The map has just gone; what was kept for another one, which went earlier, may be dropped. */
+void gone_add(struct host_map *map);

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Volumes that come and go, and never return: what is kept for them does not grow."""
+
+import contextlib
+import sqlite3
+
+import case
+from names import FAILOVER, LEAST_BLOCKS, NONE, QUEUE_DEPTH, SUCCESS
+
+VOLUMES = 150
+KEPT = 64 + 2  # for their return, and what is there
+
+
+class Volumes(case.HostTest):
+    portals, luns = 2, 2
+    access = False
+
+    def prepare(self):
+        self.volume = 0
+        plain = self.host.wwid
+        self.host.wwid = lambda minor: (f"3600{self.volume:028x}" if minor == 1 and self.volume
+                                        else plain(minor))
+        self.host.remove_map(1)
+
+    def attach(self, volume=0):
+        """In the place of the second LUN."""
+        self.volume = volume
+        self.host.load_map(1, self.host.own_groups(1))
+
+    def sections(self):
+        return self.host.drop_in.read_text().count("multipath {")
+
+    def rows(self):
+        with contextlib.closing(sqlite3.connect(self.host.directory / "state/state.db")) as file:
+            return file.execute("SELECT count(*) FROM disk_policy").fetchone()[0]
+
+    def churn(self, seen):
+        for volume in range(1, VOLUMES + 1):
+            self.attach(volume)
+            self.wait_for(seen, "the volume")
+            self.host.remove_map(1)
+            self.wait_for(lambda: not seen(), "its end")
+
+    def names(self):
+        return [each[0] for each in self.agent.session("Maps")]
+
+    def test_under_a_sessions_policy(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), SUCCESS)
+        self.churn(lambda: self.host.dm.read(1) and self.host.shape(1)[0] == ("round-robin 0", {2}))
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for(lambda: self.sections() <= KEPT, "a file of few sections")
+        self.assertLessEqual(self.disks(), KEPT)
+
+    def test_under_the_default(self):
+        self.agent.set_manager("DefaultLoadBalancePolicy", "u", QUEUE_DEPTH)
+        self.churn(lambda: self.host.dm.read(1) and self.host.shape(1)[0][0] == "queue-length 0")
+        self.wait_for(lambda: self.rows() <= KEPT and self.disks() <= KEPT, "few rows and objects")
+
+    def test_one_that_has_gone_is_cleared(self):
+        self.agent.set_manager("DefaultLoadBalancePolicy", "u", QUEUE_DEPTH)
+        self.attach()
+        self.wait_for(lambda: self.host.shape(1)[0][0] == "queue-length 0", "the default")
+        self.host.remove_map(1)
+        self.wait_for(lambda: self.names() == ["mpath0"], "its end")
+        self.assertEqual(self.agent.begin_disk_policy_raw(1, NONE).status(), SUCCESS)
+        self.wait_for(lambda: self.disks() == 1, "the end of its object")
+
+    def test_one_that_returns(self):
+        """Finds the policy that was chosen for it, however many have gone meanwhile."""
+        self.attach()
+        self.wait_for(lambda: self.disks() == 2, "the volume")
+        self.assertEqual(self.agent.set_disk_policy(1, LEAST_BLOCKS), SUCCESS)
+        self.host.remove_map(1)
+        self.churn(lambda: len(self.names()) == 2)
+        self.attach()
+        self.wait_for(lambda: self.host.shape(1)[0][0] == "service-time 0"
+                      and self.agent.disk(1, "Provenance") == "disk", "its policy")
+
+    def disks(self):
+        return sum("/disk/" in path for path in self.agent.objects())
+
+
+if __name__ == "__main__":
+    case.main()
