@@ -224,7 +224,7 @@ class Faults(StatusTest):
 
     def test_09_another_change_still_runs(self):
         faults.rules(("load", "*", 0, 1000, 0, 2000))
-        with concurrent.futures.ThreadPoolExecutor() as pool:
+        with multipathd.frozen(), concurrent.futures.ThreadPoolExecutor() as pool:
             first = pool.submit(wmi.set_policy, wmi.QUEUE_DEPTH)
             wait_for(lambda: faults.seen()[0] > 0, 10, "the first swap")
             # The service answers meanwhile.

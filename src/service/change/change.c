@@ -173,6 +173,8 @@ static void change_end_ahead(const struct change *change, const struct map_chang
         if (!map)
             continue;
         map->state.ahead = false;
+        if (!map->dev && change->choice && map_entry_drop(map))
+            mpathd_sync_soon(change->host); /* of a change that has failed */
         if (map->dev || map == change->map)
             continue;
         reconcile_map_entry(map);
@@ -210,9 +212,7 @@ static void change_conclude(struct change *change, const struct map_change *maps
     if (change->is_ahead && change->choice) {
         change->status = status;
         change->calls->take_back(change);
-        if (!change->is_told)
-            mpathd_sync_soon(change->host);
-        else if (mpathd_sync_behind(change->host, change_on_taken_back, change) >= 0)
+        if (mpathd_sync_behind(change->host, change_on_taken_back, change) >= 0)
             return;
     }
     change_finish(change, status);
@@ -283,6 +283,8 @@ static int change_on_stale_map(struct map_change *map, void *userdata)
     int r = change->calls->read_map(change, map->before->dev, &snapshot);
     if (r < 0)
         return is_no_map(r) ? -ENXIO : r;
+    if (strcmp(dm_map_wwid(snapshot.map), dm_map_wwid(map->before)) != 0)
+        return -ENXIO; /* its number is another one's by now */
     return change_plan(change, &snapshot, map, &manual_failback);
 }
 
@@ -348,10 +350,7 @@ static void change_swap(struct change *change)
 /* Should it have failed, the policy comes first, and multipathd is told later. */
 static void change_on_begun(int r, void *userdata)
 {
-    struct change *change = userdata;
-
-    change->is_told = r > 0;
-    change_swap(change);
+    change_swap(userdata);
 }
 
 /*

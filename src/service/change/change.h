@@ -86,8 +86,7 @@ struct change {
     size_t n_maps;
     struct timer suspended; /* until the next look at maps that somebody has suspended */
     unsigned n_looks;       /* at those */
-    bool is_ahead;          /* the maps' entries are its own already, ... */
-    bool is_told;           /* ... and multipathd has begun to read them */
+    bool is_ahead;          /* the maps' entries are its own already */
     uint32_t status;        /* to be answered, while entries are taken back */
 };
 

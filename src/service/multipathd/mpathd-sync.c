@@ -29,6 +29,8 @@ struct mpathd_sync_waiter {
     bool must_tell; /* whatever release it is */
     uint64_t until; /* CLOCK_MONOTONIC, 0: as long as it takes */
     bool is_told;   /* the attempt that runs, or is to be proved, is for it */
+    bool is_due;    /* it is to be answered, with r */
+    int r;
 };
 
 struct mpathd_sync {
@@ -137,20 +139,28 @@ static void mpathd_sync_take_verdict(struct host *host, const struct sync_attemp
                            host->mpathd_sync->schedule.check_wished);
 }
 
-/* Answers those for whom `is_due` holds; there may be others by then. */
+/*
+ * Answers those for whom `is_due` holds. Who they are is settled first: an answer may begin another
+ * attempt, which is for others, and may even end it.
+ */
 static void mpathd_sync_answer(struct mpathd_sync *s,
                                bool (*is_due)(const struct mpathd_sync *s,
                                               const struct mpathd_sync_waiter *waiter),
                                int r)
 {
+    for (size_t i = 0; i < s->n_waiters; i++)
+        if (!s->waiters[i].is_due && is_due(s, &s->waiters[i])) {
+            s->waiters[i].is_due = true;
+            s->waiters[i].r = r;
+        }
     for (size_t i = 0; i < s->n_waiters;) {
         struct mpathd_sync_waiter waiter = s->waiters[i];
-        if (!is_due(s, &waiter)) {
+        if (!waiter.is_due) {
             i++;
             continue;
         }
         memmove(s->waiters + i, s->waiters + i + 1, (--s->n_waiters - i) * sizeof(*s->waiters));
-        waiter.func(r, waiter.userdata);
+        waiter.func(waiter.r, waiter.userdata);
         i = 0;
     }
 }
@@ -214,8 +224,7 @@ static void mpathd_sync_conclude(struct mpathd_sync *s, const struct sync_outcom
              failed ? outcome->text : "");
 
     if (ended != ATTEMPT_CHECK)
-        mpathd_sync_answer(s, mpathd_sync_is_answered,
-                           failed ? outcome->error : s->schedule.to_prove);
+        mpathd_sync_answer(s, mpathd_sync_is_answered, outcome->error);
     announce_all_sessions(host);
     announce_all_disks(host);
     mpathd_sync_go_on(s);
@@ -226,7 +235,7 @@ struct mpathd_sync_run {
     struct sync_attempt *attempt;
 };
 
-/* What multipathd reads, is to be proved; what it has read, or had already, is known. */
+/* What multipathd reads, is to be proved; what it was told, or had already, is known. */
 static void mpathd_sync_keep(struct mpathd_sync *s, struct sync_attempt *attempt, bool reconfigured)
 {
     if (attempt->schedule.running == ATTEMPT_SYNC && reconfigured) {
@@ -263,7 +272,8 @@ static void mpathd_sync_on_child_done(int error, const void *data, size_t size, 
     /* What wins over one map's entry may do so over those of maps that nobody has rechecked. */
     if (attempt->schedule.running == ATTEMPT_CHECK && contested)
         sync_schedule_wish(&run->sync->schedule, false);
-    if (outcome.error >= 0 && attempt->schedule.running != ATTEMPT_CHECK)
+    if (attempt->schedule.running == ATTEMPT_PROVE ||
+        (outcome.error >= 0 && attempt->schedule.running == ATTEMPT_SYNC))
         mpathd_sync_keep(run->sync, TAKE_PTR(attempt), outcome.reconfigured);
     mpathd_sync_conclude(run->sync, &outcome);
 }
@@ -280,6 +290,8 @@ static struct sync_attempt *mpathd_sync_next_attempt(struct mpathd_sync *s)
 static void mpathd_sync_start(struct mpathd_sync *s)
 {
     sync_schedule_begin(&s->schedule, loop_usec(s->host->event));
+    if (s->schedule.running == ATTEMPT_SYNC)
+        timer_stop(&s->timer); /* what it was set for is begun */
     _cleanup_(sync_attempt_freep) struct sync_attempt *attempt = mpathd_sync_next_attempt(s);
     _cleanup_free_ struct mpathd_sync_run *run = calloc(1, sizeof(*run));
 

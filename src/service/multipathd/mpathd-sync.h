@@ -26,7 +26,7 @@ void mpathd_sync_soon(struct host *host);
 
 /*
  * The same, for a change whose tables come next: calls func when multipathd has begun to read what
- * the entries are now, r being 1, or has nothing to read, 0. Negative: as below.
+ * the entries are now, or has nothing to read. Negative: as below.
  */
 int mpathd_sync_ahead(struct host *host, void (*func)(int r, void *userdata), void *userdata);
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "basic/macros.h"
@@ -343,13 +344,19 @@ static int begin_reconfigure(struct run *run)
     return r < 0 ? sync_attempt_fail_at_multipathd(run, r) : 0;
 }
 
+/* Whether multipathd answers: requests wait for that. */
+static int sync_attempt_hear(void)
+{
+    unsigned version;
+    return mpathd_version(ANSWER_MS, &version);
+}
+
 /* One that does not run is not asked where there is nothing to tell: systemd would start it. */
 static int sync_attempt_tell(struct run *run)
 {
     const struct sync_attempt *attempt = run->attempt;
-    unsigned version;
 
-    int heard = attempt->n > 0 ? mpathd_version(ANSWER_MS, &version) : 0;
+    int heard = attempt->n > 0 ? sync_attempt_hear() : 0;
     int r = sync_attempt_write_file(run, heard >= 0);
     if (r < 0)
         return r;
@@ -367,7 +374,9 @@ static int prove(struct run *run)
     bool reread;
 
     run->outcome.reconfigured = true;
-    int r = mpathd_wait_until_idle(TIMEOUT_MS);
+    int r = sync_attempt_hear();
+    if (r >= 0)
+        r = mpathd_wait_until_idle(TIMEOUT_MS);
     for (unsigned i = 0; r >= 0 && i < PROOFS; i++) {
         r = ask_and_judge(run, &reread);
         if (r >= 0 && !reread)
@@ -380,7 +389,9 @@ static int prove(struct run *run)
 
 static int sync_attempt_check(struct run *run)
 {
-    int r = ask_and_judge(run, &run->outcome.reread);
+    int r = sync_attempt_hear();
+    if (r >= 0)
+        r = ask_and_judge(run, &run->outcome.reread);
     return r < 0 ? sync_attempt_fail_at_multipathd(run, r) : 0;
 }
 
@@ -399,8 +410,9 @@ int sync_attempt_run(int fd, void *arg)
     const struct sync_attempt *attempt = arg;
     _cleanup_(run_done) struct run run;
 
-    /* Nothing here is harmed by an end half way. */
-    signal(SIGTERM, SIG_DFL);
+    /* systemd ends all processes: a change may wait for this one, and nobody does after the
+     * service. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (run_begin(&run, attempt) < 0)
         return ENOMEM;
     if (attempt->schedule.running == ATTEMPT_CHECK)

@@ -2,6 +2,7 @@
 """Calls of the service that fail, wait or kill it, by fault.c preloaded into it."""
 
 import contextlib
+import fcntl
 import mmap
 import pathlib
 import struct
@@ -42,12 +43,17 @@ def preloaded(restart="on-failure"):
 
 def rules(*lines):
     """Set the rules: (command, map's UUID or "*", skip, count, errno, milliseconds)."""
-    RULES.write_text("".join(" ".join(map(str, line)) + " 0\n" for line in lines))
+    with open(RULES, "a", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # fault.c reads it and writes it anew
+        file.truncate(0)
+        file.write("".join(" ".join(map(str, line)) + " 0\n" for line in lines))
 
 
 def seen():
     """How many calls each rule has seen."""
-    return [int(line.split()[-1]) for line in RULES.read_text().splitlines()]
+    with open(RULES, encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        return [int(line.split()[-1]) for line in file]
 
 
 class Sweep:
