@@ -334,8 +334,13 @@ class Host:
         return (self.directory / "log").read_text()
 
     def stop(self):
-        """Its exit status, None where it does not run."""
-        return self._end(os.kill, self.pid, signal.SIGTERM) if self.service else None
+        """Its exit status, None where it does not run. Its children get the signal, too, as from systemd;
+        a wrapper does not, and ends with it."""
+        if not self.service:
+            return None
+        if self.pid != self.service.pid:
+            return self._end(os.kill, self.pid, signal.SIGTERM)
+        return self._end(os.killpg, self.pid, signal.SIGTERM)
 
     def kill(self):
         """As a crash does, after which systemd ends the children. A child may die later, with the bus in

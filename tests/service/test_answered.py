@@ -64,6 +64,25 @@ class Answered(case.HostTest):
         self.assertEqual((self.reapplied(), self.host.multipathd.loads), (0, 0))
 
 
+class Ended(case.HostTest):
+    """The service is told to end, and its children as well, while a change waits for multipathd."""
+    access = False
+
+    def test_the_answer_is_true(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()
+        self.host.multipathd.seconds = CONFIGURE
+        asked = self.host.multipathd.asked.count("reconfigure")
+        self.host.multipathd.answer("reconfigure")  # somebody else's, which is waited for
+        change = self.agent.begin_policy(FAILOVER, primaries=[3])
+        self.wait_for(lambda: "show daemon" in self.host.multipathd.asked[-1:], "the wait")
+        self.assertEqual(self.host.stop(), 0)
+        self.assertEqual(change.status(), SUCCESS)
+        self.assertEqual(self.host.multipathd.asked.count("reconfigure"), asked + 1)
+        self.host.multipathd.check_paths()
+        self.assert_everywhere(*failover(3))
+
+
 class Refused(case.HostTest):
     """A map that cannot be swapped."""
 
