@@ -157,7 +157,9 @@ class Sweep(unittest.TestCase):
         self.not_reached += not self.sweep.hit
         if dm.suspended():
             self.problem("suspended maps", point, dm.suspended())
-        if not self.each_map_is_whole():
+        # multipathd may build a map by the new entries meanwhile, with a path whose prio it does not know
+        # yet: that passes.
+        if not look_in(10, self.each_map_is_whole, bool):
             self.problem("half-applied sessions", point, dm.shapes())
         if not killed:
             self.check_answer(point, status, old, new)
