@@ -11,7 +11,7 @@
 #include "multipath/mpathd.h"
 #include "multipath/swap.h"
 
-#define SUSPENDED_LOOKS 10U
+#define SUSPENDED_LOOKS 60U
 #define SUSPENDED_USEC 50000U
 #define SWAP_ATTEMPTS 5
 #define GIVE_BACK_TIMEOUT_MS 20000

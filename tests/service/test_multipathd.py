@@ -51,6 +51,7 @@ class Telling(MultipathdTest):
         self.assertIn("detect_prio no", self.host.drop_in.read_text())
 
     def test_what_it_knows_it_is_not_told_again(self):
+        self.multipathd.seconds = 1
         self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
         self.wait_for_agreement()
         asked = len(self.multipathd.asked)

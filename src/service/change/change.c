@@ -18,7 +18,7 @@
 #include "service/tables/map-change.h"
 #include "wmi/status.h"
 
-#define SUSPENDED_LOOKS 10U
+#define SUSPENDED_LOOKS 60U
 #define SUSPENDED_USEC 50000U
 
 /* "mpatha, mpathb and 30 more" */
