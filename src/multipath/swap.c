@@ -13,7 +13,8 @@
 
 #define SUSPENDED_LOOKS 60U
 #define SUSPENDED_USEC 50000U
-#define SWAP_ATTEMPTS 5
+#define SWAP_ATTEMPTS 5U
+#define HELD_MAX 20U /* attempts that find the map suspended */
 #define GIVE_BACK_TIMEOUT_MS 20000
 
 DEFINE_CLEANUP(struct dm_task *, dm_task_destroy);
@@ -212,6 +213,8 @@ struct swap {
     uint16_t flags; /* of the last RESUME */
     int lost;       /* its error, 0: it has succeeded, or there was none */
     bool same;      /* the live table is the wanted one */
+    bool held;      /* the map was suspended before the last RESUME, which was not tried */
+    bool resumed;   /* a RESUME has succeeded: the map was changed */
 };
 
 /*
@@ -224,6 +227,7 @@ static struct swap_result attempt(struct swap *swap)
 {
     _cleanup_(dm_map_freep) struct dm_map *before = NULL, *after = NULL;
 
+    swap->held = false;
     /* An attempt that has lost may have left it suspended. */
     int r = swap->lost < 0 ? read_planned(swap->planned, &before)
                            : read_running(swap->planned, &before);
@@ -239,9 +243,11 @@ static struct swap_result attempt(struct swap *swap)
     r = swap_load(before, swap->table);
     if (r < 0)
         return swap_failed(SWAP_LOAD, r);
-    if (swap->lost == 0 && is_suspended(before)) {
+    /* By another one's table, for a moment, or by somebody who means it: the next attempt waits. */
+    swap->held = swap->lost == 0 && is_suspended(before);
+    if (swap->held) {
         clear_inactive(before);
-        return swap_failed(SWAP_SUSPENDED, -EBUSY);
+        return (struct swap_result){0};
     }
 
     swap->flags = udev_flags(before, swap->kpartx);
@@ -250,6 +256,7 @@ static struct swap_result attempt(struct swap *swap)
         return (struct swap_result){0};
     if (r < 0)
         return swap_failed(SWAP_RESUME, r);
+    swap->resumed = true;
     fail_again(before);
 
     r = read_planned(swap->planned, &after);
@@ -267,15 +274,24 @@ struct swap_result swap_table(const struct dm_map *planned, const struct mp_tabl
 
     if (kpartx == KPARTX_UNKNOWN)
         swap.kpartx = look_up_kpartx(planned->dev);
-    for (int i = 0; i < SWAP_ATTEMPTS && result.error >= 0 && !swap.same; i++) {
+    for (unsigned i = 0, held = 0;
+         i < SWAP_ATTEMPTS && held < HELD_MAX && result.error >= 0 && !swap.same;) {
+        bool touched = swap.resumed || swap.lost < 0;
+
         result = attempt(&swap);
-        if (result.error < 0 && i > 0)
+        if (swap.held)
+            held++;
+        else
+            i++;
+        if (result.error < 0 && touched)
             result.stage = SWAP_READ_BACK; /* an earlier attempt has changed the map */
     }
     if (swap.lost < 0)
         abandon(planned, swap.flags);
     if (result.error < 0 || swap.same)
         return result;
+    if (swap.held && !swap.resumed)
+        return swap_failed(SWAP_SUSPENDED, -EBUSY);
     return swap_failed(SWAP_READ_BACK, swap.lost == -EINVAL ? -EINVAL : -EBUSY);
 }
 
