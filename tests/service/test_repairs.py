@@ -3,6 +3,7 @@
 
 import errno
 import pathlib
+import time
 
 import case
 from device_mapper import FOREVER
@@ -10,6 +11,7 @@ from multipathd import OWN_SELECTOR
 from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS
 
 ALL = {1, 2, 3, 4}
+REPAIRS = 8  # at a time
 HOSTS_OWN = [(OWN_SELECTOR, ALL)]
 WANTED = [("queue-length 0", ALL)]
 
@@ -44,18 +46,16 @@ class Many(case.HostTest):
         self.assertEqual(self.host.stop(), 0)
         for minor in self.host.minors():
             self.host.write_map(minor, self.host.own_groups(minor))
-        self.host.dm.fault("load", count=FOREVER, milliseconds=50, in_child=True)
+        slow = self.host.dm.fault("load", count=FOREVER, milliseconds=20000, in_child=True)
         self.host.start()
+        self.wait_for(lambda: slow.seen >= REPAIRS, "as many repairs as there may be")
+        time.sleep(0.3)  # in which there could be more
         children = pathlib.Path(f"/proc/{self.host.pid}/task/{self.host.pid}/children")
-        counts = []
-
-        def all_repaired():
-            counts.append(len(children.read_text().split()))
-            return all(shape[0][0] == "queue-length 0" for shape in self.host.shapes().values())
-
-        self.wait_for(all_repaired, "all repairs")
-        self.assertGreater(max(counts), 2)
-        self.assertLessEqual(max(counts), 8 + 1)  # one more that tells multipathd
+        self.assertEqual(slow.seen, REPAIRS)
+        self.assertLessEqual(len(children.read_text().split()), REPAIRS + 1)  # one tells multipathd
+        slow.clear()
+        self.wait_for(lambda: all(shape[0][0] == "queue-length 0"
+                                  for shape in self.host.shapes().values()), "all repairs")
 
 
 class Repairs(RepairTest):
