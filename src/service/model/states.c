@@ -8,15 +8,6 @@
 #define FDS_MAX 512U        /* further ones are opened each time */
 #define KEPT_USEC 10000000U /* after the first of a row of questions */
 
-void states_close(struct connection *connection)
-{
-    if (connection->state_fd < 0)
-        return;
-    closep(&connection->state_fd);
-    connection->state_fd = -1;
-    connection->session->host->n_state_fds--;
-}
-
 static int states_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct host *host = userdata;

@@ -7,13 +7,21 @@
  * while there are such clients.
  */
 
+#include "basic/macros.h"
 #include "service/model/model.h"
 
 /* Reads one. */
 void states_read(struct connection *connection, struct kernel_session_state *ret);
 
 /* Closes what is open for it. */
-void states_close(struct connection *connection);
+static inline void states_close(struct connection *connection)
+{
+    if (connection->state_fd < 0)
+        return;
+    closep(&connection->state_fd);
+    connection->state_fd = -1;
+    connection->session->host->n_state_fds--;
+}
 
 /*
  * Reads the states of the session's connections. Whether one is not connected: nobody will say when
