@@ -46,9 +46,9 @@ const char *swap_stage_text(enum swap_stage stage);
  * came in between, up to five times. Does nothing where the live table means the same already.
  * -ESTALE, at SWAP_READ or, after an attempt, at SWAP_READ_BACK: the map has other paths than the
  * table by now, plan again. -EBUSY, at SWAP_SUSPENDED: somebody holds the map suspended, for a
- * snapshot or a resize, whose I/O a RESUME would let go on. -ENXIO: the map is gone; another one that has its number by now, which
- * its UUID tells, is left alone. Whether partitions are mapped stays as it is: where that is
- * unknown, it is looked up.
+ * snapshot or a resize, whose I/O a RESUME would let go on. -ENXIO: the map is gone; another one
+ * that has its number by now, which its UUID tells, is left alone. Whether partitions are mapped
+ * stays as it is: where that is unknown, it is looked up.
  */
 struct swap_result swap_table(const struct dm_map *planned, const struct mp_table *table,
                               enum kpartx kpartx);

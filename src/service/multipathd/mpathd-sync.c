@@ -79,7 +79,7 @@ static void mpathd_sync_collect(struct host_map *map, void *userdata)
                  .product = mpathd_sync_copy_text(map->disk.product, &c->failed),
                  .alua = map->disk.alua,
                  .has_access = map->disk.has_access},
-        .has_lost = map->state.rounds > 0,
+        .has_lost = map->state.rounds > 0 || map->state.sync == SYNC_RECHECK,
     };
 }
 
