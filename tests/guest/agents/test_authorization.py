@@ -69,6 +69,12 @@ def values():
             wmi.get(wmi.adapter_path(), "MSiSCSI_HBAInformation", "GenerationalGuid"))
 
 
+def restart_polkit():
+    """As often as the tests like: systemd counts."""
+    run("systemctl", "reset-failed", POLKIT, check=False)
+    run("systemctl", "restart", POLKIT)
+
+
 @contextlib.contextmanager
 def rule(condition):
     """A rule of polkit's that allows what the condition, JavaScript, is true for."""
@@ -80,11 +86,11 @@ def rule(condition):
     RULE.chmod(0o644)
     try:
         # It would find the file by itself, but nobody says when.
-        run("systemctl", "restart", POLKIT)
+        restart_polkit()
         yield
     finally:
         RULE.unlink()
-        run("systemctl", "restart", POLKIT)
+        restart_polkit()
 
 
 @contextlib.contextmanager
