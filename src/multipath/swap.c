@@ -11,8 +11,6 @@
 #include "multipath/mpathd.h"
 #include "multipath/swap.h"
 
-#define SUSPENDED_LOOKS 60U
-#define SUSPENDED_USEC 50000U
 #define SWAP_ATTEMPTS 5U
 #define HELD_MAX 20U /* attempts that find the map suspended */
 #define GIVE_BACK_TIMEOUT_MS 20000
@@ -162,10 +160,10 @@ static int read_planned(const struct dm_map *planned, struct dm_map **ret)
  */
 static int read_running(const struct dm_map *planned, struct dm_map **ret)
 {
-    for (unsigned i = 0; i < SUSPENDED_LOOKS; i++) {
+    for (unsigned i = 0; i < SWAP_SUSPENDED_LOOKS; i++) {
         _cleanup_(dm_map_freep) struct dm_map *map = NULL;
         if (i > 0)
-            usleep(SUSPENDED_USEC);
+            usleep(SWAP_SUSPENDED_USEC);
         int r = read_planned(planned, &map);
         if (r < 0)
             return r;

@@ -12,6 +12,13 @@
 #include "multipath/dm.h"
 #include "plan/table.h"
 
+/*
+ * Whoever takes a table into use has the map suspended for a moment: one that is found so is looked
+ * at so often, so far apart, before it is taken for held by somebody.
+ */
+#define SWAP_SUSPENDED_LOOKS 60U
+#define SWAP_SUSPENDED_USEC 50000U
+
 /* How far a swap came before it failed. */
 enum swap_stage {
     SWAP_READ,      /* the live table could not be read; nothing was touched */

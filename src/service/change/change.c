@@ -18,9 +18,6 @@
 #include "service/tables/map-change.h"
 #include "wmi/status.h"
 
-#define SUSPENDED_LOOKS 60U
-#define SUSPENDED_USEC 50000U
-
 /* "mpatha, mpathb and 30 more" */
 static void change_describe_maps(const struct map_change *maps, size_t n, char *text, size_t size)
 {
@@ -257,8 +254,8 @@ static int change_read(const struct change *change, struct session_maps *ret)
 /* Whoever takes a table into use has the map suspended for a moment; others, for longer. */
 static bool change_looks_again(struct change *change, int r)
 {
-    return r == -EBUSY && change->n_looks++ < SUSPENDED_LOOKS &&
-           timer_set_in(&change->suspended, SUSPENDED_USEC) >= 0;
+    return r == -EBUSY && change->n_looks++ < SWAP_SUSPENDED_LOOKS &&
+           timer_set_in(&change->suspended, SWAP_SUSPENDED_USEC) >= 0;
 }
 
 /* Takes the snapshot's map over. */

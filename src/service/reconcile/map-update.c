@@ -33,11 +33,6 @@ static char *map_update_appearance(const struct dm_map *map)
     return text;
 }
 
-static bool map_update_same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && strcmp(a, b) == 0);
-}
-
 /* Whether the primary path is in the map, or none was named. */
 static bool map_update_has_primary(const struct host_map *map, const struct map_snapshot *snapshot)
 {
@@ -97,7 +92,8 @@ int map_update(struct host_map *map, const struct map_snapshot *snapshot,
     char *seen = map_update_appearance(snapshot->map);
     if (!seen)
         return -ENOMEM;
-    int changes = map_update_same_text(map->appearance, seen) ? 0 : MAP_TABLE_CHANGED;
+    bool same = map->appearance && strcmp(map->appearance, seen) == 0;
+    int changes = same ? 0 : MAP_TABLE_CHANGED;
     free(map->appearance);
     map->appearance = seen;
 
