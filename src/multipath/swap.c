@@ -175,32 +175,17 @@ static int read_running(const struct dm_map *planned, struct dm_map **ret)
     return -EBUSY;
 }
 
+static bool read_info(const struct dm_map *map, struct dm_info *ret)
+{
+    _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(map, DM_DEVICE_INFO);
+
+    return task && swap_run(task) >= 0 && dm_task_get_info(task, ret) && ret->exists;
+}
+
 static bool is_suspended(const struct dm_map *map)
 {
     struct dm_info info;
-    _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(map, DM_DEVICE_INFO);
-
-    return task && swap_run(task) >= 0 && dm_task_get_info(task, &info) && info.exists &&
-           info.suspended;
-}
-
-static void clear_inactive(const struct dm_map *map)
-{
-    _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(map, DM_DEVICE_CLEAR);
-    if (task)
-        (void)swap_run(task);
-}
-
-/*
- * Clears away what a RESUME that failed has left: kernels either drop the table or put it back for
- * the next RESUME, be it anybody's, and the map can be suspended. By UUID, and not by reading the
- * table, which may be what has failed.
- */
-static void abandon(const struct dm_map *map, uint16_t flags)
-{
-    clear_inactive(map);
-    if (is_suspended(map))
-        (void)resume(map, flags);
+    return read_info(map, &info) && info.suspended;
 }
 
 /* A map on its way to another table. */
@@ -208,12 +193,60 @@ struct swap {
     const struct dm_map *planned;
     const struct mp_table *table;
     enum kpartx kpartx;
-    uint16_t flags; /* of the last RESUME */
-    int lost;       /* its error, 0: it has succeeded, or there was none */
-    bool same;      /* the live table is the wanted one */
-    bool held;      /* the map was suspended before the last RESUME, which was not tried */
-    bool resumed;   /* a RESUME has succeeded: the map was changed */
+    int lost;     /* the error of the last RESUME, 0: it has succeeded, or there was none */
+    bool same;    /* the live table is the wanted one */
+    bool held;    /* the map was suspended before the last RESUME, which was not tried */
+    bool touched; /* a RESUME had the map take the table into use, or may have */
 };
+
+/*
+ * Whether the table that waits for the next RESUME, be it anybody's, is the one that was loaded: so
+ * it is taken to be where it cannot be read.
+ */
+static bool has_own_in_slot(const struct swap *swap)
+{
+    _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(swap->planned, DM_DEVICE_TABLE);
+    _cleanup_(mp_table_freep) struct mp_table *table = NULL;
+    uint64_t start, length;
+    char *target = NULL, *params = NULL;
+
+    if (!task || !dm_task_query_inactive_table(task) || swap_run(task) < 0)
+        return true;
+    (void)dm_get_next_target(task, NULL, &start, &length, &target, &params);
+    return target && strcmp(target, "multipath") == 0 && mp_table_parse(params, &table) >= 0 &&
+           mp_table_same_meaning(table, swap->table, NULL);
+}
+
+/* One that somebody else has loaded since stays. Whether there was ours. */
+static bool clear_own(const struct swap *swap)
+{
+    if (!has_own_in_slot(swap))
+        return false;
+    _cleanup_(dm_task_destroyp) struct dm_task *task = task_for(swap->planned, DM_DEVICE_CLEAR);
+    if (task)
+        (void)swap_run(task);
+    return true;
+}
+
+/*
+ * Clears away what a RESUME that failed has left (linux, drivers/md/dm-ioctl.c, do_resume()). Where
+ * another one had suspended the map, the kernel puts the table back for the next RESUME, or answers
+ * ENXIO for there was another by then: that suspension is its owner's. Else the table is gone, and
+ * the map suspended where the kernel has refused it only after that: nobody but us ends it.
+ */
+static void clean_up(struct swap *swap, uint16_t flags)
+{
+    struct dm_info info = {0};
+
+    if (swap->lost == -ENXIO)
+        return;
+    (void)read_info(swap->planned, &info);
+    if (info.inactive_table && clear_own(swap))
+        return;
+    swap->touched = true;
+    if (info.suspended && !info.inactive_table)
+        (void)resume(swap->planned, flags);
+}
 
 /*
  * One attempt. EINVAL and ENXIO are how the kernel tells one of two that take a table into use at
@@ -226,15 +259,12 @@ static struct swap_result attempt(struct swap *swap)
     _cleanup_(dm_map_freep) struct dm_map *before = NULL, *after = NULL;
 
     swap->held = false;
-    /* An attempt that has lost may have left it suspended. */
-    int r = swap->lost < 0 ? read_planned(swap->planned, &before)
-                           : read_running(swap->planned, &before);
+    int r = read_running(swap->planned, &before);
     if (r < 0)
         return swap_failed(r == -EBUSY ? SWAP_SUSPENDED : SWAP_READ, r);
     if (!mp_table_same_paths(before->table, swap->table))
         return swap_failed(SWAP_READ, -ESTALE);
-    swap->same =
-        !before->suspended && mp_table_same_meaning(before->table, swap->table, before->status);
+    swap->same = mp_table_same_meaning(before->table, swap->table, before->status);
     if (swap->same)
         return (struct swap_result){0};
 
@@ -242,19 +272,21 @@ static struct swap_result attempt(struct swap *swap)
     if (r < 0)
         return swap_failed(SWAP_LOAD, r);
     /* By another one's table, for a moment, or by somebody who means it: the next attempt waits. */
-    swap->held = swap->lost == 0 && is_suspended(before);
+    swap->held = is_suspended(before);
     if (swap->held) {
-        clear_inactive(before);
+        (void)clear_own(swap);
         return (struct swap_result){0};
     }
 
-    swap->flags = udev_flags(before, swap->kpartx);
-    r = swap->lost = resume(before, swap->flags);
+    uint16_t flags = udev_flags(before, swap->kpartx);
+    r = swap->lost = resume(before, flags);
+    if (r < 0)
+        clean_up(swap, flags);
     if (r == -EINVAL || r == -ENXIO)
         return (struct swap_result){0};
     if (r < 0)
         return swap_failed(SWAP_RESUME, r);
-    swap->resumed = true;
+    swap->touched = true;
     fail_again(before);
 
     r = read_planned(swap->planned, &after);
@@ -274,7 +306,7 @@ struct swap_result swap_table(const struct dm_map *planned, const struct mp_tabl
         swap.kpartx = look_up_kpartx(planned->dev);
     for (unsigned i = 0, held = 0;
          i < SWAP_ATTEMPTS && held < HELD_MAX && result.error >= 0 && !swap.same;) {
-        bool touched = swap.resumed || swap.lost < 0;
+        bool touched = swap.touched;
 
         result = attempt(&swap);
         if (swap.held)
@@ -284,11 +316,9 @@ struct swap_result swap_table(const struct dm_map *planned, const struct mp_tabl
         if (result.error < 0 && touched)
             result.stage = SWAP_READ_BACK; /* an earlier attempt has changed the map */
     }
-    if (swap.lost < 0)
-        abandon(planned, swap.flags);
     if (result.error < 0 || swap.same)
         return result;
-    if (swap.held && !swap.resumed)
+    if (!swap.touched)
         return swap_failed(SWAP_SUSPENDED, -EBUSY);
     return swap_failed(SWAP_READ_BACK, swap.lost == -EINVAL ? -EINVAL : -EBUSY);
 }

@@ -168,8 +168,8 @@ class DeviceMapper:
         there is an error. With `in_child`, the service's own do not count: children change maps, while
         the service looks at them when it likes.
 
-        Names are load, resume, suspend, clear, table, status, info and message, by what device-mapper
-        is asked for; sync is any fsync or fdatasync, of whatever file, fork a child of the service's, and
+        Names are load, resume, suspend, clear, table, inactive, status, info and message, by what
+        device-mapper is asked for; sync is any fsync or fdatasync, of whatever file, fork a child of the service's, and
         watch an instance of inotify.
         """
         for number in range(FAULTS_MAX):

@@ -635,8 +635,12 @@ static int reply_target(const struct fake_map *map, struct dm_ioctl *io)
     size_t room = io->data_size - sizeof(*io);
     struct dm_target_spec *spec = (struct dm_target_spec *)(io + 1);
 
+    io->target_count = 0;
+    if (io->flags & DM_QUERY_INACTIVE_TABLE_FLAG && !map->inactive[0])
+        return 0;
     if (io->flags & DM_STATUS_TABLE_FLAG)
-        snprintf(text, sizeof(text), "%s", map->table);
+        snprintf(text, sizeof(text), "%s",
+                 io->flags & DM_QUERY_INACTIVE_TABLE_FLAG ? map->inactive : map->table);
     else {
         FILE *out = fmemopen(text, sizeof(text), "w");
         print_status(map, out);
@@ -715,6 +719,8 @@ static void describe(const struct fake_map *map, struct dm_ioctl *io)
         io->flags |= DM_SUSPEND_FLAG;
     else
         io->flags &= ~(unsigned)DM_SUSPEND_FLAG;
+    if (map->inactive[0])
+        io->flags |= DM_INACTIVE_PRESENT_FLAG;
     snprintf(io->name, sizeof(io->name), "%s", map->name);
     snprintf(io->uuid, sizeof(io->uuid), "%.*s", (int)sizeof(io->uuid) - 1, map->uuid);
 }
@@ -723,7 +729,9 @@ static const char *call_name(unsigned command, const struct dm_ioctl *io)
 {
     switch (command) {
     case DM_TABLE_STATUS_CMD:
-        return io->flags & DM_STATUS_TABLE_FLAG ? "table" : "status";
+        return io->flags & DM_QUERY_INACTIVE_TABLE_FLAG ? "inactive"
+               : io->flags & DM_STATUS_TABLE_FLAG       ? "table"
+                                                        : "status";
     case DM_TABLE_LOAD_CMD:
         return "load";
     case DM_TABLE_CLEAR_CMD:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A map that somebody has suspended, for a snapshot or a resize, stays so."""
 
+import errno
+
 import case
 from names import FAILOVER, QUEUE_DEPTH, SUCCESS, VENDOR
 
@@ -50,6 +52,19 @@ class Suspended(case.HostTest):
         self.wait_for(lambda: slow.seen, "the swap")
         self.host.dm.suspend(1)
         slow.clear()
+        self.assertEqual(change.status(), "ISDSC_SESSION_BUSY")
+        self.wait_for(lambda: self.host.drop_in.read_text() == self.before[1], "the entries of before")
+        self.assert_left_alone()
+        self.host.multipathd.silent = False
+
+    def test_in_the_moment_of_the_swap(self):
+        """The kernel refuses the RESUME of whoever comes second, and keeps the table for the next one."""
+        self.host.multipathd.silent = True
+        lost = self.host.dm.fault("resume", 1, error=errno.EINVAL, milliseconds=20000, in_child=True)
+        change = self.agent.begin_policy(QUEUE_DEPTH)
+        self.wait_for(lambda: lost.seen, "the swap")
+        self.host.dm.suspend(1)
+        lost.go_on()
         self.assertEqual(change.status(), "ISDSC_SESSION_BUSY")
         self.wait_for(lambda: self.host.drop_in.read_text() == self.before[1], "the entries of before")
         self.assert_left_alone()

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "basic/macros.h"
 #include "multipath/mpathd.h"
@@ -56,12 +57,21 @@ static struct {
     const char *reply;
     int command_error;
     void (*at_command)(void); /* what others have done by the time it is answered */
+    void (*at_pause)(void);   /* what they do while nobody asks */
 } kernel;
 
 struct dm_task {
     int type, major, minor, error;
+    bool of_inactive;
     char uuid[64], params[128], message[64];
 };
+
+int usleep(useconds_t usec)
+{
+    if (kernel.at_pause)
+        kernel.at_pause();
+    return 0;
+}
 
 static void bring_to_life(const char *table)
 {
@@ -142,6 +152,12 @@ int dm_task_skip_lockfs(struct dm_task *task)
     return 1;
 }
 
+int dm_task_query_inactive_table(struct dm_task *task)
+{
+    task->of_inactive = true;
+    return 1;
+}
+
 static int resume(void)
 {
     if (kernel.inactive[0]) {
@@ -209,7 +225,9 @@ int dm_task_get_errno(struct dm_task *task)
 
 int dm_task_get_info(struct dm_task *task, struct dm_info *info)
 {
-    *info = (struct dm_info){.exists = !kernel.gone, .suspended = kernel.suspended};
+    *info = (struct dm_info){.exists = !kernel.gone,
+                             .suspended = kernel.suspended,
+                             .inactive_table = kernel.inactive[0] != '\0'};
     if (task->uuid[0] && strcmp(task->uuid, kernel.uuid) != 0)
         *info = (struct dm_info){0};
     return 1;
@@ -240,8 +258,13 @@ static const char *status_of(const char *table)
 void *dm_get_next_target(struct dm_task *task, void *next, uint64_t *start, uint64_t *length,
                          char **target_type, char **params)
 {
-    const char *text = task->type == DM_DEVICE_TABLE ? kernel.live : status_of(kernel.live);
+    const char *text = task->type != DM_DEVICE_TABLE ? status_of(kernel.live)
+                       : task->of_inactive           ? kernel.inactive
+                                                     : kernel.live;
 
+    *target_type = NULL;
+    if (!text[0])
+        return NULL;
     snprintf(task->params, sizeof(task->params), "%s", text);
     *start = 0;
     *length = SECTORS;
@@ -371,13 +394,11 @@ static void add_path(void)
 static void refuse_reading(void)
 {
     kernel.read_error = -EIO;
-    kernel.suspended = true;
 }
 
 static void refuse_loading(void)
 {
     kernel.load_error = -EIO;
-    kernel.suspended = true;
 }
 
 static void vanish(void)
@@ -390,7 +411,34 @@ static void suspend(void)
     kernel.suspended = true;
 }
 
-/* Each of these goes with each error that the loser of two gets, the table dropped or kept. */
+static void suspend_and_refuse_reading(void)
+{
+    suspend();
+    refuse_reading();
+}
+
+static void load_others_into_slot(void)
+{
+    snprintf(kernel.inactive, sizeof(kernel.inactive), "%s", OTHERS);
+    kernel.load_error = -EIO;
+}
+
+/*
+ * How a RESUME is lost (linux, drivers/md/dm-ioctl.c, do_resume()). Another one has the map
+ * suspended: the table is put back, or, where somebody has loaded another meanwhile, goes. Another
+ * one has let it run: the table goes.
+ */
+static const struct loss {
+    int error;
+    bool drops;
+    bool untouched; /* the map is as it was */
+} losses[] = {
+    {-EINVAL, false, true},
+    {-ENXIO, true, true},
+    {-EINVAL, true, false},
+};
+
+/* Each of these goes with each loss. */
 static const struct way_out {
     void (*meanwhile)(void);
     int error;
@@ -398,7 +446,6 @@ static const struct way_out {
     unsigned n_resumes;
 } ways_out[] = {
     {NULL, 0, NEW, 2},
-    {suspend, 0, NEW, 2},
     {load_others_table, 0, NEW, 2},
     {load_same_table, 0, NEW, 1},
     {add_path, -ESTALE, MORE_PATHS, 1},
@@ -406,40 +453,96 @@ static const struct way_out {
     {refuse_loading, -EIO, OLD, 1},
 };
 
-static void assert_way_out(const struct way_out *way, int error, bool drops)
+static void assert_way_out(const struct way_out *way, const struct loss *loss)
 {
     set_up(NULL);
-    kernel.steps[0] = (struct step){error, drops, way->meanwhile};
-    assert_result(swap(), way->error, SWAP_READ_BACK);
+    kernel.steps[0] = (struct step){loss->error, loss->drops, way->meanwhile};
+    struct swap_result result = swap();
+    assert_int_equal(result.error, way->error);
+    if (result.error < 0)
+        assert_int_equal(result.stage == SWAP_READ_BACK, !loss->untouched);
     assert_clean(way->live);
     assert_int_equal(kernel.n_resumes, way->n_resumes);
-    /* Nothing is cleared after a RESUME that succeeded: it would be somebody else's table. */
-    assert_int_equal(kernel.n_clears, way->n_resumes == 1);
+    assert_int_equal(kernel.n_clears, !loss->drops); /* what is not there needs no clearing */
 }
 
 static void test_lost_resume(void **state)
 {
-    static const int errors[] = {-EINVAL, -ENXIO};
-
     for (size_t w = 0; w < ELEMENTSOF(ways_out); w++)
-        for (size_t e = 0; e < ELEMENTSOF(errors); e++) {
-            assert_way_out(&ways_out[w], errors[e], false);
-            assert_way_out(&ways_out[w], errors[e], true);
-        }
+        for (size_t i = 0; i < ELEMENTSOF(losses); i++)
+            assert_way_out(&ways_out[w], &losses[i]);
+}
+
+/* Who has suspended the map means it: a snapshot, a resize. Nothing of ours is left there. */
+static void test_lost_to_an_owner(void **state)
+{
+    for (size_t i = 0; i < ELEMENTSOF(losses); i++) {
+        if (!losses[i].untouched)
+            continue;
+        set_up(NULL);
+        kernel.steps[0] = (struct step){losses[i].error, losses[i].drops, suspend};
+        assert_result(swap(), -EBUSY, SWAP_SUSPENDED);
+        assert_true(kernel.suspended);
+        assert_string_equal(kernel.live, OLD);
+        assert_string_equal(kernel.inactive, "");
+    }
+}
+
+static void run(void)
+{
+    kernel.suspended = false;
+}
+
+/* Or only takes a table into use. */
+static void test_lost_for_a_moment(void **state)
+{
+    kernel.steps[0] = (struct step){-EINVAL, false, suspend};
+    kernel.at_pause = run;
+    assert_result(swap(), 0, 0);
+    assert_clean(NEW);
+}
+
+/*
+ * The kernel has suspended the map for our table, and then refuses it: nobody else lets the map run
+ * again. Nor is it left so where it cannot be read any more.
+ */
+static void test_refused_when_suspended(void **state)
+{
+    kernel.steps[0] = (struct step){-EINVAL, true, suspend};
+    assert_result(swap(), 0, 0);
+    assert_clean(NEW);
+    assert_int_equal(kernel.n_resumes, 2);
+
+    set_up(NULL);
+    kernel.steps[0] = (struct step){-EINVAL, true, suspend_and_refuse_reading};
+    assert_result(swap(), -EIO, SWAP_READ_BACK);
+    assert_clean(OLD);
+}
+
+/* A table that somebody else has loaded meanwhile waits for that one's RESUME. */
+static void test_slot_of_somebody_else(void **state)
+{
+    for (size_t i = 0; i < ELEMENTSOF(losses); i++) {
+        set_up(NULL);
+        kernel.steps[0] = (struct step){losses[i].error, losses[i].drops, load_others_into_slot};
+        assert_int_equal(swap().error, -EIO);
+        assert_string_equal(kernel.inactive, OTHERS);
+        assert_int_equal(kernel.n_clears, 0);
+    }
 }
 
 /* The map is removed while its table is taken into use. */
 static void test_gone_at_resume(void **state)
 {
     kernel.steps[0] = (struct step){-ENXIO, true, vanish};
-    assert_result(swap(), -ENXIO, SWAP_READ_BACK);
+    assert_result(swap(), -ENXIO, SWAP_READ);
 }
 
 /* Its number has another map then, in which nothing is cleared away. */
 static void test_number_is_anothers_at_resume(void **state)
 {
     kernel.steps[0] = (struct step){-ENXIO, true, become_another};
-    assert_result(swap(), -ENXIO, SWAP_READ_BACK);
+    assert_result(swap(), -ENXIO, SWAP_READ);
     assert_clean(OTHERS);
     assert_int_equal(kernel.n_changes, 2); /* the load and the RESUME of our own */
 }
@@ -447,14 +550,14 @@ static void test_number_is_anothers_at_resume(void **state)
 static void test_lost_each_time(void **state)
 {
     for (size_t i = 0; i < ELEMENTSOF(kernel.steps); i++)
-        kernel.steps[i] = (struct step){i % 2 ? -EINVAL : -ENXIO, false, suspend};
-    assert_result(swap(), -EBUSY, SWAP_READ_BACK);
+        kernel.steps[i] = (struct step){.error = i % 2 ? -EINVAL : -ENXIO, .drops = i % 2 == 0};
+    assert_result(swap(), -EBUSY, SWAP_SUSPENDED);
     assert_clean(OLD);
     assert_int_equal(kernel.n_resumes, 5);
 
     set_up(NULL);
     for (size_t i = 0; i < ELEMENTSOF(kernel.steps); i++)
-        kernel.steps[i].error = -EINVAL;
+        kernel.steps[i] = (struct step){.error = -EINVAL, .drops = true};
     assert_result(swap(), -EINVAL, SWAP_READ_BACK);
     assert_clean(OLD);
 }
@@ -462,7 +565,7 @@ static void test_lost_each_time(void **state)
 /* Any other error ends it at once. */
 static void test_refused_resume(void **state)
 {
-    kernel.steps[0] = (struct step){-EIO, false, suspend};
+    kernel.steps[0] = (struct step){-EIO, true, suspend};
     assert_result(swap(), -EIO, SWAP_RESUME);
     assert_clean(OLD);
     assert_int_equal(kernel.n_resumes, 1);
@@ -526,6 +629,10 @@ int main(void)
         cmocka_unit_test_setup(test_number_is_anothers, set_up),
         cmocka_unit_test_setup(test_number_is_anothers_late, set_up),
         cmocka_unit_test_setup(test_lost_resume, set_up),
+        cmocka_unit_test_setup(test_lost_to_an_owner, set_up),
+        cmocka_unit_test_setup(test_lost_for_a_moment, set_up),
+        cmocka_unit_test_setup(test_refused_when_suspended, set_up),
+        cmocka_unit_test_setup(test_slot_of_somebody_else, set_up),
         cmocka_unit_test_setup(test_gone_at_resume, set_up),
         cmocka_unit_test_setup(test_number_is_anothers_at_resume, set_up),
         cmocka_unit_test_setup(test_lost_each_time, set_up),
