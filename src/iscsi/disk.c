@@ -24,6 +24,23 @@ static bool address_of_path(const char *path, struct scsi_disk *disk)
                            &disk->lun) == 4;
 }
 
+/* Whose word a state is, is looked at where it makes a difference: this is read for each path. */
+static int read_access(dev_t dev, struct scsi_disk *disk)
+{
+    _cleanup_free_ char *access = NULL;
+
+    int r = read_first_linef(&access, DISK_PATH "/device/access_state", major(dev), minor(dev));
+    if (r == -ENOMEM)
+        return r;
+    disk->has_access = r >= 0;
+    if (access_state_parse(access) == ACCESS_OPTIMIZED)
+        return 0;
+    r = target_port_is_followed(dev);
+    if (r > 0)
+        disk->access = access_state_parse(access);
+    return r;
+}
+
 int scsi_disk_read(dev_t dev, struct scsi_disk *ret)
 {
     char path[64];
@@ -38,15 +55,9 @@ int scsi_disk_read(dev_t dev, struct scsi_disk *ret)
         (void)kernel_session_sid_of_path(device, &disk.sid);
         disk.has_address = address_of_path(device, &disk);
     }
-
-    _cleanup_free_ char *access = NULL;
-    r = read_first_linef(&access, "%s/device/access_state", path);
-    if (r == -ENOMEM)
+    r = read_access(dev, &disk);
+    if (r < 0)
         return r;
-    disk.has_access = r >= 0;
-    if (r >= 0)
-        disk.access = access_state_parse(access);
-
     *ret = disk;
     return 0;
 }
@@ -77,10 +88,12 @@ int scsi_disk_detection(dev_t dev, bool has_access, struct detection_disk *ret)
     r = read_first_linef(&vendor, DISK_PATH "/device/vendor", major(dev), minor(dev));
     if (r >= 0)
         r = read_first_linef(&product, DISK_PATH "/device/model", major(dev), minor(dev));
+    if (r >= 0)
+        r = target_port_is_followed(dev);
     if (r < 0)
         return r;
     trim(vendor);
     trim(product);
-    *ret = (struct detection_disk){TAKE_PTR(vendor), TAKE_PTR(product), alua, has_access};
+    *ret = (struct detection_disk){TAKE_PTR(vendor), TAKE_PTR(product), alua, has_access, r > 0};
     return 0;
 }

@@ -13,9 +13,9 @@
 #define NO_SID UINT32_MAX
 
 struct scsi_disk {
-    uint32_t sid; /* kernel iSCSI session, NO_SID: another transport */
-    enum access_state access;
-    bool has_access; /* the kernel knows an access state: a device handler (ALUA) is attached */
+    uint32_t sid;             /* kernel iSCSI session, NO_SID: another transport */
+    enum access_state access; /* where the kernel's is worth something, else ACCESS_OPTIMIZED */
+    bool has_access;          /* the kernel shows one: a device handler is attached */
     bool has_address;
     unsigned host, channel, target; /* the SCSI address, which a new login changes */
     uint64_t lun;

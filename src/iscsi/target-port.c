@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "iscsi/target-port.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -74,6 +75,16 @@ void target_port_ids(const uint8_t *page, size_t size, uint16_t *ret_group, uint
     }
 }
 
+int target_port_is_followed(dev_t dev)
+{
+    _cleanup_free_ char *handler = NULL;
+
+    int r = read_first_linef(&handler, DEVICE_PATH "/dh_state", major(dev), minor(dev));
+    if (r == -ENOMEM)
+        return r;
+    return r >= 0 && strcmp(handler, "alua") == 0;
+}
+
 void target_port_read(dev_t dev, struct target_port *ret)
 {
     struct target_port port = {.state = DSM_STATE_NOT_USED};
@@ -82,9 +93,12 @@ void target_port_read(dev_t dev, struct target_port *ret)
     char path[80];
     size_t n;
 
-    if (read_first_linef(&state, DEVICE_PATH "/access_state", major(dev), minor(dev)) >= 0)
+    bool followed = target_port_is_followed(dev) > 0;
+    if (followed &&
+        read_first_linef(&state, DEVICE_PATH "/access_state", major(dev), minor(dev)) >= 0)
         port.state = target_port_state(state);
-    if (read_first_linef(&preferred, DEVICE_PATH "/preferred_path", major(dev), minor(dev)) >= 0)
+    if (followed &&
+        read_first_linef(&preferred, DEVICE_PATH "/preferred_path", major(dev), minor(dev)) >= 0)
         port.preferred = strcmp(preferred, "1") == 0;
     snprintf(path, sizeof(path), DEVICE_PATH "/inquiry", major(dev), minor(dev));
     if (port.state != DSM_STATE_NOT_USED && read_bytes(path, bytes, sizeof(bytes), &n) >= 0)

@@ -19,10 +19,17 @@ struct target_port {
 };
 
 /*
- * Reads it from sysfs: access_state and preferred_path, which the kernel has where a device handler
- * is attached, inquiry and vpd_pg83. A disk that is gone, or says nothing, is one without ALUA.
+ * Reads it from sysfs: access_state and preferred_path, inquiry and vpd_pg83. A disk that is gone,
+ * says nothing, or whose access state is not followed, is one without ALUA.
  */
 void target_port_read(dev_t dev, struct target_port *ret);
+
+/*
+ * Whether the kernel's access state is what the array says: scsi_dh_alua follows it. Other device
+ * handlers (rdac, emc, hp_sw) note one when they attach or activate a path, rdac for all LUNs of a
+ * controller at once. 1: it is, 0: not, or the disk is gone. -ENOMEM.
+ */
+int target_port_is_followed(dev_t dev);
 
 /* The kernel's word in access_state. NULL, or none that is known: DSM_STATE_NOT_USED. Pure. */
 enum dsm_state target_port_state(const char *text);

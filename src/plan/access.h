@@ -6,7 +6,7 @@
  * (drivers/scsi/scsi_sysfs.c, sdev_access_states), in the order in which paths are used.
  */
 enum access_state {
-    ACCESS_OPTIMIZED, /* also a path whose device has no access state: no handler attached */
+    ACCESS_OPTIMIZED, /* also a path whose device has no access state that anybody goes by */
     ACCESS_NON_OPTIMIZED,
     ACCESS_OTHER, /* standby, unavailable, lba-dependent, offline, transitioning */
 };

@@ -137,7 +137,7 @@ int detection_find(const struct mpath_conf *files, const struct mpath_conf *show
     if (disk->alua == DSM_ALUA_NONE || has(detect, "no"))
         return 0;
     ret->prio = detected_prio(disk, is_rdac);
-    ret->is_unseen = !disk->has_access;
+    ret->is_unseen = !disk->is_followed;
     ret->insists = settings[DETECT].above;
     prio = settings[PRIO].above;
     ret->other = prio && !has(prio, ret->prio) ? prio : NULL;

@@ -16,7 +16,8 @@
 struct detection_disk {
     char *vendor, *product; /* as in sysfs */
     enum dsm_alua alua;
-    bool has_access; /* the kernel knows its access state */
+    bool has_access;  /* the kernel shows an access state, ... */
+    bool is_followed; /* ... and the service goes by it */
 };
 
 struct detection {
@@ -28,7 +29,7 @@ struct detection {
 
     const struct mpath_value *by_target; /* of detected prios it makes a group for each target port
                                             group; NULL: for each prio */
-    bool is_unseen;                      /* it knows access states that the kernel does not */
+    bool is_unseen;                      /* it goes by access states that the service does not */
 };
 
 /*

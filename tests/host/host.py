@@ -219,9 +219,8 @@ class Host:
 
     def set_access(self, sid, lun, state):
         """The array gives a path another access state, and says so."""
-        scsi = self.tree.scsi_device(sid, lun)
-        pathlib.Path(f"{self.tree.sys}{scsi}/access_state").write_text(state + "\n")
-        self.udev.event("scsi", scsi, "change", SDEV_UA="ASYMMETRIC_ACCESS_STATE_CHANGED")
+        self.tree.set_disk_value(sid, lun, "access_state", state)
+        self.udev.event("scsi", self.tree.scsi_device(sid, lun), "change", SDEV_UA="ASYMMETRIC_ACCESS_STATE_CHANGED")
 
     # --- Connections
 

@@ -28,7 +28,7 @@ CONNECTION = {
 HOST = {"hwaddress": "(null)", "initiatorname": INITIATOR, "ipaddress": "127.0.0.1",
         "netdev": "(null)", "port_speed": "Unknown", "port_state": "Unknown"}
 TPGS = 3  # of INQUIRY data: the array tells of asymmetric access, and can be asked to change it
-DISK = {"access_state": "active/optimized", "model": "bench", "vendor": "LIO-ORG"}
+DISK = {"access_state": "active/optimized", "dh_state": "alua", "model": "bench", "vendor": "LIO-ORG"}
 
 
 def target_name(target):
@@ -62,8 +62,10 @@ class Tree:
         self.root, self.sys = root, root / "sys"
         self.per_session, self.luns = connections, luns
         self.tpgs = TPGS if access else 0
-        self.disk_values = {name: value for name, value in DISK.items()
-                            if access or name != "access_state"}
+        self.disk_values = dict(DISK)
+        if not access:
+            del self.disk_values["access_state"]
+            self.disk_values["dh_state"] = "detached"
         self._lay_out()
 
     def _lay_out(self):
@@ -145,6 +147,10 @@ class Tree:
         """In the disk's INQUIRY data."""
         inquiry = pathlib.Path(f"{self.sys}{self.scsi_device(sid, lun)}/inquiry")
         inquiry.write_bytes(bytes([0, 0, 5, 2, 31, tpgs << 4]) + bytes(30))
+
+    def set_disk_value(self, sid, lun, name, value):
+        """Of one that is there, and of it alone."""
+        pathlib.Path(f"{self.sys}{self.scsi_device(sid, lun)}/{name}").write_text(value + "\n")
 
     def add_disk(self, sid, lun):
         scsi = pathlib.Path(f"{self.sys}{self.scsi_device(sid, lun)}")

@@ -4,9 +4,10 @@ by telling it is left alone."""
 
 import case
 from multipathd import OWN_SELECTOR
-from names import FAILOVER, QUEUE_DEPTH, SUCCESS
+from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS
 
 ALL = {1, 2, 3, 4}
+NO_STATE = 16  # of a target port group: there is none
 
 
 class OverrideTest(case.HostTest):
@@ -124,19 +125,49 @@ class Detection(OverrideTest):
 
 
 class OtherHandlers(OverrideTest):
-    """Access states that a handler knows (rdac, emc) of an array that tells of none itself: multipathd
-    detects no prio for it."""
+    """A handler that follows no array: it has noted access states when it attached, which are old, or of
+    another LUN, and the array tells of none. multipathd detects no prio for it, and goes by none of them."""
+
+    handler, tpgs = "rdac", 0
+    noted = {1: "active/optimized", 2: "standby", 3: "active/optimized", 4: "active/non-optimized"}
 
     def prepare(self):
-        self.host.tree.tpgs = 0
-        for sid in ALL:
+        self.host.tree.tpgs = self.tpgs
+        for sid, state in self.noted.items():
             for lun in range(self.luns):
-                self.host.tree.set_tpgs(sid, lun, 0)
+                self.host.tree.set_tpgs(sid, lun, self.tpgs)
+                self.host.tree.set_disk_value(sid, lun, "dh_state", self.handler)
+                self.host.tree.set_disk_value(sid, lun, "access_state", state)
 
-    def test_no_section_for_the_product(self):
+    def test_a_primary_leads(self):
         self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), SUCCESS)
+        self.assert_everywhere(*(("round-robin 0", {sid}) for sid in (2, 1, 3, 4)))
         self.wait_for_agreement()
-        self.assertNotIn("device {", self.host.drop_in.read_text())
+        self.assertEqual("device {" in self.host.drop_in.read_text(), self.tpgs > 0)
+
+    def test_a_single_group(self):
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.assert_everywhere(("queue-length 0", ALL))
+        self.wait_for_agreement()
+        self.multipathd.load(0)
+        self.assert_everywhere(("queue-length 0", ALL))
+
+    def test_a_disk_tells_of_none(self):
+        self.assertEqual(self.agent.set_disk_policy(0, ROUND_ROBIN), SUCCESS)
+        policy, paths = self.agent.query_disk(0)
+        self.assertEqual((policy, {path.group_state for path in paths}), (ROUND_ROBIN, {NO_STATE}))
+        self.assertEqual(self.host.shape(0), [("round-robin 0", ALL)])
+
+
+class Clariion(OtherHandlers):
+    handler = "emc"
+
+
+class InsistedOn(OtherHandlers):
+    """An array that tells of asymmetric access, with a handler that somebody wants: multipathd goes by
+    what that has noted."""
+
+    tpgs = 1
 
 
 class Marginal(OverrideTest):

@@ -30,7 +30,7 @@
     "device {\nvendor \"PURE\"\nproduct \"FlashArray\"\nprio \"alua\"\ndetect_prio \"no\"\n}\n"
 
 static char lio_vendor[] = "LIO-ORG", lio_product[] = "lun0";
-static const struct detection_disk lio = {lio_vendor, lio_product, DSM_ALUA_BOTH, true};
+static const struct detection_disk lio = {lio_vendor, lio_product, DSM_ALUA_BOTH, true, true};
 
 static const struct mpath_value nowhere;
 
@@ -104,17 +104,19 @@ static void test_disks(void **state)
         struct detection_disk disk;
         const char *prio;
     } cases[] = {
-        {{lio_vendor, lio_product, DSM_ALUA_NONE, true}, NULL},
-        {{lio_vendor, lio_product, DSM_ALUA_NONE, false}, NULL},
-        {{netapp, inf, DSM_ALUA_NONE, true}, NULL}, /* by its own rdac handler */
-        {{lio_vendor, lio_product, DSM_ALUA_IMPLICIT, true}, "sysfs"},
-        {{lio_vendor, lio_product, DSM_ALUA_EXPLICIT, true}, "sysfs"},
-        {{lio_vendor, lio_product, DSM_ALUA_BOTH, true}, "sysfs"},
-        {{lio_vendor, lio_product, DSM_ALUA_BOTH, false},
+        {{lio_vendor, lio_product, DSM_ALUA_NONE, true, true}, NULL},
+        {{lio_vendor, lio_product, DSM_ALUA_NONE, false, false}, NULL},
+        {{netapp, inf, DSM_ALUA_NONE, true, false}, NULL}, /* by its own rdac handler */
+        {{lio_vendor, lio_product, DSM_ALUA_IMPLICIT, true, true}, "sysfs"},
+        {{lio_vendor, lio_product, DSM_ALUA_EXPLICIT, true, true}, "sysfs"},
+        {{lio_vendor, lio_product, DSM_ALUA_BOTH, true, true}, "sysfs"},
+        {{lio_vendor, lio_product, DSM_ALUA_BOTH, false, false},
          "alua"}, /* a kernel without the handler */
-        {{netapp, inf, DSM_ALUA_IMPLICIT, true}, "alua"},
-        {{netapp, inf, DSM_ALUA_EXPLICIT, true}, "sysfs"},
-        {{netapp, inf, DSM_ALUA_BOTH, true}, "alua"},
+        {{netapp, inf, DSM_ALUA_IMPLICIT, true, true}, "alua"},
+        {{netapp, inf, DSM_ALUA_EXPLICIT, true, true}, "sysfs"},
+        {{netapp, inf, DSM_ALUA_BOTH, true, true}, "alua"},
+        {{lio_vendor, lio_product, DSM_ALUA_BOTH, true, false},
+         "sysfs"}, /* with a handler that somebody insists on */
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -123,7 +125,7 @@ static void test_disks(void **state)
         assert_prio(&found, cases[i].prio);
         assert_int_equal(detection_needs_section(&found, true), cases[i].prio != NULL);
         assert_int_equal(detection_needs_section(&found, false),
-                         cases[i].prio && !cases[i].disk.has_access);
+                         cases[i].prio && !cases[i].disk.is_followed);
     }
 }
 
@@ -167,7 +169,7 @@ static void test_switched_off(void **state)
 static void test_built_in(void **state)
 {
     static char vendor[] = "PURE", product[] = "FlashArray";
-    const struct detection_disk pure = {vendor, product, DSM_ALUA_BOTH, true};
+    const struct detection_disk pure = {vendor, product, DSM_ALUA_BOTH, true, true};
     struct detection found = find(&(struct files){0}, &pure);
 
     assert_prio(&found, NULL);

@@ -57,7 +57,8 @@ static int map_entry_set_disk(struct host_map *map, const struct map_snapshot *s
         return r == -ENOMEM ? r : 0;
     int changed = !map_entry_same_text(disk.vendor, map->disk.vendor) ||
                   !map_entry_same_text(disk.product, map->disk.product) ||
-                  disk.alua != map->disk.alua || disk.has_access != map->disk.has_access;
+                  disk.alua != map->disk.alua || disk.has_access != map->disk.has_access ||
+                  disk.is_followed != map->disk.is_followed;
     free(map->disk.vendor);
     free(map->disk.product);
     map->disk = disk;

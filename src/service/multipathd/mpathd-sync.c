@@ -78,7 +78,8 @@ static void mpathd_sync_collect(struct host_map *map, void *userdata)
         .disk = {.vendor = mpathd_sync_copy_text(map->disk.vendor, &c->failed),
                  .product = mpathd_sync_copy_text(map->disk.product, &c->failed),
                  .alua = map->disk.alua,
-                 .has_access = map->disk.has_access},
+                 .has_access = map->disk.has_access,
+                 .is_followed = map->disk.is_followed},
         .has_lost = map->state.rounds > 0 || map->state.sync == SYNC_RECHECK,
     };
 }

@@ -103,7 +103,7 @@ static bool same_disk(const struct detection_disk *a, const struct detection_dis
 {
     return a->vendor && b->vendor && strcmp(a->vendor, b->vendor) == 0 &&
            strcmp(a->product, b->product) == 0 && a->alua == b->alua &&
-           a->has_access == b->has_access;
+           a->has_access == b->has_access && a->is_followed == b->is_followed;
 }
 
 static int find_detections(struct run *run)
