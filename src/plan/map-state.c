@@ -141,6 +141,12 @@ void map_state_clear_policy(struct map_state *state)
         state->hold = HOLD_CLEAR;
 }
 
+void map_state_keep_policy(struct map_state *state)
+{
+    if (state->hold == HOLD_CLEAR)
+        state->hold = HOLD_CHANGE;
+}
+
 void map_state_end_change(struct map_state *state)
 {
     if (state->hold == HOLD_CHANGE || state->hold == HOLD_CLEAR)

@@ -121,6 +121,7 @@ void map_state_begin_repair(struct map_state *state); /* of a free one */
 void map_state_end_repair(struct map_state *state);
 void map_state_begin_change(struct map_state *state); /* of one that no request has */
 void map_state_clear_policy(struct map_state *state); /* of one that changes */
+void map_state_keep_policy(struct map_state *state);  /* it counts again: that has failed */
 void map_state_end_change(struct map_state *state);
 
 /* Whether it is being given its groups again. */

@@ -4,7 +4,7 @@
 import time
 
 import case
-from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS
+from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS, VENDOR
 
 CONFIGURE = 1  # seconds: what a reconfiguration takes
 
@@ -99,6 +99,47 @@ class Refused(case.HostTest):
         self.host.multipathd.check_paths()
         self.wait_for_agreement()
         self.assert_everywhere(*failover(1))
+
+    def assert_as_before(self, entries):
+        """multipathd has the entries, and builds nothing else."""
+        self.assert_everywhere(*failover(1))
+        self.assertEqual(self.host.drop_in.read_text(), entries)
+        for minor in 0, 1:
+            self.assertIn(self.host.wwid(minor), self.host.multipathd.config())
+        self.host.multipathd.check_paths()
+        self.assert_everywhere(*failover(1))
+
+    def test_a_policy_that_cannot_be_given_back(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()
+        before = self.host.drop_in.read_text()
+        self.host.multipathd.answers["reload map dm-1"] = "fail\n"
+        self.assertEqual(self.agent.set_policy(VENDOR), "ISDSC_INITIATOR_ERROR")
+        self.assert_as_before(before)
+        self.assertEqual(self.agent.query()[0], FAILOVER)
+        del self.host.multipathd.answers["reload map dm-1"]
+        self.wait_for_agreement()
+        self.assertEqual(self.agent.session("Reapplications"), 0)
+        self.assertEqual(self.agent.set_policy(VENDOR), SUCCESS)
+
+    def test_a_disks_policy_that_cannot_be_cleared(self):
+        """Where nothing comes in its place, and where the session's would."""
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.assertEqual(self.agent.set_policy(VENDOR), SUCCESS)
+        for minor in 0, 1:
+            self.assertEqual(self.agent.set_disk_policy(minor, FAILOVER, primaries=[1], preferred=1),
+                             SUCCESS)
+        self.wait_for_agreement()
+        before = self.host.drop_in.read_text()
+        self.host.multipathd.answers["reload map dm-1"] = "fail\n"
+        self.assertEqual(self.agent.clear_disk_policy(1), "STATUS_IO_DEVICE_ERROR")
+        self.assert_as_before(before)
+
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        fault = self.host.dm.fault("load", 1, count=1000, error=22, in_child=True)
+        self.assertEqual(self.agent.clear_disk_policy(1), "STATUS_IO_DEVICE_ERROR")
+        self.assert_as_before(before)
+        fault.clear()
 
 
 class Silent(case.HostTest):

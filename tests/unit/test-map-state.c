@@ -229,6 +229,8 @@ static void test_hold(void **state)
          {HOLD_CHANGE, HOLD_REPAIR_AWAITED, HOLD_REPAIR_AWAITED, HOLD_CHANGE, HOLD_CLEAR}},
         {map_state_clear_policy,
          {HOLD_FREE, HOLD_REPAIR, HOLD_REPAIR_AWAITED, HOLD_CLEAR, HOLD_CLEAR}},
+        {map_state_keep_policy,
+         {HOLD_FREE, HOLD_REPAIR, HOLD_REPAIR_AWAITED, HOLD_CHANGE, HOLD_CHANGE}},
         {map_state_end_change, {HOLD_FREE, HOLD_REPAIR, HOLD_REPAIR, HOLD_FREE, HOLD_FREE}},
     };
     static const bool repaired[HOLDS] = {false, true, true, false, false};

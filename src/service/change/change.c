@@ -134,6 +134,16 @@ static void change_clear_policy(const struct change *change)
     freshness_model_changed(change->host);
 }
 
+/* It counts again. */
+static void change_keep_policy(const struct change *change)
+{
+    if (change->session)
+        change->session->hold = SESSION_CHANGE;
+    else
+        map_state_keep_policy(&change->map->state);
+    freshness_model_changed(change->host);
+}
+
 static void change_delist(const struct change *change)
 {
     struct change **link = &change->host->changes;
@@ -170,8 +180,8 @@ static void change_end_ahead(const struct change *change, const struct map_chang
         if (!map)
             continue;
         map->state.ahead = false;
-        if (!map->dev && change->choice && map_entry_drop(map))
-            mpathd_sync_soon(change->host); /* of a change that has failed */
+        if (!map->dev && !change->is_in_force && map_entry_drop(map))
+            mpathd_sync_soon(change->host);
         if (map->dev || map == change->map)
             continue;
         reconcile_map_entry(map);
@@ -205,8 +215,10 @@ static void change_conclude(struct change *change, const struct map_change *maps
                             uint32_t status)
 {
     change_log(&change->request, maps, n_maps, status);
+    if (!change->is_in_force)
+        change_keep_policy(change);
     change_end_ahead(change, maps, n_maps);
-    if (change->is_ahead && change->choice) {
+    if ((change->is_ahead || change->has_withdrawn) && !change->is_in_force) {
         change->status = status;
         change->calls->take_back(change);
         if (mpathd_sync_behind(change->host, change_on_taken_back, change) >= 0)
@@ -400,7 +412,8 @@ static void change_give_back(struct change *change)
         return;
     }
     change_clear_policy(change);
-    if (!change->calls->withdraw(change)) {
+    change->has_withdrawn = change->calls->withdraw(change);
+    if (!change->has_withdrawn) {
         change_maps(change);
         return;
     }

@@ -58,7 +58,9 @@ struct change_calls {
      * away. True: multipathd has to have read that before a map can go back to it.
      */
     bool (*withdraw)(const struct change *change);
-    /* All maps that are still there carry it: it becomes the model's and the store's. The status.
+    /*
+     * All maps that are still there carry it: it becomes the model's and the store's, which
+     * is_in_force says. The status.
      */
     uint32_t (*save)(struct change *change, const struct map_change *maps, size_t n_maps);
     /* It has failed: the entries are what they were. */
@@ -87,6 +89,8 @@ struct change {
     struct timer suspended; /* until the next look at maps that somebody has suspended */
     unsigned n_looks;       /* at those */
     bool is_ahead;          /* the maps' entries are its own already */
+    bool has_withdrawn;     /* those of the policy that it clears are gone */
+    bool is_in_force;       /* what was asked for counts; else, at the end, it has failed */
     uint32_t status;        /* to be answered, while entries are taken back */
 };
 

@@ -76,6 +76,7 @@ static uint32_t lb_change_save(struct change *change, const struct map_change *m
 
     store_policy_free(session->policy);
     session->policy = TAKE_PTR(change->choice);
+    change->is_in_force = true;
     freshness_model_changed(host);
     return r < 0 ? ISDSC_FAILURE_TO_PERSIST_LB_POLICY : STATUS_SUCCESS;
 }
