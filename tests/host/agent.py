@@ -56,7 +56,10 @@ class Agent(bus.Bus):
         return self.get(names.session_path(target), "Session", name)
 
     def connection_id(self, sid):
-        return names.connection_id(self.host.target(sid), self.host.tree.rank(sid))
+        target, portal = self.host.target(sid), self.host.tree.rank(sid)
+        alike = [each for each in self.host.members(target) if self.host.tree.rank(each) == portal]
+        rank = [alike.index(sid) + 1] if len(alike) > 1 else []
+        return names.connection_id(target, portal, *rank)
 
     def path(self, sid, primary=0, weight=0):
         """ISCSI_Path."""

@@ -48,10 +48,10 @@ def session_id(target=0):
     return number("session", tree.INITIATOR, tree.target_name(target))
 
 
-def connection_id(target, rank):
-    """Of a target's portal, counted from 0."""
+def connection_id(target, portal, *rank):
+    """Of a target's portal, counted from 0, and of those at it, from 1, where there are several."""
     return number("connection", tree.INITIATOR, tree.target_name(target), "default",
-                  tree.address(rank), str(tree.PORT))
+                  tree.address(portal), str(tree.PORT), *map(str, rank))
 
 
 def adapter_path():

@@ -143,5 +143,87 @@ class Logouts(SessionTest):
         self.wait_for_agreement()
 
 
+class Twins(SessionTest):
+    """nr_sessions above 1: two sessions at one portal, told apart by a number that one alone has not.
+    Sessions 2 and 4 are at the first one's portal, and not there yet."""
+
+    def prepare(self):
+        rank = self.host.tree.rank
+        for sid in 2, 4:
+            self.host.logout(sid)
+        self.host.tree.rank = lambda sid: 0 if sid in (2, 4) else rank(sid)
+        self.load(0, 1)
+
+    def login(self, sid):
+        n = len(self.agent.session("Connections"))
+        self.host.login(sid)
+        self.wait_for(lambda: len(self.agent.session("Connections")) > n, "the connection")
+        self.load(0, 1)
+
+    def logout(self, sid):
+        n = len(self.agent.session("Connections"))
+        self.host.logout(sid)
+        self.wait_for(lambda: len(self.agent.session("Connections")) < n, "its end")
+        self.load(0, 1)
+
+    def assert_order(self, *sids):
+        """Of a failover's groups, in the end."""
+        for minor in 0, 1:
+            self.wait_for_shape(minor, *(("round-robin 0", [sid]) for sid in sids))
+        self.wait_for_agreement()
+        self.assert_everywhere(*(("round-robin 0", [sid]) for sid in sids))
+
+    def wait_for_primary(self, sid):
+        """By the live tables."""
+        self.wait_for(lambda: [sid] == [each for each, path in self.agent.query()[1].items() if path[3]],
+                      f"{sid} as the primary")
+
+    def test_a_second_one_joins(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.login(2)
+        self.wait_for_primary(1)
+        self.assert_order(1, 3, 2)
+
+    def test_the_second_one_leaves(self):
+        self.login(2)
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.logout(2)
+        self.wait_for_primary(1)
+        self.assert_order(1, 3)
+        self.assertEqual(self.agent.session("Reapplications"), 0)
+
+    def test_the_first_one_logs_in_again(self):
+        """Its twin is the first one of both from then on."""
+        self.login(2)
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.assert_order(1, 2, 3)
+        self.logout(1)
+        self.wait_for_primary(2)
+        self.assert_order(2, 3)
+        self.login(4)
+        self.wait_for_primary(2)
+        self.assert_order(2, 4, 3)
+
+    def test_weights(self):
+        self.login(2)
+        self.assertEqual(self.agent.set_policy(WEIGHTED, weights={1: 5, 2: 50, 3: 20}), SUCCESS)
+        self.logout(2)
+        self.assert_order(1, 3)
+        self.assertEqual({sid: path[2] for sid, path in self.agent.query()[1].items()}, {1: 5, 3: 20})
+
+    def test_of_a_disk(self):
+        """By its own policy: the primary, and the path that is preferred."""
+        self.login(2)
+        self.assertEqual(self.agent.set_disk_policy(0, FAILOVER, primaries=[1]), SUCCESS)
+        self.assertEqual(self.agent.set_disk_policy(1, FAILOVER, primaries=[3], preferred=1), SUCCESS)
+        self.logout(2)
+        self.wait_for_shape(0, ("round-robin 0", [1]), ("round-robin 0", [3]))
+        self.wait_for_shape(1, ("round-robin 0", [1]), ("round-robin 0", [3]))
+        self.wait_for(lambda: all(self.agent.disk(minor, "MultipathdAgreement") == "Agrees"
+                                  for minor in (0, 1)), "multipathd's agreement")
+        self.assert_everywhere(("round-robin 0", [1]), ("round-robin 0", [3]))
+        self.assertEqual([path.preferred for path in self.agent.query_disk(1)[1]], [1, 0])
+
+
 if __name__ == "__main__":
     case.main()

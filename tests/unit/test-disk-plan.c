@@ -125,6 +125,43 @@ static void test_ranks(void **state)
     scene_done(&scene);
 }
 
+/* Policies name a path by the rank that it has not any more, or not yet. */
+static void test_twins(void **state)
+{
+    struct store_path named[] = {{.connection_id = 7, .primary = true}, {.connection_id = 1}};
+    struct connection *sorted[2];
+    struct scene scene;
+
+    scene_init(&scene, ONE_GROUP);
+    for (unsigned i = 0; i < 2; i++)
+        sorted[i] = &scene.connections[i];
+    scene.sessions[0].connections = sorted;
+    scene.sessions[0].n_connections = 2;
+    scene.sessions[0].policy = &scene.chosen[0];
+    scene.chosen[0].policy = LB_FAILOVER;
+    scene.chosen[0].paths = named;
+    scene.chosen[0].n_paths = 2;
+    assert_plan(&scene, "round-robin 1 2 34");
+    scene.connections[1].other_id = 7;
+    assert_plan(&scene, "round-robin 2 1 34");
+    named[0].connection_id = 2; /* its own name counts first */
+    scene.connections[0].other_id = 2;
+    assert_plan(&scene, "round-robin 2 1 34");
+
+    scene.map->policy = &scene.disk;
+    scene.disk.policy = DSM_FAILOVER;
+    scene.disk_paths[0] = (struct store_disk_path){.id = 8, .primary = true};
+    scene.disk.n_paths = 1;
+    assert_plan(&scene, "round-robin 1 2 3 4");
+    scene.connections[3].other_id = 8;
+    assert_plan(&scene, "round-robin 4 1 2 3");
+    scene.disk_paths[0].preferred = true;
+    assert_plan(&scene, "round-robin 4 1 2 3");
+    assert_int_equal(lb_preferred_path(&scene.snapshot, &scene.disk), 4);
+    assert_int_equal(lb_active_path(&scene.snapshot, 8, false), 4);
+    scene_done(&scene);
+}
+
 /* A session's choice passes over a disk that has its own, and replaces one by default. */
 static void test_choice_of_a_session(void **state)
 {
@@ -248,8 +285,11 @@ static void test_access(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranks),    cmocka_unit_test(test_choice_of_a_session),
-        cmocka_unit_test(test_failover), cmocka_unit_test(test_other_policies),
+        cmocka_unit_test(test_ranks),
+        cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_choice_of_a_session),
+        cmocka_unit_test(test_failover),
+        cmocka_unit_test(test_other_policies),
         cmocka_unit_test(test_access),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

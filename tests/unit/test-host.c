@@ -207,6 +207,14 @@ static void test_a_number_is_used_again(void **state)
     assert_connection(1, id_of(3, 0));
 }
 
+/* A policy that has that ID means this one. */
+static void assert_named(uint64_t id, uint32_t sid)
+{
+    struct connection *connection = host_find_sid(scene.host, sid);
+
+    assert_ptr_equal(session_named_connection(connection->session, id), connection);
+}
+
 /* Sessions of one portal have a rank while there are several. */
 static void test_ranks(void **state)
 {
@@ -214,10 +222,16 @@ static void test_ranks(void **state)
     login(1, 1);
     assert_connection(1, id_of(1, 1));
     assert_connection(3, id_of(1, 2));
+    assert_named(id_of(1, 1), 1);
+    assert_named(id_of(1, 2), 3);
+    assert_named(id_of(1, 0), 1);
     scene.heard[0] = '\0';
     login(1, 0);
     assert_heard("connection- connection- connection+ ");
     assert_connection(3, id_of(1, 0));
+    assert_named(id_of(1, 0), 3);
+    assert_named(id_of(1, 1), 3);
+    assert_null(session_named_connection(host_find_sid(scene.host, 3)->session, id_of(1, 2)));
 }
 
 /* One that has not named itself is remembered, and is there when it has. */

@@ -44,6 +44,16 @@ struct connection *session_connection(const struct session *session, uint64_t id
     return find_id(session->connections, session->n_connections, id);
 }
 
+struct connection *session_named_connection(const struct session *session, uint64_t id)
+{
+    struct connection *found = session_connection(session, id);
+
+    for (size_t i = 0; i < session->n_connections && !found; i++)
+        if (session->connections[i]->other_id == id)
+            found = session->connections[i];
+    return found;
+}
+
 struct connection *host_connection(struct host *host, uint64_t id)
 {
     struct connection *found = NULL;

@@ -13,7 +13,13 @@ struct adapter *host_adapter(struct host *host, uint64_t id);
 struct session *host_session(struct host *host, uint64_t id);
 struct connection *session_connection(const struct session *session, uint64_t id);
 
-/* The same whichever session it is of. */
+/*
+ * The one that a policy names: policies outlive the ranks of connections that share a portal, and
+ * the first of several is the one that was alone, or will be.
+ */
+struct connection *session_named_connection(const struct session *session, uint64_t id);
+
+/* The one with that ID, whichever session it is of. */
 struct connection *host_connection(struct host *host, uint64_t id);
 
 /* The connection that a kernel session is. */

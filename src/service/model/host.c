@@ -236,6 +236,22 @@ static bool host_same_portal(const struct kernel_session *a, const struct kernel
            a->port == b->port;
 }
 
+static uint64_t id_by_rank(const struct connection *connection, unsigned rank)
+{
+    const struct session *session = connection->session;
+    const struct kernel_session *kernel = connection->kernel;
+
+    return connection_id(session->initiator, session->target, kernel->iface, kernel->address,
+                         kernel->port, rank);
+}
+
+static void set_rank(struct connection *connection, unsigned rank)
+{
+    connection->rank = rank;
+    connection->id = id_by_rank(connection, rank);
+    connection->other_id = rank > 1 ? 0 : id_by_rank(connection, 1 - rank);
+}
+
 /* Connections that share iface and portal are told apart by their rank; one alone has none. */
 static void number_connections(struct session *session)
 {
@@ -250,12 +266,8 @@ static void number_connections(struct session *session)
             before += other->kernel->sid < connection->kernel->sid;
         }
         unsigned rank = alike > 1 ? before + 1 : 0;
-        if (connection->id != 0 && connection->rank == rank)
-            continue;
-        connection->rank = rank;
-        connection->id =
-            connection_id(session->initiator, session->target, connection->kernel->iface,
-                          connection->kernel->address, connection->kernel->port, rank);
+        if (connection->id == 0 || connection->rank != rank)
+            set_rank(connection, rank);
     }
     qsort(session->connections, session->n_connections, sizeof(void *), model_compare_ids);
 }

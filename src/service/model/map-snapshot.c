@@ -97,6 +97,20 @@ const struct map_path *map_snapshot_path(const struct map_snapshot *snapshot, de
     return NULL;
 }
 
+const struct map_path *map_snapshot_named_path(const struct map_snapshot *snapshot, uint64_t id)
+{
+    const struct map_path *other = NULL;
+
+    for (size_t i = 0; i < snapshot->n_paths && id != 0; i++) {
+        const struct map_path *path = &snapshot->paths[i];
+        if (path->id == id)
+            return path;
+        if (path->connection && path->connection->other_id == id)
+            other = path;
+    }
+    return other;
+}
+
 bool map_snapshot_has_iscsi_path(const struct map_snapshot *snapshot)
 {
     for (size_t i = 0; i < snapshot->n_paths; i++)

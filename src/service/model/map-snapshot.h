@@ -38,6 +38,9 @@ void map_snapshot_done(struct map_snapshot *snapshot);
 /* The path of that device, NULL: none. */
 const struct map_path *map_snapshot_path(const struct map_snapshot *snapshot, dev_t dev);
 
+/* The path that a policy names by that DsmPathId (session_named_connection()), NULL: none. */
+const struct map_path *map_snapshot_named_path(const struct map_snapshot *snapshot, uint64_t id);
+
 bool map_snapshot_has_iscsi_path(const struct map_snapshot *snapshot);
 
 /* Whether all that the map still has are iSCSI paths that log out: it goes too, or they return. */

@@ -31,6 +31,7 @@ struct host_map;
 struct connection {
     uint64_t id;           /* UniqueConnectionId */
     unsigned rank;         /* among those that are alike, from 1: it is in the ID; 0: alone */
+    uint64_t other_id;     /* of rank 1 where it has none, of none where that is 1; else 0 */
     uint64_t announced_id; /* as clients were last told, 0: not yet */
     struct session *session;
     struct kernel_session *kernel;

@@ -42,9 +42,8 @@ static bool map_update_has_primary(const struct host_map *map, const struct map_
         if (!map->policy->paths[i].primary)
             continue;
         named = true;
-        for (size_t k = 0; k < snapshot->n_paths; k++)
-            if (snapshot->paths[k].id == map->policy->paths[i].id)
-                return true;
+        if (map_snapshot_named_path(snapshot, map->policy->paths[i].id))
+            return true;
     }
     return !named;
 }

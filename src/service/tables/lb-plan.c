@@ -5,6 +5,7 @@
 #include "basic/macros.h"
 #include "plan/failover.h"
 #include "plan/plan.h"
+#include "service/model/find.h"
 #include "service/model/host.h"
 #include "service/model/maps.h"
 #include "service/tables/lb-plan.h"
@@ -23,14 +24,28 @@ void lb_plan_policy_done(struct plan_policy *policy)
     free((void *)policy->members);
 }
 
-int lb_plan_policy(const struct store_policy *policy, struct plan_policy *ret)
+/* Whoever it names has the ID of now. */
+static uint64_t lb_plan_session_id_now(const struct session *session, uint64_t id)
+{
+    const struct connection *connection = session_named_connection(session, id);
+    return connection ? connection->id : id;
+}
+
+static uint64_t lb_plan_id_now(const struct map_snapshot *snapshot, uint64_t id)
+{
+    const struct map_path *path = map_snapshot_named_path(snapshot, id);
+    return path ? path->id : id;
+}
+
+int lb_plan_policy(const struct session *session, const struct store_policy *policy,
+                   struct plan_policy *ret)
 {
     struct plan_member *members = calloc(policy->n_paths + 1, sizeof(*members));
     if (!members)
         return -ENOMEM;
     for (size_t i = 0; i < policy->n_paths; i++)
         members[i] = (struct plan_member){
-            .connection_id = policy->paths[i].connection_id,
+            .connection_id = lb_plan_session_id_now(session, policy->paths[i].connection_id),
             .weight = policy->paths[i].weight,
             .primary = policy->paths[i].primary,
         };
@@ -43,14 +58,15 @@ int lb_plan_policy(const struct store_policy *policy, struct plan_policy *ret)
     return 0;
 }
 
-int lb_plan_disk_policy(const struct store_disk_policy *policy, struct plan_policy *ret)
+int lb_plan_disk_policy(const struct map_snapshot *snapshot, const struct store_disk_policy *policy,
+                        struct plan_policy *ret)
 {
     struct plan_member *members = calloc(policy->n_paths + 1, sizeof(*members));
     if (!members)
         return -ENOMEM;
     for (size_t i = 0; i < policy->n_paths; i++)
         members[i] = (struct plan_member){
-            .connection_id = policy->paths[i].id,
+            .connection_id = lb_plan_id_now(snapshot, policy->paths[i].id),
             .weight = policy->paths[i].weight,
             .primary = policy->paths[i].primary,
         };
@@ -74,7 +90,7 @@ static void plan_input_done(struct plan_input *input)
 static int lb_plan_add_policy(struct plan_input *input, const struct session *session,
                               const struct store_policy *from)
 {
-    int r = lb_plan_policy(from, &input->policies[input->n_policies]);
+    int r = lb_plan_policy(session, from, &input->policies[input->n_policies]);
     if (r < 0)
         return r;
     input->sessions[input->n_policies++] = session;
@@ -200,14 +216,10 @@ bool lb_is_asymmetric(const struct map_snapshot *snapshot)
 
 uint64_t lb_active_path(const struct map_snapshot *snapshot, uint64_t last, bool in_sync)
 {
-    dev_t last_dev = 0;
-
-    for (size_t i = 0; i < snapshot->n_paths && last; i++)
-        if (snapshot->paths[i].id == last)
-            last_dev = snapshot->paths[i].dev;
-    dev_t dev =
-        failover_active_path(snapshot->map->table, snapshot->map->status, last_dev, in_sync);
-    const struct map_path *path = dev ? map_snapshot_path(snapshot, dev) : NULL;
+    const struct map_path *path = map_snapshot_named_path(snapshot, last);
+    dev_t dev = failover_active_path(snapshot->map->table, snapshot->map->status,
+                                     path ? path->dev : 0, in_sync);
+    path = dev ? map_snapshot_path(snapshot, dev) : NULL;
     return path ? path->id : 0;
 }
 
@@ -217,6 +229,12 @@ static uint64_t lb_plan_preferred_path(const struct store_disk_policy *policy)
         if (policy->paths[i].preferred)
             return policy->paths[i].id;
     return 0;
+}
+
+uint64_t lb_preferred_path(const struct map_snapshot *snapshot,
+                           const struct store_disk_policy *policy)
+{
+    return lb_plan_id_now(snapshot, lb_plan_preferred_path(policy));
 }
 
 static bool lb_plan_failback_is_manual(const struct store_disk_policy *policy)
@@ -235,21 +253,23 @@ static uint64_t lb_plan_first_path(const struct map_snapshot *snapshot, const st
     if (map->policy->policy != DSM_FAILOVER)
         return 0;
     if (!lb_failback_is_manual(map))
-        return lb_plan_preferred_path(map->policy);
+        return lb_preferred_path(snapshot, map->policy);
     if (!map->active_path)
         return 0;
-    return lb_active_path(snapshot, map->active_path, !map_awaits_mpathd(map)) ?: map->active_path;
+    return lb_active_path(snapshot, map->active_path, !map_awaits_mpathd(map))
+               ?: lb_plan_id_now(snapshot, map->active_path);
 }
 
 /* The disk's policy with the members of a failover in the order of their tiers. */
-static int lb_plan_order_disk_policy(const struct store_disk_policy *policy, uint64_t first,
+static int lb_plan_order_disk_policy(const struct map_snapshot *snapshot,
+                                     const struct store_disk_policy *policy, uint64_t first,
                                      struct plan_policy *ret)
 {
     _cleanup_(lb_plan_policy_done) struct plan_policy named = {0};
 
     if (policy->policy != DSM_FAILOVER)
-        return lb_plan_disk_policy(policy, ret);
-    int r = lb_plan_disk_policy(policy, &named);
+        return lb_plan_disk_policy(snapshot, policy, ret);
+    int r = lb_plan_disk_policy(snapshot, policy, &named);
     if (r < 0)
         return r;
     struct plan_member *members = calloc(named.n_members + 1, sizeof(*members));
@@ -270,7 +290,7 @@ static int lb_plan_disk(const struct map_snapshot *snapshot, const struct store_
     _cleanup_free_ struct plan_path *paths = calloc(snapshot->n_paths + 1, sizeof(*paths));
     const struct mp_table *live = snapshot->map->table;
 
-    int r = paths ? lb_plan_order_disk_policy(policy, first, &as_planned) : -ENOMEM;
+    int r = paths ? lb_plan_order_disk_policy(snapshot, policy, first, &as_planned) : -ENOMEM;
     if (r < 0)
         return r;
     for (size_t i = 0; i < snapshot->n_paths; i++)
@@ -290,7 +310,7 @@ static int lb_plan_disk(const struct map_snapshot *snapshot, const struct store_
 int lb_plan_disk_choice(const struct map_snapshot *snapshot, const struct store_disk_policy *policy,
                         struct mp_table **ret, bool *ret_manual_failback)
 {
-    int r = lb_plan_disk(snapshot, policy, lb_plan_preferred_path(policy), true, ret);
+    int r = lb_plan_disk(snapshot, policy, lb_preferred_path(snapshot, policy), true, ret);
     if (r >= 0)
         *ret_manual_failback = lb_plan_failback_is_manual(policy);
     return r;

@@ -15,9 +15,14 @@
  */
 uint32_t lb_disk_policy(const struct host_map *map);
 
-/* A stored policy as plan/ takes it, its members in the order of the request. */
-int lb_plan_policy(const struct store_policy *policy, struct plan_policy *ret);
-int lb_plan_disk_policy(const struct store_disk_policy *policy, struct plan_policy *ret);
+/*
+ * A stored policy as plan/ takes it, its members in the order of the request; those that are there
+ * with the IDs that they have now.
+ */
+int lb_plan_policy(const struct session *session, const struct store_policy *policy,
+                   struct plan_policy *ret);
+int lb_plan_disk_policy(const struct map_snapshot *snapshot, const struct store_disk_policy *policy,
+                        struct plan_policy *ret);
 void lb_plan_policy_done(struct plan_policy *policy);
 
 /* Whether the disk has a policy of its own that counts. */
@@ -25,6 +30,10 @@ bool lb_has_disk_policy(const struct map_snapshot *snapshot);
 
 /* Whether the map's paths differ in access state. */
 bool lb_is_asymmetric(const struct map_snapshot *snapshot);
+
+/* DsmPathId of the path that a disk's policy prefers, 0: none. */
+uint64_t lb_preferred_path(const struct map_snapshot *snapshot,
+                           const struct store_disk_policy *policy);
 
 /*
  * DsmPathId of the active path of a failover with manual failback, `last` being the one until

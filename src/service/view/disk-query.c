@@ -81,21 +81,13 @@ static int disk_query_classify(const struct map_snapshot *snapshot, struct class
     return 0;
 }
 
-static const struct store_disk_path *disk_query_find_named(const struct store_disk_policy *policy,
-                                                           uint64_t id)
-{
-    for (size_t i = 0; i < policy->n_paths; i++)
-        if (policy->paths[i].id == id)
-            return &policy->paths[i];
-    return NULL;
-}
-
 /* The roles as they were chosen; a path that joined later has those of the tier it came into. */
-static int disk_query_recall(const struct host_map *map, struct classify_role *roles,
-                             struct disk_answer *answer)
+static int disk_query_recall(const struct host_map *map, const struct map_snapshot *snapshot,
+                             struct classify_role *roles, struct disk_answer *answer)
 {
     _cleanup_(lb_plan_policy_done) struct plan_policy chosen = {0};
-    int r = lb_plan_disk_policy(map->policy, &chosen);
+    uint64_t preferred = lb_preferred_path(snapshot, map->policy);
+    int r = lb_plan_disk_policy(snapshot, map->policy, &chosen);
     if (r < 0)
         return r;
 
@@ -103,11 +95,10 @@ static int disk_query_recall(const struct host_map *map, struct classify_role *r
     for (size_t i = 0; i < answer->n_paths; i++) {
         struct dsm_path *path = &answer->paths[i];
         struct plan_member member = plan_member(&chosen, path->id);
-        const struct store_disk_path *named = disk_query_find_named(map->policy, path->id);
 
         roles[i].weight = member.weight;
         roles[i].primary = member.primary;
-        path->preferred = named && named->preferred;
+        path->preferred = preferred != 0 && path->id == preferred;
     }
     return 0;
 }
@@ -179,7 +170,7 @@ static int disk_query_describe(const struct host_map *map, const struct map_snap
         answer->paths[answer->n_paths++] = disk_query_describe_path(snapshot, &snapshot->paths[i]);
 
     if (map_has_policy(map) && lb_agrees(snapshot))
-        r = disk_query_recall(map, roles, answer);
+        r = disk_query_recall(map, snapshot, roles, answer);
     else
         r = disk_query_classify(snapshot, roles, &answer->policy);
     if (r >= 0)

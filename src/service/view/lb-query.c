@@ -73,14 +73,14 @@ static int lb_query_classify_session(const struct session *session, const struct
 }
 
 /* The roles as they were chosen; a path that joined later has those of the tier it came into. */
-static int lb_query_answer_chosen(const struct store_policy *policy, struct lb_answer *answer)
+static int lb_query_answer_chosen(const struct session *session, struct lb_answer *answer)
 {
     _cleanup_(lb_plan_policy_done) struct plan_policy chosen = {0};
-    int r = lb_plan_policy(policy, &chosen);
+    int r = lb_plan_policy(session, session->policy, &chosen);
     if (r < 0)
         return r;
 
-    answer->policy = policy->policy;
+    answer->policy = session->policy->policy;
     for (size_t i = 0; i < answer->n_paths; i++) {
         struct lb_path *path = &answer->paths[i];
         struct plan_member member = plan_member(&chosen, path->connection_id);
@@ -126,7 +126,7 @@ static int lb_query_read_answer(struct session *session, struct lb_answer **ret)
     if (r < 0)
         return r;
     if (session->policy && lb_query_all_agree(&maps))
-        r = lb_query_answer_chosen(session->policy, answer);
+        r = lb_query_answer_chosen(session, answer);
     else
         r = lb_query_classify_session(session, &maps, answer);
     if (r < 0)
