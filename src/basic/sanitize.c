@@ -150,7 +150,7 @@ static void shorten(char *text, size_t bytes_max)
     length = bytes_max - 1;
     while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
         length--;
-    strcpy(text + length, "?");
+    memcpy(text + length, "?", 2);
 }
 
 char *sanitize(char *text, enum sink sink)

@@ -22,9 +22,10 @@ static const char *skip_blanks(const char *at, const char *end)
 
 static size_t bare_length(const char *from, const char *end)
 {
+    static const char ends[] = {'!', '#', '{', '}', '"'};
     const char *at = from;
 
-    while (at < end && !is_blank(*at) && !memchr("!#{}\"", *at, 5))
+    while (at < end && !is_blank(*at) && !memchr(ends, *at, sizeof(ends)))
         at++;
     return (size_t)(at - from);
 }

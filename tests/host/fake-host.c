@@ -599,6 +599,13 @@ static unsigned number(const char **text)
     return n;
 }
 
+/* A number, and as many words. */
+static void skip_counted(const char **text)
+{
+    unsigned n = number(text);
+    *text = skip_words(*text, n);
+}
+
 static bool has_failed(const struct fake_map *map, const char *dev, size_t length)
 {
     char word[32];
@@ -611,13 +618,13 @@ static void print_status(const struct fake_map *map, FILE *out)
 {
     const char *at = map->table;
 
-    at = skip_words(at, number(&at)); /* features */
-    at = skip_words(at, number(&at)); /* hardware handler */
+    skip_counted(&at); /* features */
+    skip_counted(&at); /* hardware handler */
     unsigned n_groups = number(&at), current = number(&at);
     fprintf(out, "2 0 0 0 %u %u ", n_groups, current);
     for (unsigned g = 0; g < n_groups; g++) {
         at = skip_words(at, 1); /* selector */
-        at = skip_words(at, number(&at));
+        skip_counted(&at);
         unsigned n_paths = number(&at), n_args = number(&at);
         fprintf(out, "%c 0 %u 0 ", g + 1 == current ? 'A' : 'E', n_paths);
         for (unsigned p = 0; p < n_paths; p++) {
