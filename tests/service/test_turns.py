@@ -5,13 +5,9 @@ import case
 from names import FAILOVER, NONE, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS, VENDOR
 
 
-class Turns(case.HostTest):
-    """Two targets export the disk of map 0: sids 1 and 2, and 3 and 4. A third has one of its own."""
+class TurnsTest(case.HostTest):
     sessions, portals, luns = 3, 2, 1
     access = False
-
-    def prepare(self):
-        self.host.join(0, 1)
 
     def assert_shape(self, *groups, selector="round-robin 0"):
         self.assertEqual(self.host.shape(0), [(selector, set(sids)) for sids in groups])
@@ -23,6 +19,12 @@ class Turns(case.HostTest):
         change = self.agent.begin_policy(policy, **paths)
         self.wait_for(lambda: slow.seen, "the swap")
         return change, slow
+
+
+class Turns(TurnsTest):
+    """Two targets export the disk of map 0: sids 1 and 2, and 3 and 4. A third has one of its own."""
+    def prepare(self):
+        self.host.join(0, 1)
 
     def test_two_sessions(self):
         first, slow = self.begin_slowly(ROUND_ROBIN, primaries=[1])
@@ -93,6 +95,55 @@ class Turns(case.HostTest):
         self.assertEqual(second.status(), SUCCESS)
         self.assertGreater(fault.seen, 0)
         self.assert_shape([3], [4], [1, 2])
+
+
+class Unseen(TurnsTest):
+    """The second target comes to export the disk of map 0 in the midst of a change of the first one's. The
+    kernel has it so, and udev, by which the model goes, has not told of it."""
+
+    def prepare(self):
+        self.host.multipathd.release = "0.8.5"  # not asked, and so not waited for
+
+    def join(self):
+        self.host.join(0, 1)
+        for minor, action in (0, "change"), (1, "remove"):
+            self.host.udev.kernel_event(f"/devices/virtual/block/dm-{minor}", action)
+
+    def assert_waits(self, change):
+        """For longer than one takes that shares no map."""
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[5], target=2), SUCCESS)
+        self.assertFalse(change.done())
+
+    def test_a_session(self):
+        first, slow = self.begin_slowly(ROUND_ROBIN, primaries=[1])
+        self.join()
+        second = self.agent.begin_policy(ROUND_ROBIN, primaries=[3], target=1)
+        self.assert_waits(second)
+        slow.clear()
+        self.assertEqual([second.status(), first.status()], [SUCCESS, SUCCESS])
+        self.assert_shape([1, 3], [2, 4])
+
+    def test_one_that_gives_back(self):
+        self.assertEqual(self.agent.set_policy(ROUND_ROBIN, primaries=[3], target=1), SUCCESS)
+        first, slow = self.begin_slowly(ROUND_ROBIN, primaries=[1])
+        self.join()
+        back = self.agent.begin_policy(VENDOR, target=1)
+        self.assert_waits(back)
+        slow.clear()
+        self.assertEqual([back.status(), first.status()], [SUCCESS, SUCCESS])
+        self.assert_shape([1], [2], [3, 4])
+
+    def test_behind_a_disk(self):
+        self.agent.query()
+        slow = self.host.dm.fault("table", 0, milliseconds=20000, in_child=True)
+        disk = self.agent.begin_disk_policy(0, QUEUE_DEPTH, sids=[1, 2])
+        self.wait_for(lambda: slow.seen, "the swap")
+        self.join()
+        second = self.agent.begin_policy(ROUND_ROBIN, primaries=[3], target=1)
+        self.assert_waits(second)
+        slow.clear()
+        self.assertEqual([second.status(), disk.status()], [SUCCESS, SUCCESS])
+        self.assert_shape([1, 2, 3, 4], selector="queue-length 0")
 
 
 if __name__ == "__main__":

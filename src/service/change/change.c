@@ -94,10 +94,49 @@ static bool change_shares_map(const struct change *change, const struct change *
 /* Behind those that came before it over a map of its own, whose tables it is to know of. */
 static bool change_has_to_wait(const struct change *change)
 {
+    if (change->behind)
+        return true;
     for (const struct change *other = change->host->changes; other != change; other = other->next)
         if (change_shares_map(change, other))
             return true;
     return false;
+}
+
+static bool change_is_over(const struct change *change, const struct map_snapshot *snapshot)
+{
+    if (change->map)
+        return strcmp(change->map->wwid, dm_map_wwid(snapshot->map)) == 0;
+    for (size_t i = 0; i < snapshot->n_paths; i++)
+        if (snapshot->paths[i].connection &&
+            snapshot->paths[i].connection->session == change->session)
+            return true;
+    return false;
+}
+
+static bool change_is_over_one(const struct change *change, const struct session_maps *found)
+{
+    for (size_t i = 0; i < found->n; i++)
+        if (change_is_over(change, &found->snapshots[i]))
+            return true;
+    return false;
+}
+
+/*
+ * One that changes these maps, or came before to do so: the model may not know yet that a session
+ * has a path in one of them. NULL: there is none.
+ */
+static struct change *change_find_other(const struct change *change,
+                                        const struct session_maps *found)
+{
+    bool is_earlier = true;
+
+    for (struct change *other = change->host->changes; other; other = other->next) {
+        if (other == change)
+            is_earlier = false;
+        else if ((is_earlier || other->is_under_way) && change_is_over_one(other, found))
+            return other;
+    }
+    return NULL;
 }
 
 static struct change *change_find_due(const struct host *host)
@@ -151,6 +190,9 @@ static void change_delist(const struct change *change)
     while (*link != change)
         link = &(*link)->next;
     *link = change->next;
+    for (struct change *other = change->host->changes; other; other = other->next)
+        if (other->behind == change)
+            other->behind = NULL;
     if (change->session)
         change->session->hold = SESSION_FREE;
     else
@@ -256,16 +298,35 @@ static bool change_finds_suspended(const struct session_maps *found)
     return false;
 }
 
-/* The maps that it is about. -EBUSY: one is suspended; multipathd would end that as well. */
-static int change_read(const struct change *change, struct session_maps *ret)
+/*
+ * The maps that it is about. -EALREADY: another one changes one of them; -EBUSY: one is suspended;
+ * multipathd would end that as well.
+ */
+static int change_read(struct change *change, struct session_maps *ret)
 {
     int r = change->calls->read_maps(change, ret);
-    return r >= 0 && change_finds_suspended(ret) ? -EBUSY : r;
+    if (r < 0)
+        return r;
+    if (!change->is_under_way)
+        change->behind = change_find_other(change, ret);
+    if (change->behind)
+        return -EALREADY;
+    if (change_finds_suspended(ret))
+        return -EBUSY;
+    change->is_under_way = true;
+    return 0;
 }
 
-/* Whoever takes a table into use has the map suspended for a moment; others, for longer. */
+/*
+ * Later: at the end of another change, or, of a map that is suspended, soon. Whoever takes a table
+ * into use has it so for a moment; others, for longer.
+ */
 static bool change_looks_again(struct change *change, int r)
 {
+    if (r == -EALREADY) {
+        change->has_begun = false;
+        return true;
+    }
     return r == -EBUSY && change->n_looks++ < SWAP_SUSPENDED_LOOKS &&
            timer_set_in(&change->suspended, SWAP_SUSPENDED_USEC) >= 0;
 }

@@ -84,6 +84,8 @@ struct change {
     /* change.c's own */
     struct change *next; /* that came after it */
     bool has_begun;
+    bool is_under_way;       /* it has seen that nobody else changes its maps */
+    struct change *behind;   /* one that it has seen over a map of its own */
     struct map_change *maps; /* as planned, until the transaction has them */
     size_t n_maps;
     struct timer suspended; /* until the next look at maps that somebody has suspended */
