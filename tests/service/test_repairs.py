@@ -37,12 +37,16 @@ class RepairTest(case.HostTest):
 
 
 class Many(case.HostTest):
-    """A start on a host whose maps multipathd has built without the entries."""
+    """A start on a host whose maps have lost their groups meanwhile."""
     sessions, luns = 5, 8
 
     def test_a_start(self):
+        changes = [self.agent.begin_policy(QUEUE_DEPTH, target=target) for target in range(self.sessions)]
+        for change in changes:
+            self.assertEqual(change.status(), SUCCESS)
         for target in range(self.sessions):
-            self.assertEqual(self.agent.set_policy(QUEUE_DEPTH, target=target), SUCCESS)
+            self.wait_for_agreement(target)  # else multipathd repairs maps as well
+        loads = self.host.multipathd.loads
         self.assertEqual(self.host.stop(), 0)
         for minor in self.host.minors():
             self.host.write_map(minor, self.host.own_groups(minor))
@@ -54,8 +58,10 @@ class Many(case.HostTest):
         self.assertEqual(slow.seen, REPAIRS)
         self.assertLessEqual(len(children.read_text().split()), REPAIRS + 1)  # one tells multipathd
         slow.clear()
+        # Each begins at the end of another one: the looks for access states come 2, 6 and 14 s later.
         self.wait_for(lambda: all(shape[0][0] == "queue-length 0"
-                                  for shape in self.host.shapes().values()), "all repairs")
+                                  for shape in self.host.shapes().values()), "all repairs", seconds=10)
+        self.assertEqual(self.host.multipathd.loads, loads)
 
 
 class Repairs(RepairTest):

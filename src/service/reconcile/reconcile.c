@@ -19,6 +19,7 @@
 #include "service/multipathd/map-entry.h"
 #include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/gone.h"
+#include "service/reconcile/inspection-queue.h"
 #include "service/reconcile/map-update.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/intents.h"
@@ -37,13 +38,6 @@
     500000U /* from one inspection to the next of a map with a path on its way ... */
 #define TRANSIT_INSPECTIONS_MAX 20U /* ... until it is taken for somebody else's */
 
-/* A device that is to be inspected. */
-struct due {
-    dev_t dev;
-    uint64_t usec; /* CLOCK_MONOTONIC, or WHEN_A_REPAIR_ENDS */
-};
-#define WHEN_A_REPAIR_ENDS UINT64_MAX
-
 struct reconcile_waiter {
     const struct host_map *map; /* one that changes, and so stays; NULL: all of the session's */
     uint64_t session_id;
@@ -55,8 +49,7 @@ struct reconciler {
     struct host *host;
     struct timer timer, states_timer;
     uint64_t states_usec;
-    struct due *queue;
-    size_t n_queue;
+    struct inspection_queue queue;
     struct reconcile_waiter *waiters;
     size_t n_waiters;
     unsigned n_running;
@@ -79,55 +72,36 @@ static void reconcile_forget_old(struct reconciler *r, dev_t dev);
 
 static void reconcile_arm(struct reconciler *r)
 {
-    uint64_t first = UINT64_MAX;
+    uint64_t next = inspection_queue_next(&r->queue);
 
-    for (size_t i = 0; i < r->n_queue; i++)
-        if (r->queue[i].usec < first)
-            first = r->queue[i].usec;
-    if (first < UINT64_MAX && r->begun)
-        (void)timer_set_at(&r->timer, first);
+    if (next < UINT64_MAX && r->begun)
+        (void)timer_set_at(&r->timer, next);
 }
 
-static void reconcile_enqueue_at(struct host *host, dev_t dev, uint64_t usec)
+static void reconcile_on_enqueued(struct reconciler *r, int result)
 {
-    struct reconciler *r = host->reconciler;
-
-    if (!r)
-        return;
-    for (size_t i = 0; i < r->n_queue; i++)
-        if (r->queue[i].dev == dev) {
-            if (usec < r->queue[i].usec)
-                r->queue[i].usec = usec;
-            reconcile_arm(r);
-            return;
-        }
-
-    struct due *more = reallocarray(r->queue, r->n_queue + 1, sizeof(*more));
-    if (!more) {
+    if (result < 0)
         log_error("Out of memory: a map is not looked at until its next event.");
-        return;
-    }
-    r->queue = more;
-    more[r->n_queue++] = (struct due){dev, usec};
-    reconcile_arm(r);
+    else
+        reconcile_arm(r);
 }
 
 /* Asks for an inspection after `delay`, should an earlier one not be due. */
 static void reconcile_enqueue(struct host *host, dev_t dev, uint64_t delay)
 {
-    reconcile_enqueue_at(host, dev, loop_usec(host->event) + delay);
+    struct reconciler *r = host->reconciler;
+
+    if (r)
+        reconcile_on_enqueued(r,
+                              inspection_queue_add(&r->queue, dev, loop_usec(host->event) + delay));
 }
 
 /* Of the maps that wait for the end of a repair, as many are inspected as there are places. */
 static void reconcile_wake(struct reconciler *r)
 {
-    unsigned places = r->n_running < REPAIRS_MAX ? REPAIRS_MAX - r->n_running : 0;
-
-    for (size_t i = 0; i < r->n_queue && places > 0; i++)
-        if (r->queue[i].usec == WHEN_A_REPAIR_ENDS) {
-            r->queue[i].usec = loop_usec(r->host->event);
-            places--;
-        }
+    if (r->n_running < REPAIRS_MAX)
+        inspection_queue_give_places(&r->queue, REPAIRS_MAX - r->n_running,
+                                     loop_usec(r->host->event));
     reconcile_arm(r);
 }
 
@@ -140,14 +114,11 @@ static void reconcile_end_repair(struct reconciler *r)
 static int reconcile_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct reconciler *r = userdata;
+    dev_t dev;
 
-    for (size_t i = r->n_queue; i > 0; i--) {
-        if (i > r->n_queue || r->queue[i - 1].usec > usec)
-            continue;
-        dev_t dev = r->queue[i - 1].dev;
-        r->queue[i - 1] = r->queue[--r->n_queue];
+    /* No more than there are now: an inspection may ask for the next one. */
+    for (size_t n = r->queue.n; n > 0 && inspection_queue_take(&r->queue, usec, &dev); n--)
         reconcile_inspect(r->host, dev);
-    }
     reconcile_wake(r); /* one that was woken may have had nothing to repair */
     return 0;
 }
@@ -497,7 +468,8 @@ static int reconcile_inspect_map(struct host *host, struct host_map *map,
         intents_forget(map);
     bool to_repair = idle && !map_state_agrees(&map->state);
     if (to_repair && host->reconciler->n_running >= REPAIRS_MAX)
-        reconcile_enqueue_at(host, map->dev, WHEN_A_REPAIR_ENDS);
+        reconcile_on_enqueued(host->reconciler,
+                              inspection_queue_await_place(&host->reconciler->queue, map->dev));
     else if (to_repair && (planned ? reconcile_is_worth_a_round(host, map)
                                    : map->watch.failures <= FAILURES_MAX))
         return reconcile_repair(host, map, snapshot, TAKE_PTR(planned));
@@ -813,7 +785,7 @@ void reconciler_free(struct host *host)
         return;
     timer_done(&r->timer);
     timer_done(&r->states_timer);
-    free(r->queue);
+    inspection_queue_done(&r->queue);
     free(r->waiters);
     free(r->old);
     free(r);
