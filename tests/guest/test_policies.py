@@ -210,21 +210,9 @@ class TwoSessions(PolicyTest):
 
     @classmethod
     def setUpClass(cls):
-        lio.create(cls.OTHER, lio.luns(), cls.ADDRESSES)
-        cls.addClassCleanup(cls.remove_other)
-        iscsi.discover(cls.ADDRESSES[0])
-        iscsi.login(cls.OTHER)
-        stack.wait_for_paths(lio.expected_paths() +
-                             lio.luns() * len(cls.ADDRESSES))
+        cls.enterClassContext(stack.another_target(cls.OTHER, lio.luns(), cls.ADDRESSES))
         cls.addClassCleanup(wmi.set_policy, wmi.VENDOR, addresses=cls.ADDRESSES, target=cls.OTHER)
         super().setUpClass()
-
-    @classmethod
-    def remove_other(cls):
-        iscsi.logout(cls.OTHER)
-        run("iscsiadm", "-m", "node", "-T", cls.OTHER, "-o", "delete")
-        lio.remove(cls.OTHER)
-        stack.wait_for_paths()
 
     def set_other(self, *args, **kwargs):
         self.assertEqual(wmi.set_policy(*args, addresses=self.ADDRESSES, target=self.OTHER,

@@ -10,7 +10,6 @@ import lio
 import multipathd
 from basic import patience, run, wait_for
 
-
 def paths_due():
     """How many paths the sessions that are there give, by the target's own word."""
     return sum(len(list((group / "lun").glob("lun_*")))
@@ -67,3 +66,19 @@ def wait_until_whole(count=None, seconds=90):
     """Wait until the stack is whole, with so many paths (all that the default target gives)."""
     count = lio.expected_paths() if count is None else count
     wait_for(lambda: is_whole(count), seconds, f"a whole stack with {count} paths")
+
+
+@contextlib.contextmanager
+def another_target(name, luns, addresses):
+    """A target beside the default one, and its sessions, inside a `with`."""
+    lio.create(name, luns, addresses)
+    try:
+        iscsi.discover(addresses[0], new_only=True)
+        iscsi.login(name)
+        wait_for_paths(paths_due())
+        yield
+    finally:
+        iscsi.logout(name)
+        iscsi.forget(name)
+        lio.remove(name)
+        wait_for_paths(paths_due())
