@@ -14,10 +14,10 @@
  *
  * The sweep, for all that a change of policy touches: the state directory, the file for multipathd,
  * device-mapper, and what is sent to multipathd. All processes count these calls together, in
- * memory that they share (the file named by LAB_SWEEP, a struct sweep); the call whose turn it is
- * fails, or kills the service with its children before it is made. Then the sweep is over. Calls
- * that libc makes inside itself cannot be seen: mkstemp and fopen count as one call, closing a file
- * as none.
+ * memory that they share (the file named by LAB_SWEEP, a struct sweep), and note them there; the
+ * call whose turn it is fails, or kills the service with its children before it is made. Then the
+ * sweep is over. Calls that libc makes inside itself cannot be seen: mkstemp and fopen count as one
+ * call, closing a file as none.
  */
 
 #include <dlfcn.h>
@@ -41,6 +41,8 @@
 #include <unistd.h>
 
 #define RULES_MAX 16
+#define CALLS_MAX 1024 /* as faults.py has both */
+#define CALL_SIZE 80
 
 struct rule {
     char command[16], map[140];
@@ -119,7 +121,7 @@ enum sweep_mode { SWEEP_OFF, SWEEP_COUNT, SWEEP_FAIL, SWEEP_KILL };
 /* As faults.py has it. */
 struct sweep {
     uint32_t mode, turn, seen, done;
-    char what[240]; /* the call whose turn it was */
+    char calls[CALLS_MAX][CALL_SIZE];
 };
 
 static struct sweep *sweep;
@@ -154,12 +156,13 @@ static int take_turn(const char *call, const char *path, int error)
     if (mode == SWEEP_OFF)
         return 0;
     uint32_t seen = __atomic_add_fetch(&sweep->seen, 1, __ATOMIC_ACQ_REL);
+    if (seen <= CALLS_MAX)
+        snprintf(sweep->calls[seen - 1], CALL_SIZE, "%s %.64s", call, path);
     if (mode == SWEEP_COUNT || seen != sweep->turn)
         return 0;
 
     /* What comes next, in other processes and in the service's next life, is left alone. */
     __atomic_store_n(&sweep->mode, SWEEP_OFF, __ATOMIC_RELEASE);
-    snprintf(sweep->what, sizeof(sweep->what), "%s %.200s", call, path);
     __atomic_store_n(&sweep->done, 1, __ATOMIC_RELEASE);
     if (mode == SWEEP_KILL) {
         kill(0, SIGKILL); /* systemd gave the service a process group of its own */
@@ -307,7 +310,8 @@ ssize_t send(int fd, const void *data, size_t size, int flags)
 {
     NEXT(send);
     if (sweeping() && is_multipathd(fd)) {
-        int error = take_turn("send", "multipathd", EPIPE);
+        const char *what = size == sizeof(uint64_t) ? "the size" : data; /* of the command */
+        int error = take_turn("send multipathd", what, EPIPE);
         if (error > 0) {
             errno = error;
             return -1;

@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import mmap
 import pathlib
+import re
 import struct
 
 import service
@@ -13,6 +14,9 @@ from basic import HOME, run
 LIBRARY = pathlib.Path("/run/lab-fault.so")
 RULES = pathlib.Path("/run/lab-faults")
 SWEEP = pathlib.Path("/run/lab-sweep")
+CALLS_MAX, CALL_SIZE = 1024, 80  # as fault.c has them
+_HEAD = struct.Struct("=IIII")
+SWEEP_SIZE = _HEAD.size + CALLS_MAX * CALL_SIZE
 DROP_IN = pathlib.Path(f"/run/systemd/system/{service.UNIT}.d/fault.conf")
 
 
@@ -28,7 +32,7 @@ def preloaded(restart="on-failure"):
                        f"Environment=LD_PRELOAD={LIBRARY} LAB_FAULTS={RULES} LAB_SWEEP={SWEEP}\n"
                        f"ReadWritePaths={RULES} {SWEEP}\n")
     RULES.write_text("")
-    SWEEP.write_bytes(bytes(mmap.PAGESIZE))
+    SWEEP.write_bytes(bytes(SWEEP_SIZE))
     run("systemctl", "daemon-reload")
     service.restart()
     try:
@@ -61,15 +65,14 @@ class Sweep:
     says which calls these are. Used inside preloaded()."""
 
     OFF, COUNT, FAIL, KILL = range(4)
-    _HEAD = struct.Struct("=IIII")
 
     def __init__(self):
         with open(SWEEP, "r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), mmap.PAGESIZE)
+            self._memory = mmap.mmap(file.fileno(), SWEEP_SIZE)
 
     def arm(self, mode, turn=0):
         """From now on, count; and have the call whose turn it is, from 1, fail or kill."""
-        self._memory[:mmap.PAGESIZE] = bytes(mmap.PAGESIZE)
+        self._memory[:SWEEP_SIZE] = bytes(SWEEP_SIZE)
         # The mode last, for the service looks at it first.
         self._memory[4:8] = struct.pack("=I", turn)
         self._memory[0:4] = struct.pack("=I", mode)
@@ -77,14 +80,28 @@ class Sweep:
     def disarm(self):
         self._memory[0:4] = struct.pack("=I", self.OFF)
 
+    def _head(self):
+        """Mode, turn, how many were counted, and whether the one whose turn it was has come."""
+        return _HEAD.unpack_from(self._memory)
+
+    def _call(self, turn):
+        at = _HEAD.size + (turn - 1) * CALL_SIZE
+        text = self._memory[at:at + CALL_SIZE].split(b"\0")[0].decode()
+        return re.sub(r"(/\.\S+\.)\w{6}$", r"\1XXXXXX", text)  # a temporary file's name
+
     @property
     def seen(self):
         """How many calls were counted."""
-        return self._HEAD.unpack_from(self._memory)[2]
+        return self._head()[2]
+
+    @property
+    def calls(self):
+        """They, as text."""
+        assert self.seen <= CALLS_MAX, self.seen
+        return [self._call(turn) for turn in range(1, self.seen + 1)]
 
     @property
     def hit(self):
         """The call that failed or killed, as text; empty: none so far."""
-        done = self._HEAD.unpack_from(self._memory)[3]
-        size = self._HEAD.size
-        return self._memory[size:size + 240].split(b"\0")[0].decode() if done else ""
+        _, turn, _, done = self._head()
+        return self._call(turn) if done else ""
