@@ -2,6 +2,7 @@
 """Target, sessions, multipathd and maps together: waited for until they are one."""
 
 import contextlib
+import pathlib
 
 import alua
 import dm
@@ -9,6 +10,10 @@ import iscsi
 import lio
 import multipathd
 from basic import patience, run, wait_for
+
+# What a test has an administrator configure.
+CONFIGURATION = pathlib.Path("/etc/multipath/conf.d/10-lab.conf")
+
 
 def paths_due():
     """How many paths the sessions that are there give, by the target's own word."""
@@ -82,3 +87,21 @@ def another_target(name, luns, addresses):
         iscsi.forget(name)
         lio.remove(name)
         wait_for_paths(paths_due())
+
+
+def _make_maps_anew():
+    with multipathd.stopped():
+        dm.flush_maps()
+    wait_for_paths(paths_due())
+
+
+@contextlib.contextmanager
+def configured(text):
+    """multipathd with more configuration, by which it has made all maps, inside a `with`."""
+    CONFIGURATION.write_text(text)
+    try:
+        _make_maps_anew()
+        yield
+    finally:
+        CONFIGURATION.unlink()
+        _make_maps_anew()
