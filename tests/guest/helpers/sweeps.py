@@ -30,10 +30,10 @@ CHANGE_SECONDS = 8
 
 
 class Holder:
-    """With the arguments of the request for each of its two policies."""
+    """Its name as of wmi.holders(), and what the request for each of its two policies needs."""
 
-    def __init__(self, requests):
-        self.requests = requests
+    def __init__(self, name, requests):
+        self.name, self.requests = name, requests
 
     @staticmethod
     def live(status, old, new):
@@ -50,41 +50,33 @@ class SessionHolder(Holder):
     """A session, with what wmi.set_policy() gets."""
 
     def __init__(self, requests, target=lio.TARGET):
-        super().__init__(requests)
-        self.target = target
+        super().__init__(target, requests)
 
     def ask(self, policy):
-        return wmi.set_policy(policy, target=self.target, **self.requests[policy])
+        return wmi.set_policy(policy, target=self.name, **self.requests[policy])
 
     def stored(self):
-        return store.policy(self.target) or wmi.VENDOR
-
-    def agrees(self):
-        return wmi.agrees(self.target)
+        return store.policy(self.name) or wmi.VENDOR
 
 
 class DiskHolder(Holder):
     """A disk, with what wmi.set_disk() gets."""
 
     def __init__(self, requests, wwid):
-        super().__init__(requests)
-        self.wwid = wwid
+        super().__init__(wwid, requests)
 
     def ask(self, policy):
         if policy == wmi.NONE:
-            return wmi.set_disk_raw(self.wwid, wmi.NONE)
-        return wmi.set_disk(self.wwid, policy, **self.requests[policy])
+            return wmi.set_disk_raw(self.name, wmi.NONE)
+        return wmi.set_disk(self.name, policy, **self.requests[policy])
 
     def stored(self):
-        return store.disk_policy(self.wwid)
-
-    def agrees(self):
-        return wmi.disk_agrees(self.wwid)
+        return store.disk_policy(self.name)
 
     def saved(self, status, old, new, began):
         """That it is live and cannot be saved is a success, of which the journal tells."""
-        if status == wmi.SUCCESS and any("live but cannot be saved" in line
-                                         for line in service.journal(began)):
+        if (status == wmi.SUCCESS and self.stored() != new
+                and any("live but cannot be saved" in line for line in service.journal(began))):
             return {old}
         return super().saved(status, old, new, began)
 
@@ -124,7 +116,10 @@ class SweepTest(unittest.TestCase):
             return list(pool.map(ask, self.holders, state))
 
     def agree(self):
-        return all(holder.agrees() for holder in self.holders)
+        """Whether kernel and multipathd agree with all of their policies."""
+        found = wmi.holders()
+        return all((found[holder.name]["Agreement"], found[holder.name]["MultipathdAgreement"])
+                   == ("Applied", "Agrees") for holder in self.holders)
 
     def meant(self):
         """The state that all maps mean now, None where there is no such one."""
@@ -192,7 +187,7 @@ class SweepTest(unittest.TestCase):
 
     def check_answer(self, what, answers):
         """What the answers say is so, with a service that lives on. multipathd may load what it
-        still knows, until it has been told; a look at the map that fails just then is taken again."""
+        still knows, until it has been told; a look at the map that fails then is taken again."""
         live = states(holder.live(*answer) for holder, *answer in answers)
         if look_in(5, self.meant, lambda state: state in live) not in live:
             self.problem("half-applied sessions", what, f"the maps are {dm.shapes()}")
