@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The points of a fault sweep, and which of them are tried first where time does not suffice for
-all: calls that no earlier sweep of this run has had, then the rest, evenly. Each call fails; a kill is
-left out where it would find what one before the call before it has found."""
+all: calls that no earlier sweep of this run has had, then the rest, evenly, failures and kills in
+turn. Each call fails; a kill is left out where it would find what one before the call before it
+has found."""
 
 import collections
 import difflib
+import itertools
 import re
 
 from basic import setting
@@ -50,6 +52,13 @@ def _evenly(points):
     return [points[i] for i in order]
 
 
+def _in_turn(points):
+    """A failure, a kill, and so on."""
+    kinds = [_evenly([point for point in points if point.mode == mode])
+             for mode in (Sweep.FAIL, Sweep.KILL)]
+    return [point for pair in itertools.zip_longest(*kinds) for point in pair if point]
+
+
 def _modes(calls, turn):
     """What can befall a call."""
     is_alike = turn > 1 and QUESTION.fullmatch(calls[turn - 2])
@@ -61,5 +70,5 @@ def in_order(old, new, calls):
     news = new_turns(calls)
     points = [Point(old, new, mode, turn, turn in news)
               for turn in range(1, len(calls) + 1) for mode in _modes(calls, turn)]
-    return (_evenly([point for point in points if point.is_new])
-            + _evenly([point for point in points if not point.is_new]))
+    return (_in_turn([point for point in points if point.is_new])
+            + _in_turn([point for point in points if not point.is_new]))
