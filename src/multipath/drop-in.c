@@ -112,6 +112,14 @@ static void remove_leftovers(void)
         (void)unlink(found.gl_pathv[i]);
 }
 
+int drop_in_read_ours(char **ret)
+{
+    char path[PATH_MAX];
+
+    int r = drop_in_path(path);
+    return r < 0 ? r : read_text(path, FILE_MAX, ret);
+}
+
 int drop_in_write(const char *text, bool *changed)
 {
     char path[PATH_MAX];

@@ -25,6 +25,9 @@ int drop_in_path(char ret[PATH_MAX]);
 /* The main file, beside the directory's parent: multipath.conf. */
 int drop_in_main_file(char ret[PATH_MAX]);
 
+/* What the file has, to be freed. -ENOENT: there is none; other errors of reading it. */
+int drop_in_read_ours(char **ret);
+
 /*
  * Makes `text` the file's content, NULL: removes the file. *changed becomes true once that is done,
  * even if it then fails to reach the disk; else it is untouched, and on an error the old file

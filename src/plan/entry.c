@@ -30,6 +30,12 @@ static const char header[] =
     "# That removes its sections and, with the last one, this file. A multipath section of\n"
     "# your own wins over the one here where its file sorts behind this one.\n";
 
+/* How the sections begin and end. */
+#define MULTIPATH_BEGIN "    multipath {\n        wwid \""
+#define DEVICE_BEGIN "    device {\n        vendor \""
+#define DEVICE_MIDDLE "\"\n        detect_prio no\n        prio "
+#define SECTION_END "    }\n"
+
 /* Without the blanks at its end; to be freed. */
 static char *trimmed(const char *text)
 {
@@ -153,16 +159,14 @@ int entry_multipath(const char *wwid, const struct mp_table *table, bool fails_b
 
     /* One keyword a line, for multipathd drops a second one. */
     if (asprintf(&text,
-                 "    multipath {\n"
-                 "        wwid \"%s\"\n"
-                 "        path_grouping_policy group_by_prio\n"
-                 "        path_selector \"%s\"\n"
-                 "        prio weightedpath\n"
-                 "        prio_args \"%s\"\n"
-                 "        failback %s\n"
-                 "        rr_weight uniform\n"
-                 "        rr_min_io_rq 1\n"
-                 "    }\n",
+                 MULTIPATH_BEGIN "%s\"\n"
+                                 "        path_grouping_policy group_by_prio\n"
+                                 "        path_selector \"%s\"\n"
+                                 "        prio weightedpath\n"
+                                 "        prio_args \"%s\"\n"
+                                 "        failback %s\n"
+                                 "        rr_weight uniform\n"
+                                 "        rr_min_io_rq 1\n" SECTION_END,
                  wwid, table->groups[0].selector, args, failback_word(fails_back)) < 0) {
         text = NULL;
         return -ENOMEM;
@@ -287,11 +291,11 @@ static int format_device(const char *vendor, const char *product, const char *pr
     if (!out)
         return -ENOMEM;
 
-    fputs("    device {\n        vendor \"", out);
+    fputs(DEVICE_BEGIN, out);
     put_regex(out, vendor);
     fputs("\"\n        product \"", out);
     put_regex(out, product);
-    fprintf(out, "\"\n        detect_prio no\n        prio %s\n    }\n", prio);
+    fprintf(out, DEVICE_MIDDLE "%s\n" SECTION_END, prio);
     return finish(&out, &text, ret);
 }
 
@@ -358,4 +362,44 @@ int entry_file(const char *const *devices, size_t n_devices, const char *const *
         fputs(entries[i], out);
     fputs("}\n", out);
     return finish(&out, &text, ret);
+}
+
+static int split_section(const char *begin, const char *end, entry_text_func_t func, void *userdata)
+{
+    static const char multipath[] = MULTIPATH_BEGIN, device[] = DEVICE_BEGIN;
+    _cleanup_free_ char *text = strndup(begin, (size_t)(end - begin)), *wwid = NULL;
+
+    if (!text)
+        return -ENOMEM;
+    if (strncmp(text, device, strlen(device)) == 0)
+        return func(NULL, text, userdata);
+    if (strncmp(text, multipath, strlen(multipath)) != 0)
+        return 0;
+    wwid = strndup(text + strlen(multipath), strcspn(text + strlen(multipath), "\"\n"));
+    return wwid ? func(wwid, text, userdata) : -ENOMEM;
+}
+
+int entry_file_split(const char *file, entry_text_func_t func, void *userdata)
+{
+    static const char section[] = "\n    ", end[] = "\n" SECTION_END;
+    const char *begin = file, *behind;
+    int r = 0;
+
+    while (r >= 0 && (begin = strstr(begin, section)) && (behind = strstr(++begin, end))) {
+        behind += strlen(end);
+        r = split_section(begin, behind, func, userdata);
+        begin = behind - 1; /* the line's end begins the next */
+    }
+    return r < 0 ? r : 0;
+}
+
+int entry_device_is_of(const char *device, const char *vendor, const char *product)
+{
+    _cleanup_free_ char *own = NULL;
+    const char *middle = strstr(device, DEVICE_MIDDLE);
+
+    int r = entry_device(vendor, product, "const", &own);
+    if (r < 0)
+        return r == -EOPNOTSUPP ? 0 : r;
+    return middle && strncmp(device, own, (size_t)(middle - device) + strlen(DEVICE_MIDDLE)) == 0;
 }

@@ -69,3 +69,14 @@ int entry_device(const char *vendor, const char *product, const char *prio, char
  */
 int entry_file(const char *const *devices, size_t n_devices, const char *const *entries,
                size_t n_entries, char **ret);
+
+/*
+ * Takes an entry_file() apart: calls func with each text that it was made of, and the WWID of an
+ * entry, NULL for a device. What has not this form is passed over. A negative errno of func ends
+ * that and comes out. -ENOMEM.
+ */
+typedef int (*entry_text_func_t)(const char *wwid, const char *text, void *userdata);
+int entry_file_split(const char *file, entry_text_func_t func, void *userdata);
+
+/* Whether an entry_device() is about that product. 1, 0 or -ENOMEM. */
+int entry_device_is_of(const char *device, const char *vendor, const char *product);

@@ -6,6 +6,7 @@ import time
 
 import bus
 import case
+import names
 from device_mapper import FOREVER
 from multipathd import OWN_SELECTOR
 from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUBSET, SUCCESS, VENDOR
@@ -90,6 +91,94 @@ class Restart(RestartTest):
         self.assert_everywhere(("queue-length 0", ALL))
         self.host.start()
         self.assertEqual(self.agent.session("LoadBalancePolicy"), QUEUE_DEPTH)
+
+
+class Boot(RestartTest):
+    """The service comes before the logins, which come one target after another."""
+
+    sessions, portals, luns = 2, 2, 1
+    TARGETS = ([1, 2], [3, 4])
+
+    def groups(self, target):
+        """Which its policy makes."""
+        return [("round-robin 0", {sid}) for sid in reversed(self.TARGETS[target])]
+
+    def set_policies(self):
+        for target, sids in enumerate(self.TARGETS):
+            self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[sids[1]], target=target), SUCCESS)
+            self.wait_for_agreement(target)
+
+    def leave(self, *targets):
+        for target in targets:
+            self.host.remove_map(target)
+            for sid in self.TARGETS[target]:
+                self.host.logout(sid)
+
+    def boot(self):
+        """As after a reboot, but for the kernel's numbers."""
+        self.assertEqual(self.host.stop(), 0)
+        self.leave(0, 1)
+        self.loads, self.reconfigures = self.host.multipathd.loads, self.count()
+        self.host.start()
+
+    def count(self):
+        return self.host.multipathd.asked.count("reconfigure")
+
+    def come(self, target):
+        """multipathd builds the map by what it has read."""
+        for sid in self.TARGETS[target]:
+            self.host.login(sid)
+        paths = self.host.paths(target)
+        self.host.load_map(target, self.host.multipathd.groups(self.host.wwid(target), paths))
+
+    def has_section(self, target):
+        return (self.host.drop_in.exists()
+                and self.host.drop_in.read_text().count(f'wwid "{self.host.wwid(target)}"') == 1)
+
+    def test_what_has_not_come_yet_keeps_its_entry(self):
+        self.set_policies()
+        before = self.host.drop_in.read_text()
+        self.boot()
+        for target in 0, 1:
+            self.assertTrue(self.has_section(1))
+            self.come(target)
+            self.assertEqual(self.host.shape(target), self.groups(target))
+            self.wait_for_agreement(target)
+            time.sleep(1.5)  # in which what is not wanted would be taken out
+            self.assertEqual(self.host.drop_in.read_text(), before)
+        self.assertEqual((self.count(), self.host.multipathd.loads), (self.reconfigures, self.loads))
+        self.assertEqual([self.agent.session("Reapplications", target) for target in (0, 1)], [0, 0])
+
+    def test_a_disk_that_has_not_come_yet(self):
+        """Its policy is its own."""
+        self.assertEqual(self.agent.set_disk_policy(1, FAILOVER, primaries=[4], preferred=4), SUCCESS)
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for_agreement()
+        self.wait_for(lambda: self.agent.disk(1, "MultipathdAgreement") == "Agrees", "agreement")
+        self.boot()
+        self.come(0)
+        self.wait_for_agreement()
+        time.sleep(1.5)
+        self.assertTrue(self.has_section(1))
+        self.come(1)
+        self.assertEqual(self.host.shape(1), self.groups(1))
+
+    def test_a_policy_that_is_taken_back_before(self):
+        """Nobody is left who could want what has not come."""
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[4], target=1), SUCCESS)
+        self.wait_for_agreement(1)
+        self.boot()
+        self.come(0)
+        self.assertEqual(self.agent.set_policy_raw(VENDOR, [], names.session_id(1)), SUCCESS)
+        self.wait_for(lambda: not self.host.drop_in.exists(), "no file")
+
+    def test_a_file_that_nobody_wants(self):
+        self.set_policies()
+        self.assertEqual(self.host.stop(), 0)
+        (self.host.directory / "state/state.db").unlink()
+        self.leave(0, 1)
+        self.host.start()
+        self.wait_for(lambda: not self.host.drop_in.exists(), "no file")
 
 
 class Killed(RestartTest):

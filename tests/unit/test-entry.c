@@ -657,6 +657,64 @@ static void test_file(void **state)
                                          "}\n");
 }
 
+struct taken {
+    const char *wanted[8]; /* WWID and text, by turns */
+    size_t n;
+};
+
+static int take(const char *wwid, const char *text, void *userdata)
+{
+    struct taken *taken = userdata;
+    const char *wanted = taken->wanted[taken->n++];
+
+    assert_int_equal(wwid == NULL, wanted == NULL);
+    if (wwid)
+        assert_string_equal(wwid, wanted);
+    assert_string_equal(text, taken->wanted[taken->n++]);
+    return 0;
+}
+
+static int refuse(const char *wwid, const char *text, void *userdata)
+{
+    return -EUCLEAN;
+}
+
+/* What a file was made of, and nothing of a file that is somebody's. */
+static void test_file_apart(void **state)
+{
+    const char *const devices[] = {device_b, device_a};
+    const char *const entries[] = {entry_b, entry_a};
+    struct taken all = {{NULL, device_a, NULL, device_b, "b", entry_b, "a", entry_a}, 0};
+    struct taken one = {{"b", entry_b}, 0}, none = {0};
+    _cleanup_free_ char *file = NULL, *cut = NULL;
+
+    assert_int_equal(entry_file(devices, 2, entries, 2, &file), 0);
+    assert_int_equal(entry_file_split(file, take, &all), 0);
+    assert_int_equal(all.n, 8);
+    assert_int_equal(entry_file_split(file, refuse, NULL), -EUCLEAN);
+
+    cut = strndup(strstr(file, "multipaths {"), strlen("multipaths {\n") + strlen(entry_b) + 30);
+    assert_non_null(cut);
+    assert_int_equal(entry_file_split(cut, take, &one), 0);
+    assert_int_equal(one.n, 2);
+    assert_int_equal(entry_file_split("", take, &none), 0);
+    assert_int_equal(entry_file_split("defaults {\n    a b\n}\n    c {\n    }\n", take, &none), 0);
+    assert_int_equal(none.n, 0);
+}
+
+static void test_whose_device(void **state)
+{
+    _cleanup_free_ char *device = NULL;
+
+    assert_int_equal(entry_device("LIO-ORG ", "a.b", "alua", &device), 0);
+    assert_int_equal(entry_device_is_of(device, "LIO-ORG", "a.b"), 1);
+    assert_int_equal(entry_device_is_of(device, "LIO-ORG", "a.bc"), 0);
+    assert_int_equal(entry_device_is_of(device, "LIO-ORG", "a"), 0);
+    assert_int_equal(entry_device_is_of(device, "LIO", "a.b"), 0);
+    assert_int_equal(entry_device_is_of(device, "a\"", "a.b"), 0);
+    assert_int_equal(entry_device_is_of("", "LIO-ORG", "a.b"), 0);
+}
+
 static void test_file_header(void **state)
 {
     static const char *const parts[] = {
@@ -746,6 +804,8 @@ int main(void)
         cmocka_unit_test(test_regex_escapes),
         cmocka_unit_test(test_empty_product),
         cmocka_unit_test(test_file),
+        cmocka_unit_test(test_file_apart),
+        cmocka_unit_test(test_whose_device),
         cmocka_unit_test(test_file_header),
         cmocka_unit_test(test_file_structure),
     };

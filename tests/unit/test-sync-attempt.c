@@ -21,6 +21,7 @@
 
 #include "basic/macros.h"
 #include "multipath/drop-in.h"
+#include "plan/entry.h"
 #include "refuse-sync.h"
 #include "service/multipathd/sync-attempt.h"
 
@@ -148,6 +149,7 @@ static struct sync_outcome publish_entry(char *wwid, char *entry, unsigned unpro
     struct sync_attempt attempt = {
         .parts = &part,
         .n = 1,
+        .has_seen = true,
         .schedule = {.running = ATTEMPT_SYNC, .unproved = unproved, .digest = digest},
     };
 
@@ -206,11 +208,64 @@ static void test_in_vain(void **state)
     (void)publish_nothing(false);
 }
 
+static void assert_in_file(const char *text, bool is_there)
+{
+    _cleanup_free_ char *file = NULL;
+
+    assert_int_equal(drop_in_read_ours(&file), 0);
+    assert_int_equal(strstr(file, text) != NULL, is_there);
+}
+
+/*
+ * Maps that are expected: their products' sections stay, as the disks decide that are there; and
+ * multipathd is told of nothing that it has read when it started.
+ */
+static void test_expected(void **state)
+{
+    static char a[] = "a", entry[] = ENTRY("a"), vendor[] = "LIO", product[] = "one";
+    struct sync_part part = {.wwid = a, .entry = entry};
+    char *devices[2];
+    struct sync_attempt attempt = {
+        .parts = &part,
+        .n = 1,
+        .devices = (const char *const *)devices,
+        .n_devices = 2,
+        .schedule = {.running = ATTEMPT_SYNC},
+    };
+
+    assert_int_equal(entry_device("LIO", "one", "alua", &devices[0]), 0);
+    assert_int_equal(entry_device("LIO", "two", "alua", &devices[1]), 0);
+    shown = shown_then = "multipaths {\n" ENTRY("a") "}\n";
+    assert_int_equal(run(&attempt).error, 0);
+    assert_in_file(devices[0], true);
+    assert_in_file(devices[1], true);
+    shown = ""; /* it was told at its start, or will be */
+    struct sync_outcome outcome = run(&attempt);
+    assert_false(outcome.error < 0 || outcome.changed || outcome.reconfigured);
+
+    attempt.has_seen = true;
+    part.disk = (struct detection_disk){vendor, product, DSM_ALUA_BOTH, true, true};
+    shown = shown_then;
+    assert_true(run(&attempt).changed);
+    assert_in_file("product \"^one$\"\n        detect_prio no\n        prio sysfs\n", true);
+    assert_in_file(devices[0], false);
+    assert_in_file(devices[1], true);
+
+    part.disk.alua = DSM_ALUA_NONE;
+    assert_true(run(&attempt).changed);
+    assert_in_file("^one$", false);
+    assert_in_file(devices[1], true);
+    free(devices[0]);
+    free(devices[1]);
+    (void)publish_nothing(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_last_entry_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_in_vain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_expected, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_last_entry_goes_but_for_the_disk, set_up, tear_down),
     };
 

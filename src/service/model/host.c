@@ -89,6 +89,22 @@ DEFINE_CLEANUP(struct session *, session_free);
 DEFINE_CLEANUP(struct adapter *, adapter_free);
 DEFINE_CLEANUP(struct connection *, connection_free);
 
+bool host_has_session_policy(const struct host *host)
+{
+    for (size_t i = 0; i < host->n_sessions; i++)
+        if (session_has_policy(host->sessions[i]))
+            return true;
+    return false;
+}
+
+bool host_awaits_login(const struct host *host)
+{
+    for (size_t i = 0; i < host->n_sessions; i++)
+        if (session_has_policy(host->sessions[i]) && host->sessions[i]->n_connections == 0)
+            return true;
+    return false;
+}
+
 const char *host_initiator(const struct host *host, const char *name)
 {
     return name && name[0] ? name : host->initiator;

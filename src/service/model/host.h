@@ -11,6 +11,12 @@ static inline bool session_has_policy(const struct session *session)
     return session->policy && session->hold != SESSION_CLEAR;
 }
 
+/* Whether one of them has one. */
+bool host_has_session_policy(const struct host *host);
+
+/* Whether a session with a policy is not logged in. */
+bool host_awaits_login(const struct host *host);
+
 void lb_answer_free(struct lb_answer *answer);
 
 /* A model that knows nothing yet but the host's own initiator name. */

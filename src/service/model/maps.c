@@ -203,10 +203,21 @@ int maps_load_policies(struct host *host)
     return r;
 }
 
+int maps_expect(struct host *host, const char *wwid, struct host_map **ret)
+{
+    struct host_map *known = maps_find_wwid(host, wwid);
+
+    if (!known)
+        return add(host, wwid, ret);
+    *ret = known;
+    return 0;
+}
+
 int maps_mark_half_way(struct host *host, const char *wwid)
 {
-    struct host_map *map = maps_find_wwid(host, wwid);
-    int r = map ? 0 : add(host, wwid, &map);
+    struct host_map *map;
+
+    int r = maps_expect(host, wwid, &map);
     if (r >= 0)
         map_state_set_intent(&map->state, true);
     return r;

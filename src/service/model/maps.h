@@ -27,6 +27,12 @@ static inline bool map_has_any_policy(const struct host_map *map)
 /* Whether multipathd is to read the map's entry, and has not yet said that it has, or what wins. */
 bool map_awaits_mpathd(const struct host_map *map);
 
+/* Whether it has been there since the service began. */
+static inline bool map_was_seen(const struct host_map *map)
+{
+    return map->name;
+}
+
 /* Whether there is an object for it: a map, or a policy that waits for one. */
 static inline bool map_is_visible(const struct host_map *map)
 {
@@ -52,6 +58,9 @@ int maps_snapshot(const struct host_map *map, struct map_snapshot *ret);
 
 /* The policies of disks, from the store. */
 int maps_load_policies(struct host *host);
+
+/* The map of that WWID, made where it was not seen yet. -ENOMEM. */
+int maps_expect(struct host *host, const char *wwid, struct host_map **ret);
 
 /* The map, seen already or not, is one that a first policy has left half way. -ENOMEM. */
 int maps_mark_half_way(struct host *host, const char *wwid);

@@ -139,7 +139,7 @@ struct host_map {
     struct host *host;
     dev_t dev; /* 0: it is gone; its policy, or its entry in the drop-in, waits for its return */
     char *wwid;
-    char *name; /* NULL: never seen, the store knows its policy */
+    char *name; /* NULL: not seen yet, the store knows its policy, or the drop-in its entry */
     uint64_t sectors;
     uint64_t *session_ids; /* those with paths in it */
     size_t n_sessions;

@@ -100,6 +100,17 @@ int map_entry_set(struct host_map *map, const struct map_snapshot *snapshot,
     return 1;
 }
 
+int map_entry_restore(struct host_map *map, const char *entry)
+{
+    if (map->entry)
+        return 0;
+    map->entry = strdup(entry);
+    if (!map->entry)
+        return -ENOMEM;
+    map_state_set_entry(&map->state, true, true);
+    return 0;
+}
+
 bool map_entry_drop(struct host_map *map)
 {
     if (!map->entry)

@@ -15,5 +15,8 @@
 int map_entry_set(struct host_map *map, const struct map_snapshot *snapshot,
                   const struct mp_table *planned, bool manual_failback);
 
+/* Gives it the one that an earlier run had made, should it have none yet. -ENOMEM. */
+int map_entry_restore(struct host_map *map, const char *entry);
+
 /* Takes it away, for no policy counts for the map. Whether there was one. */
 bool map_entry_drop(struct host_map *map);

@@ -13,6 +13,7 @@
 #include "service/model/find.h"
 #include "service/model/host.h"
 #include "service/model/maps.h"
+#include "service/multipathd/earlier.h"
 #include "service/multipathd/mpathd-sync.h"
 #include "service/multipathd/sync-attempt.h"
 #include "service/multipathd/sync-schedule.h"
@@ -37,7 +38,7 @@ struct mpathd_sync {
     struct host *host;
     struct timer timer;
     struct sync_schedule schedule;
-    bool has_synced;           /* a file was made of maps that were seen */
+    struct earlier earlier;
     struct sync_attempt *told; /* what multipathd reads, to be proved */
     struct sync_attempt *read; /* what it has read last */
     struct timer late;         /* for who waits for a beginning */
@@ -56,6 +57,7 @@ static char *mpathd_sync_copy_text(const char *text, bool *failed)
 
 struct mpathd_sync_collecting {
     struct sync_attempt *attempt;
+    size_t n_expected; /* maps that have not come since the service began */
     bool failed;
 };
 
@@ -72,6 +74,7 @@ static void mpathd_sync_collect(struct host_map *map, void *userdata)
         return;
     }
     c->attempt->parts = more;
+    c->n_expected += !map_was_seen(map);
     more[c->attempt->n++] = (struct sync_part){
         .wwid = mpathd_sync_copy_text(map->wwid, &c->failed),
         .entry = mpathd_sync_copy_text(map->entry, &c->failed),
@@ -82,23 +85,6 @@ static void mpathd_sync_collect(struct host_map *map, void *userdata)
                  .is_followed = map->disk.is_followed},
         .has_lost = map->state.rounds > 0 || map->state.sync == SYNC_RECHECK,
     };
-}
-
-static void mpathd_sync_find_policy(struct host_map *map, void *userdata)
-{
-    bool *found = userdata;
-    *found = *found || map_has_policy(map);
-}
-
-static bool mpathd_sync_has_policy(struct host *host)
-{
-    bool found = false;
-
-    for (size_t i = 0; i < host->n_sessions; i++)
-        if (session_has_policy(host->sessions[i]))
-            return true;
-    maps_each(host, mpathd_sync_find_policy, &found);
-    return found;
 }
 
 static bool mpathd_sync_must_tell(const struct mpathd_sync *s)
@@ -120,7 +106,11 @@ static struct sync_attempt *mpathd_sync_make_attempt(const struct mpathd_sync *s
     maps_each(s->host, mpathd_sync_collect, &collecting);
     attempt->must_tell = mpathd_sync_must_tell(s);
     attempt->previous = s->schedule.running == ATTEMPT_CHECK ? NULL : s->read;
-    attempt->keep = !s->has_synced && !attempt->must_tell && mpathd_sync_has_policy(s->host);
+    if (collecting.n_expected > 0) {
+        attempt->devices = (const char *const *)s->earlier.devices;
+        attempt->n_devices = s->earlier.n_devices;
+    }
+    attempt->has_seen = attempt->n > collecting.n_expected;
     return collecting.failed ? NULL : TAKE_PTR(attempt);
 }
 
@@ -302,7 +292,6 @@ static void mpathd_sync_start(struct mpathd_sync *s)
     if (r >= 0) {
         *run = (struct mpathd_sync_run){s, attempt};
         r = worker_start(s->host->event, sync_attempt_run, attempt, mpathd_sync_on_child_done, run);
-        s->has_synced = s->has_synced || attempt->n > 0;
     }
     if (r < 0) {
         struct sync_outcome outcome = {.error = r};
@@ -453,6 +442,7 @@ int mpathd_sync_new(struct host *host)
     s->host = host;
     timer_init(&s->timer, host->event, 0, mpathd_sync_on_timer, s);
     timer_init(&s->late, host->event, 0, mpathd_sync_on_late, s);
+    earlier_load(host, &s->earlier);
     host->mpathd_sync = s;
     mpathd_sync_request(host); /* a file that was left behind, or never told of */
     return 0;
@@ -469,6 +459,7 @@ void mpathd_sync_free(struct host *host)
         sync_attempt_free(s->told);
     if (s->read)
         sync_attempt_free(s->read);
+    earlier_done(&s->earlier);
     free(s->waiters);
     free(s);
 }

@@ -121,6 +121,19 @@ static int find_detections(struct run *run)
     return r;
 }
 
+/* Of devices; there is room for all. */
+struct sections {
+    char **texts;
+    size_t n;
+};
+
+static void sections_done(struct sections *sections)
+{
+    for (size_t i = 0; i < sections->n; i++)
+        free(sections->texts[i]);
+    free(sections->texts);
+}
+
 /* The text of our file; *devices, where not NULL, are its device sections. NULL: no file. */
 static int sync_attempt_render_file(const struct sync_attempt *attempt, char **devices,
                                     size_t n_devices, char **ret)
@@ -148,10 +161,28 @@ static int sync_attempt_read_files(struct run *run)
     return r < 0 ? r : find_detections(run);
 }
 
-static bool needs_section(const struct run *run, size_t part)
+/* Whether a section is about the product of a part, whose disks decide what it is. */
+static bool is_of_part(const char *device, const struct sync_part *part)
 {
-    return detection_needs_section(&run->detections[part],
-                                   entry_has_several(run->attempt->parts[part].entry));
+    return part->disk.vendor &&
+           entry_device_is_of(device, part->disk.vendor, part->disk.product) > 0;
+}
+
+/* Whether other maps of that product are expected, which need a section. */
+static bool is_expected(const struct sync_attempt *attempt, const struct sync_part *part)
+{
+    for (size_t i = 0; i < attempt->n_devices; i++)
+        if (is_of_part(attempt->devices[i], part))
+            return true;
+    return false;
+}
+
+static bool needs_section(const struct run *run, size_t i)
+{
+    const struct sync_part *part = &run->attempt->parts[i];
+
+    return detection_needs_section(&run->detections[i], entry_has_several(part->entry) ||
+                                                            is_expected(run->attempt, part));
 }
 
 static bool needs_sections(const struct run *run)
@@ -162,30 +193,62 @@ static bool needs_sections(const struct run *run)
     return false;
 }
 
-static int sync_attempt_render(const struct run *run, char **ret)
+static int add_device(struct sections *sections, char *text)
+{
+    if (!text)
+        return -ENOMEM;
+    sections->texts[sections->n++] = text;
+    return 0;
+}
+
+static bool is_of_any_part(const char *device, const struct sync_attempt *attempt)
+{
+    for (size_t i = 0; i < attempt->n; i++)
+        if (is_of_part(device, &attempt->parts[i]))
+            return true;
+    return false;
+}
+
+static int add_earlier_devices(const struct sync_attempt *attempt, struct sections *sections)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < attempt->n_devices && r >= 0; i++)
+        if (!is_of_any_part(attempt->devices[i], attempt))
+            r = add_device(sections, strdup(attempt->devices[i]));
+    return r;
+}
+
+static int add_devices(const struct run *run, struct sections *sections)
 {
     const struct sync_attempt *attempt = run->attempt;
-    char **devices = calloc(attempt->n + 1, sizeof(*devices));
-    size_t n_devices = 0;
-    int r = devices ? 0 : -ENOMEM;
 
-    for (size_t i = 0; i < attempt->n && r >= 0; i++) {
+    for (size_t i = 0; i < attempt->n; i++) {
         const struct detection_disk *disk = &attempt->parts[i].disk;
+        char *text = NULL;
 
         if (!needs_section(run, i))
             continue;
-        r = entry_device(disk->vendor, disk->product, run->detections[i].prio, &devices[n_devices]);
-        if (r >= 0)
-            n_devices++;
-        else if (r == -EOPNOTSUPP)
-            r = 0; /* a product that cannot be named: the maps show that multipathd disagrees */
+        int r = entry_device(disk->vendor, disk->product, run->detections[i].prio, &text);
+        if (r == -EOPNOTSUPP)
+            continue; /* a product that cannot be named: the maps show that multipathd disagrees */
+        r = r < 0 ? r : add_device(sections, text);
+        if (r < 0)
+            return r;
     }
+    return 0;
+}
+
+static int sync_attempt_render(const struct run *run, char **ret)
+{
+    const struct sync_attempt *attempt = run->attempt;
+    _cleanup_(sections_done) struct sections sections = {
+        .texts = calloc(attempt->n + attempt->n_devices + 1, sizeof(char *))};
+
+    int r = sections.texts ? add_devices(run, &sections) : -ENOMEM;
     if (r >= 0)
-        r = sync_attempt_render_file(attempt, devices, n_devices, ret);
-    for (size_t i = 0; i < n_devices; i++)
-        free(devices[i]);
-    free(devices);
-    return r;
+        r = add_earlier_devices(attempt, &sections);
+    return r < 0 ? r : sync_attempt_render_file(attempt, sections.texts, sections.n, ret);
 }
 
 /* --- Judging -------------------------------------------------------------------------------- */
@@ -305,7 +368,7 @@ static int sync_attempt_write_file(struct run *run, bool answers)
         (void)sync_attempt_ask(run);
     if (r >= 0)
         r = sync_attempt_render(run, &text);
-    if (r >= 0 && (text || !run->attempt->keep))
+    if (r >= 0)
         r = drop_in_write(text, &run->outcome.changed);
     if (r < 0)
         return sync_attempt_fail(run, r, "%s/" DROP_IN_NAME " cannot be written: %s.",
@@ -356,11 +419,11 @@ static int sync_attempt_tell(struct run *run)
 {
     const struct sync_attempt *attempt = run->attempt;
 
-    int heard = attempt->n > 0 ? sync_attempt_hear() : 0;
+    int heard = attempt->has_seen ? sync_attempt_hear() : 0;
     int r = sync_attempt_write_file(run, heard >= 0);
     if (r < 0)
         return r;
-    if (attempt->n == 0 && !run->outcome.changed && !attempt->schedule.owed)
+    if (!attempt->has_seen && !run->outcome.changed && !attempt->schedule.owed)
         return 0;
     return heard < 0 ? sync_attempt_fail_at_multipathd(run, heard) : begin_reconfigure(run);
 }

@@ -25,7 +25,10 @@ struct sync_part {
 struct sync_attempt {
     struct sync_part *parts;
     size_t n;
-    bool keep; /* no map was seen yet, but policies wait for theirs: leave a file that is there */
+    bool has_seen; /* one is of a map that is there, or was; else nothing is asked for them */
+    const char *const
+        *devices; /* sections of others, not this one's own: of maps that are expected */
+    size_t n_devices;
     bool must_tell;                /* also a multipathd that reloads every map */
     struct sync_schedule schedule; /* how things stand, and what is to be done: its `running` */
     const struct sync_attempt

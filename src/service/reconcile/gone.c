@@ -11,6 +11,7 @@
 #include "service/model/announce-disk.h"
 #include "service/model/find.h"
 #include "service/model/freshness.h"
+#include "service/model/host.h"
 #include "service/multipathd/map-entry.h"
 #include "service/multipathd/mpathd-sync.h"
 
@@ -42,7 +43,9 @@ static void gone_drop_default(struct host_map *map)
 /* It may have no object any more after this. */
 static void gone_forget(struct host *host, struct host_map *map)
 {
-    if (map->dev || map->state.hold != HOLD_FREE || map->state.ahead)
+    bool is_chosen = map->policy && !map->policy->by_default;
+
+    if (map->dev || is_chosen || map->state.hold != HOLD_FREE || map->state.ahead)
         return;
     gone_drop_default(map);
     if (map_entry_drop(map))
@@ -111,14 +114,12 @@ struct gone_absent {
     size_t n;
 };
 
-/* Those with a default policy that have not come since the service began. */
+/* Those of an earlier run that have not come since. */
 static void gone_collect_absent(struct host_map *map, void *userdata)
 {
     struct gone_absent *absent = userdata;
-    const struct gone *gone = map->host->gone;
 
-    if (map->dev || !map->policy || !map->policy->by_default ||
-        gone_find(gone, map->wwid) < gone->n)
+    if (map_was_seen(map) || (!map->policy && !map->entry))
         return;
     struct host_map **more = reallocarray(absent->maps, absent->n + 1, sizeof(*more));
     if (!more)
@@ -127,16 +128,41 @@ static void gone_collect_absent(struct host_map *map, void *userdata)
     more[absent->n++] = map;
 }
 
+static void gone_forget_absent(struct host *host, bool (*is_wanted)(const struct host_map *map))
+{
+    struct gone_absent absent = {0};
+
+    maps_each(host, gone_collect_absent, &absent);
+    for (size_t i = 0; i < absent.n; i++)
+        if (!is_wanted(absent.maps[i]))
+            gone_forget(host, absent.maps[i]);
+    free(absent.maps);
+}
+
+static bool gone_wants_none(const struct host_map *map)
+{
+    return false;
+}
+
+static bool gone_has_policy(const struct host_map *map)
+{
+    return map->policy;
+}
+
 static int gone_on_begin_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct gone *gone = userdata;
-    struct gone_absent absent = {0};
 
-    maps_each(gone->host, gone_collect_absent, &absent);
-    for (size_t i = 0; i < absent.n; i++)
-        gone_forget(gone->host, absent.maps[i]);
-    free(absent.maps);
+    if (host_awaits_login(gone->host))
+        return timer_set_in(&gone->begin_timer, GONE_USEC);
+    gone_forget_absent(gone->host, gone_wants_none);
     return 0;
+}
+
+void gone_reconsider(struct host *host)
+{
+    if (!host_has_session_policy(host))
+        gone_forget_absent(host, gone_has_policy);
 }
 
 int gone_new(struct host *host)

@@ -3,9 +3,11 @@
 
 /*
  * Maps that have gone, and may return: a path that is lost takes the map of a disk with it for a
- * while, and a volume that is detached, for good. What is kept for its return is its entry, where a
- * session's policy counts for it, and a default policy that it was given: for GONE_USEC, and of no
- * more than GONE_MAX maps. A policy that was chosen for the disk waits for ever.
+ * while, a reboot takes all, and a volume that is detached goes for good. What is kept for its
+ * return is its entry, where a session's policy counts for it, and a default policy that it was
+ * given: for GONE_USEC, and of no more than GONE_MAX maps that go while the service runs. Those of
+ * an earlier run have gone when the service begins; as long as a session with a policy has not
+ * logged in, they may be its. A policy that was chosen for the disk waits for ever, its entry too.
  */
 
 #include "service/model/maps.h"
@@ -13,9 +15,11 @@
 #define GONE_USEC (10U * 60U * UINT64_C(1000000))
 #define GONE_MAX 64U
 
-/* What an earlier run has given to maps that do not come within that time is dropped as well. */
 int gone_new(struct host *host);
 void gone_free(struct host *host);
 
 /* The map has just gone; what was kept for another one, which went earlier, may be dropped. */
 void gone_add(struct host_map *map);
+
+/* A policy was taken back: entries of an earlier run go that nobody is left to want. */
+void gone_reconsider(struct host *host);
