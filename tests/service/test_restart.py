@@ -184,6 +184,7 @@ class Boot(RestartTest):
 class Killed(RestartTest):
     def kill_between_two_maps(self, policy, **paths):
         """The first map has its new table, the second is about to be swapped."""
+        self.host.multipathd.seconds = 3  # or it has built the second map first, on a slow machine
         before = self.host.shape(0)
         slow = self.host.dm.fault("load", 1, milliseconds=20000)
         change = self.agent.begin_policy(policy, **paths)
