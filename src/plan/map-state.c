@@ -31,6 +31,7 @@ void map_state_reset(struct map_state *state)
 {
     state->rounds = 0;
     state->last = 0;
+    map_state_succeed(state);
     if (state->table == TABLE_CONTESTED)
         state->table = TABLE_DIFFERS;
 }
@@ -87,6 +88,38 @@ enum map_answer map_state_lose(struct map_state *state, bool deferred, uint64_t 
 bool map_state_is_worth_asking(const struct map_state *state)
 {
     return state->sync == SYNC_IN_FORCE && state->rounds < CONTEST_ROUNDS_MAX;
+}
+
+void map_state_void_round(struct map_state *state)
+{
+    if (state->rounds > 0 && state->table != TABLE_CONTESTED)
+        state->rounds--;
+}
+
+uint64_t map_state_fail(struct map_state *state, uint64_t now)
+{
+    if (state->pause == 0)
+        state->pause = REPAIR_RETRY_USEC;
+    else if (state->pause < REPAIR_RETRY_MAX_USEC)
+        state->pause *= 2;
+    state->retry = now + state->pause;
+    return state->retry;
+}
+
+bool map_state_fails_on(const struct map_state *state)
+{
+    return state->pause >= REPAIR_RETRY_MAX_USEC;
+}
+
+bool map_state_is_due(const struct map_state *state, uint64_t now)
+{
+    return state->pause == 0 || now >= state->retry;
+}
+
+void map_state_succeed(struct map_state *state)
+{
+    state->pause = 0;
+    state->retry = 0;
 }
 
 void map_state_set_entry(struct map_state *state, bool has_entry, bool has_policy)

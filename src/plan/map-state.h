@@ -45,6 +45,11 @@ enum map_hold {
 /* From one repair to the next of a map that a multipathd regroups that cannot be told. */
 #define CONTEST_REST_USEC (5U * UINT64_C(1000000))
 
+/* From a repair that fails to the next one, doubled each time ... */
+#define REPAIR_RETRY_USEC (2U * UINT64_C(1000000))
+/* ... up to this, at which it goes on. */
+#define REPAIR_RETRY_MAX_USEC (64U * UINT64_C(1000000))
+
 /* All zeros: a map that nothing is known of. */
 struct map_state {
     enum map_table table;
@@ -54,6 +59,8 @@ struct map_state {
     bool has_intent; /* in the store: its first policy is not finished */
     unsigned rounds; /* lost, one after another */
     uint64_t last;   /* when, in microseconds */
+    uint64_t pause;  /* after the last repair, which has failed; 0: it has not */
+    uint64_t retry;  /* when that is over */
 };
 
 /* --- What a snapshot shows ------------------------------------------------------------------ */
@@ -96,12 +103,31 @@ enum map_answer {
  */
 enum map_answer map_state_lose(struct map_state *state, bool deferred, uint64_t now);
 
+/* The repair for it did not come about: nobody can have undone that. */
+void map_state_void_round(struct map_state *state);
+
 /*
  * Whether multipathd, which has the policy in force, is to be asked what it thinks now, so that the
  * one who made other groups gets a name. After the last round the answers to the earlier ones must
  * do.
  */
 bool map_state_is_worth_asking(const struct map_state *state);
+
+/* --- Failures ------------------------------------------------------------------------------- */
+
+/* It could not be looked at, or given what it has to have: when it is tried again. */
+uint64_t map_state_fail(struct map_state *state, uint64_t now);
+
+/* Whether it fails so often that nobody needs to be told once more. */
+bool map_state_fails_on(const struct map_state *state);
+
+/*
+ * Whether one that was left half way is to be given back now. Any event of the map's asks for that,
+ * and giving back may bring one about however it ends: that is no reason to try again at once.
+ */
+bool map_state_is_due(const struct map_state *state, uint64_t now);
+
+void map_state_succeed(struct map_state *state);
 
 /* --- Telling multipathd --------------------------------------------------------------------- */
 

@@ -152,6 +152,12 @@ class Contests(RepairTest):
         self.wait_for(lambda: self.host.shape(1) == WANTED, "the other map's repair")
         self.assertEqual(self.host.shape(0), HOSTS_OWN)
 
+    def test_failures_are_no_rounds(self):
+        """Nobody gives the map other groups; the kernel refuses ours for a while."""
+        self.host.dm.fault("load", 0, count=3, error=errno.EIO, in_child=True)
+        self.reload(0)
+        self.wait_for_shapes(WANTED, WANTED)
+
     def test_until_the_policy_changes(self):
         self.contest()
         self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)

@@ -216,6 +216,61 @@ static void test_told(void **state)
     }
 }
 
+/* A map that fails is never left for good, and asked for less and less often. */
+static void test_failures(void **state)
+{
+    struct map_state map = {.table = TABLE_HALF_WAY, .has_intent = true};
+    uint64_t now = 1;
+
+    assert_true(map_state_is_due(&map, now));
+    for (uint64_t pause = REPAIR_RETRY_USEC; pause <= REPAIR_RETRY_MAX_USEC; pause *= 2) {
+        assert_false(map_state_fails_on(&map));
+        assert_int_equal(map_state_fail(&map, now), now + pause);
+        assert_false(map_state_is_due(&map, now + pause - 1));
+        now += pause;
+        assert_true(map_state_is_due(&map, now));
+    }
+    for (unsigned i = 0; i < 1000; i++) {
+        assert_true(map_state_fails_on(&map));
+        now = map_state_fail(&map, now);
+        assert_true(map_state_is_due(&map, now));
+    }
+    assert_int_equal(now, 1 + (2 * REPAIR_RETRY_MAX_USEC - REPAIR_RETRY_USEC) +
+                              1000 * REPAIR_RETRY_MAX_USEC);
+}
+
+static void test_end_of_failures(void **state)
+{
+    static void (*const ends[])(struct map_state *) = {map_state_succeed, map_state_reset};
+
+    for (size_t i = 0; i < ELEMENTSOF(ends); i++) {
+        struct map_state map = {0};
+        for (unsigned n = 0; n < 9; n++)
+            map_state_fail(&map, 1);
+        ends[i](&map);
+        assert_true(map_state_is_due(&map, 1));
+        assert_false(map_state_fails_on(&map));
+        assert_int_equal(map_state_fail(&map, 1), 1 + REPAIR_RETRY_USEC);
+    }
+}
+
+/* Who has not given it its groups has not lost them again. */
+static void test_repairs_that_fail_are_no_rounds(void **state)
+{
+    struct map_state map = {.table = TABLE_DIFFERS, .sync = SYNC_IN_FORCE};
+
+    map_state_void_round(&map);
+    for (unsigned i = 0; i < 20; i++) {
+        assert_int_equal(map_state_lose(&map, false, i), ANSWER_REPAIR);
+        map_state_void_round(&map);
+    }
+    for (unsigned i = 0; i < CONTEST_ROUNDS_MAX; i++)
+        assert_int_equal(map_state_lose(&map, false, 20), ANSWER_REPAIR);
+    assert_int_equal(map_state_lose(&map, false, 20), ANSWER_LEAVE);
+    map_state_void_round(&map);
+    assert_int_equal(map_state_lose(&map, false, 20), ANSWER_LEAVE);
+}
+
 static void test_hold(void **state)
 {
     static const struct {
@@ -251,11 +306,18 @@ static void test_hold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rounds),    cmocka_unit_test(test_untold_is_no_rival),
-        cmocka_unit_test(test_contested), cmocka_unit_test(test_asking),
-        cmocka_unit_test(test_seen),      cmocka_unit_test(test_untold_does_not_count),
-        cmocka_unit_test(test_note),      cmocka_unit_test(test_told),
+        cmocka_unit_test(test_rounds),
+        cmocka_unit_test(test_untold_is_no_rival),
+        cmocka_unit_test(test_contested),
+        cmocka_unit_test(test_asking),
+        cmocka_unit_test(test_seen),
+        cmocka_unit_test(test_untold_does_not_count),
+        cmocka_unit_test(test_note),
+        cmocka_unit_test(test_told),
         cmocka_unit_test(test_hold),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_end_of_failures),
+        cmocka_unit_test(test_repairs_that_fail_are_no_rounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

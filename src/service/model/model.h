@@ -128,7 +128,6 @@ struct disk_view {
 
 /* What the reconciler counts (service/reconcile/reconcile.c); times are CLOCK_MONOTONIC. */
 struct map_watch {
-    unsigned failures;             /* of repairs, one after another */
     unsigned transit_inspections;  /* at a map with a path on its way */
     uint64_t leaving_usec;         /* since when all of its paths log out; 0: they do not */
     unsigned inspections_left;     /* for access states that may change */

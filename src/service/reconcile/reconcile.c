@@ -30,10 +30,8 @@
 #define SETTLE_USEC 50000U   /* multipathd's reloads come in bursts */
 #define STATES_USEC 1000000U /* until the next look at connections that are down, doubled ... */
 #define STATES_MAX_USEC 16000000U /* ... up to this */
-#define RETRY_USEC 1000000U       /* after a failure, doubled each time */
 #define ACCESS_USEC 1000000U      /* until the first; until the next, twice as long, ... */
-#define FAILURES_MAX 6U
-#define REPAIRS_MAX 8U /* at a time, a child each: as many as a change has */
+#define REPAIRS_MAX 8U            /* at a time, a child each: as many as a change has */
 #define TRANSIT_USEC                                                                               \
     500000U /* from one inspection to the next of a map with a path on its way ... */
 #define TRANSIT_INSPECTIONS_MAX 20U /* ... until it is taken for somebody else's */
@@ -86,14 +84,18 @@ static void reconcile_on_enqueued(struct reconciler *r, int result)
         reconcile_arm(r);
 }
 
-/* Asks for an inspection after `delay`, should an earlier one not be due. */
-static void reconcile_enqueue(struct host *host, dev_t dev, uint64_t delay)
+/* Asks for an inspection at that time, should an earlier one not be due. */
+static void reconcile_enqueue_at(struct host *host, dev_t dev, uint64_t usec)
 {
     struct reconciler *r = host->reconciler;
 
     if (r)
-        reconcile_on_enqueued(r,
-                              inspection_queue_add(&r->queue, dev, loop_usec(host->event) + delay));
+        reconcile_on_enqueued(r, inspection_queue_add(&r->queue, dev, usec));
+}
+
+static void reconcile_enqueue(struct host *host, dev_t dev, uint64_t delay)
+{
+    reconcile_enqueue_at(host, dev, loop_usec(host->event) + delay);
 }
 
 /* Of the maps that wait for the end of a repair, as many are inspected as there are places. */
@@ -196,13 +198,13 @@ static void reconcile_count_reapplied(struct host *host, struct host_map *map)
     }
 }
 
-/* Tries again a few times, further and further apart; then the map's next event counts. */
+/* Tries again, further and further apart. */
 static void reconcile_inspect_after_failure(struct host *host, struct host_map *map)
 {
     if (!map->dev)
         maps_drop_if_idle(host, map);
-    else if (map->watch.failures++ < FAILURES_MAX)
-        reconcile_enqueue(host, map->dev, RETRY_USEC << map->watch.failures);
+    else
+        reconcile_enqueue_at(host, map->dev, map_state_fail(&map->state, loop_usec(host->event)));
 }
 
 static void reconcile_inspect_or_drop(struct host *host, struct host_map *map)
@@ -253,14 +255,17 @@ static void reconcile_on_repaired(enum transaction_result result, const struct m
     map_state_end_repair(&map->state);
     reconcile_end_repair(host->reconciler);
     if (result == TRANSACTION_DONE) {
-        map->watch.failures = 0;
+        map_state_succeed(&map->state);
         if (change->progress == MAP_CHANGED) /* else it is gone */
             reconcile_tell_repaired(host, map, change->after);
         if (map_policies_are_saved(map))
             intents_forget(map);
         reconcile_inspect_or_drop(host, map);
     } else {
-        map_changes_log(change, n);
+        if (change->result.stage != SWAP_READ_BACK)
+            map_state_void_round(&map->state);
+        if (!map_state_fails_on(&map->state))
+            map_changes_log(change, n);
         reconcile_inspect_after_failure(host, map);
     }
     reconcile_run_waiters(host->reconciler);
@@ -306,8 +311,9 @@ static void reconcile_on_entry_gone(int r, void *userdata)
         r = reconcile_start_repair(repair);
     if (r >= 0)
         return;
-    log_warning("Map %s is left half way to its first policy: %s", map->name,
-                host_mpathd_error(host) ?: strerror(-r));
+    if (!map_state_fails_on(&map->state))
+        log_warning("Map %s is left half way to its first policy: %s", map->name,
+                    host_mpathd_error(host) ?: strerror(-r));
     reconcile_abandon_repair(repair, map);
     reconcile_inspect_after_failure(host, map);
     reconcile_run_waiters(host->reconciler);
@@ -365,6 +371,15 @@ static bool reconcile_is_worth_a_round(struct host *host, struct host_map *map)
     log_warning("Map %s is given other path groups again and again%s%s: it is left so until "
                 "multipath's configuration or the policy changes.",
                 map->name, map->override ? ", by " : "", map->override ?: "");
+    return false;
+}
+
+/* Whether one that was left half way is to go back to multipathd now; else it is later. */
+static bool reconcile_may_give_back(struct host *host, struct host_map *map)
+{
+    if (map_state_is_due(&map->state, loop_usec(host->event)))
+        return true;
+    reconcile_enqueue_at(host, map->dev, map->state.retry);
     return false;
 }
 
@@ -458,7 +473,7 @@ static int reconcile_inspect_map(struct host *host, struct host_map *map,
         return changes;
     reconcile_inspect_again_for_access(host, map, snapshot);
     if (map_state_agrees(&map->state))
-        map->watch.failures = 0;
+        map_state_succeed(&map->state);
 
     size_t n = map->n_sessions;
     bool repaired = map_state_is_repaired(&map->state);
@@ -470,8 +485,8 @@ static int reconcile_inspect_map(struct host *host, struct host_map *map,
     if (to_repair && host->reconciler->n_running >= REPAIRS_MAX)
         reconcile_on_enqueued(host->reconciler,
                               inspection_queue_await_place(&host->reconciler->queue, map->dev));
-    else if (to_repair && (planned ? reconcile_is_worth_a_round(host, map)
-                                   : map->watch.failures <= FAILURES_MAX))
+    else if (to_repair &&
+             (planned ? reconcile_is_worth_a_round(host, map) : reconcile_may_give_back(host, map)))
         return reconcile_repair(host, map, snapshot, TAKE_PTR(planned));
     if (repaired)
         return 0; /* another inspection comes at the end of it */
@@ -585,9 +600,10 @@ static void reconcile_inspect(struct host *host, dev_t dev)
         r = reconcile_inspect_map(host, map, &snapshot);
     }
     if (r < 0) {
-        log_warning("Device %u:%u cannot be compared with its policy: %s.", major(dev), minor(dev),
-                    strerror(-r));
         map = maps_find(host, dev);
+        if (!map || !map_state_fails_on(&map->state))
+            log_warning("Device %u:%u cannot be compared with its policy: %s.", major(dev),
+                        minor(dev), strerror(-r));
         if (map)
             reconcile_inspect_after_failure(host, map);
     }
@@ -667,10 +683,8 @@ static void reconcile_drop_entries(struct host *host, struct session *session)
 
 void reconcile_changed(struct host *host, struct session *session)
 {
-    for (size_t i = 0; i < session->n_maps; i++) {
+    for (size_t i = 0; i < session->n_maps; i++)
         map_state_reset(&session->maps[i]->state);
-        session->maps[i]->watch.failures = 0;
-    }
     reconcile_for_each_device(host, session, reconcile_inspect);
     reconcile_drop_entries(host, session);
     announce_session(session, 0);
@@ -694,7 +708,6 @@ void reconcile_map_changed(struct host_map *map)
     struct host *host = map->host;
 
     map_state_reset(&map->state);
-    map->watch.failures = 0;
     announce_disk(map, DISK_TABLE);
     reconcile_announce_sessions(host, map->session_ids, map->n_sessions, 0);
     reconcile_drop_entry(map);
