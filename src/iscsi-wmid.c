@@ -131,6 +131,7 @@ static int loop(sd_event *event, sd_bus *bus, struct host *host)
     while (r >= 0 && (!stopping || service_is_busy(host))) {
         freshness_next_moment(host);
         r = sd_event_run(event, UINT64_MAX);
+        host->is_ending = stopping;
         bus_answer_queued(bus, host);
         bus_drain_asker();
         if (!stopping)

@@ -286,6 +286,7 @@ static int authorize_message(struct authorizer *authorizer, const struct rule *r
 
 static int authorize_on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
 {
+    struct authorizer *authorizer = userdata;
     const struct rule *rule;
     uint8_t type;
 
@@ -295,7 +296,11 @@ static int authorize_on_message(sd_bus_message *message, void *userdata, sd_bus_
     r = rules_find(message, &rule, error);
     if (r < 0 || !rule->action)
         return r;
-    return authorize_message(userdata, rule, message, error);
+    /* As the bus says it a moment later; the next call has systemd start the service again. */
+    if (authorizer->host->is_ending)
+        return sd_bus_error_set(error, SD_BUS_ERROR_NAME_HAS_NO_OWNER,
+                                "iscsi-wmid is ending, and has changed nothing.");
+    return authorize_message(authorizer, rule, message, error);
 }
 
 int authorizer_new(sd_bus *bus, struct host *host, struct authorizer **ret)

@@ -341,6 +341,12 @@ class Host:
             return self._end(os.kill, self.pid, signal.SIGTERM)
         return self._end(os.killpg, self.pid, signal.SIGTERM)
 
+    def tell_to_end(self):
+        """As systemd does, and returns when the service has heard it; stop() waits until it has ended."""
+        os.killpg(self.service.pid, signal.SIGTERM)
+        while not self.notify.recv(4096).startswith(b"STOPPING=1"):
+            pass
+
     def kill(self):
         """As a crash does, after which systemd ends the children. A child may die later, with the bus in
         its hands: the name is free when this returns."""

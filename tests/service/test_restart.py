@@ -181,6 +181,54 @@ class Boot(RestartTest):
         self.wait_for(lambda: not self.host.drop_in.exists(), "no file")
 
 
+class Ending(RestartTest):
+    """A change runs when the service is told to end."""
+    sessions = 2
+
+    def setUp(self):
+        super().setUp()
+        for target in range(self.sessions):
+            self.assertEqual(self.agent.set_policy(ROUND_ROBIN, primaries=self.host.members(target),
+                                                   target=target), SUCCESS)
+            self.wait_for_agreement(target)
+        self.slow = self.host.dm.fault("load", 1, milliseconds=20000, in_child=True)
+        self.change = self.agent.begin_policy(QUEUE_DEPTH)
+        self.wait_for(lambda: self.slow.seen, "the swap")
+        self.host.tell_to_end()
+
+    def assert_ends(self):
+        self.slow.clear()
+        self.assertEqual(self.change.status(), SUCCESS)
+        self.assertEqual(self.host.stop(), 0)
+
+    def assert_refused(self, function, *arguments, **more):
+        with self.assertRaises(bus.Error) as raised:
+            function(*arguments, **more)
+        self.assertEqual(raised.exception.name, "org.freedesktop.DBus.Error.NameHasNoOwner")
+
+    def test_no_other_begins(self):
+        before = self.host.shape(2), self.agent.query(target=1)
+        self.assert_refused(self.agent.set_policy, QUEUE_DEPTH, target=1)
+        self.assert_refused(self.agent.set_disk_policy, 3, QUEUE_DEPTH)
+        self.assert_refused(self.agent.set_guid, bytes(16))
+        self.assert_refused(self.agent.set_manager, "DefaultLoadBalancePolicy", "u", QUEUE_DEPTH)
+        self.assertEqual((self.host.shape(2), self.agent.query(target=1)), before)
+        self.assert_ends()
+        self.host.start()
+        self.assertEqual([self.agent.session("LoadBalancePolicy", target) for target in (0, 1)],
+                         [QUEUE_DEPTH, ROUND_ROBIN])
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH, target=1), SUCCESS)
+
+    def test_repairs_are_for_the_next_one(self):
+        """Else a host where paths come and go all the time would never have it end."""
+        self.host.load_map(2, self.host.own_groups(2))
+        time.sleep(0.5)  # in which it could be repaired
+        self.assertEqual(self.host.shape(2)[0][0], OWN_SELECTOR)
+        self.assert_ends()
+        self.host.start()
+        self.wait_for(lambda: self.host.shape(2)[0][0] == "round-robin 0", "its groups")
+
+
 class Killed(RestartTest):
     def kill_between_two_maps(self, policy, **paths):
         """The first map has its new table, the second is about to be swapped."""

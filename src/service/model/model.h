@@ -233,6 +233,7 @@ struct host {
     uint32_t selectors; /* which of MPIO's policies this kernel has a path selector for, as bits */
     uint64_t selectors_usec; /* when that was looked up, CLOCK_MONOTONIC; 0: not yet */
     bool same_boot;          /* the service has run before in this boot */
+    bool is_ending;          /* it was told to end: no change and no repair begins any more */
     struct change *changes;  /* of policies, that run or wait: in the order they came */
     uint64_t n_unsaved; /* policies that the store did not take: chosen later than all of its own */
     struct guid_change *guid_changes;     /* SetGenerationalGuid calls that run */

@@ -481,7 +481,7 @@ static int reconcile_inspect_map(struct host *host, struct host_map *map,
     bool idle = !repaired && !snapshot->map->suspended && !maps_is_busy(host, map);
     if (idle && planned && map_state_agrees(&map->state) && map_policies_are_saved(map))
         intents_forget(map);
-    bool to_repair = idle && !map_state_agrees(&map->state);
+    bool to_repair = idle && !map_state_agrees(&map->state) && !host->is_ending;
     if (to_repair && host->reconciler->n_running >= REPAIRS_MAX)
         reconcile_on_enqueued(host->reconciler,
                               inspection_queue_await_place(&host->reconciler->queue, map->dev));
