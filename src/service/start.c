@@ -11,6 +11,7 @@
 #include "service/jobs/statistics.h"
 #include "service/model/host.h"
 #include "service/model/maps.h"
+#include "service/model/offers.h"
 #include "service/model/settings.h"
 #include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/events.h"
@@ -45,6 +46,8 @@ static int start_load(struct host *host)
         r = maps_load_policies(host);
     if (r >= 0)
         r = intents_load(host);
+    if (r >= 0)
+        r = offers_new(host);
     return r < 0 ? r : host_load_sessions(host);
 }
 
@@ -60,6 +63,7 @@ static int start_read_host(struct host *host)
     if (r < 0)
         return r;
     intents_forget_others(host);
+    offers_begin_boot(host);
     settings_note_boot(host);
     return 0;
 }
@@ -129,6 +133,7 @@ struct host *service_free(struct host *host)
     mpathd_sync_free(host);
     gone_free(host);
     reconciler_free(host);
+    offers_free(host);
     statistics_free(host);
     maps_free_all(host);
     return host_free(host);

@@ -139,15 +139,29 @@ static int insert_disk_paths(struct store *store, const struct store_disk_policy
     return r;
 }
 
+int disk_policy_replace(struct store *store, const struct store_disk_policy *policy)
+{
+    int r = store_remove_disk_policy(store, policy->wwid);
+    if (r >= 0)
+        r = insert_disk_policy(store, policy);
+    return r < 0 ? r : insert_disk_paths(store, policy);
+}
+
 int store_put_disk_policy(struct store *store, const struct store_disk_policy *policy)
 {
     int r = db_begin(store->db);
     if (r < 0)
         return r;
-    r = store_remove_disk_policy(store, policy->wwid);
-    if (r >= 0)
-        r = insert_disk_policy(store, policy);
-    if (r >= 0)
-        r = insert_disk_paths(store, policy);
-    return db_end(store->db, r);
+    return db_end(store->db, disk_policy_replace(store, policy));
+}
+
+int store_remove_default_policies(struct store *store, const char *const *wwids, size_t n)
+{
+    int r = db_begin(store->db);
+    if (r < 0)
+        return r;
+    return db_end(store->db,
+                  db_run_for_each(store->db,
+                                  "DELETE FROM disk_policy WHERE wwid = ?1 AND by_default", wwids,
+                                  n));
 }

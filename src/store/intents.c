@@ -23,30 +23,22 @@ int store_load_intents(struct store *store, store_wwid_func_t func, void *userda
     return r;
 }
 
-/* Runs a statement for each of these, all in one transaction. */
-static int run_for_each(struct store *store, const char *sql, const char *const *wwids, size_t n)
+static int change_each(struct store *store, const char *sql, const char *const *wwids, size_t n)
 {
-    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
     int r = db_begin(store->db);
     if (r < 0)
         return r;
-    r = db_prepare(store->db, &statement, sql, "");
-    for (size_t i = 0; i < n && r >= 0; i++) {
-        r = db_bind(statement, "s", wwids[i]);
-        if (r >= 0)
-            r = db_run(statement);
-    }
-    return db_end(store->db, r);
+    return db_end(store->db, db_run_for_each(store->db, sql, wwids, n));
 }
 
 int store_add_intents(struct store *store, const char *const *wwids, size_t n)
 {
-    return run_for_each(store, "INSERT OR IGNORE INTO unfinished VALUES (?1)", wwids, n);
+    return change_each(store, "INSERT OR IGNORE INTO unfinished VALUES (?1)", wwids, n);
 }
 
 int store_remove_intents(struct store *store, const char *const *wwids, size_t n)
 {
-    return run_for_each(store, "DELETE FROM unfinished WHERE wwid = ?1", wwids, n);
+    return change_each(store, "DELETE FROM unfinished WHERE wwid = ?1", wwids, n);
 }
 
 int store_remove_all_intents(struct store *store)

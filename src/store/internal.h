@@ -8,3 +8,8 @@
 struct store {
     sqlite3 *db;
 };
+
+struct store_disk_policy;
+
+/* The disk's policy, in the transaction that there is, in the place of the one that it had. */
+int disk_policy_replace(struct store *store, const struct store_disk_policy *policy);

@@ -55,12 +55,14 @@ static const char disk_policies[] =
 static const char unfinished_policies[] =
     "CREATE TABLE unfinished (wwid TEXT PRIMARY KEY) WITHOUT ROWID;";
 
+static const char offers[] = "CREATE TABLE offered (wwid TEXT PRIMARY KEY) WITHOUT ROWID;";
+
 /*
  * Version n of the schema is what the first n of these make, one after the other. A step that was
  * released stays as it is; a new one is appended, and makes tables alone (check_tables()).
  */
 static const char *const schema_steps[] = {first_schema, record_digests, disk_policies,
-                                           unfinished_policies};
+                                           unfinished_policies, offers};
 
 #define SCHEMA_VERSION ((int)ELEMENTSOF(schema_steps))
 

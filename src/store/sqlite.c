@@ -145,6 +145,19 @@ int db_change(sqlite3 *db, const char *sql, const char *types, ...)
     return r < 0 ? r : db_run(statement);
 }
 
+int db_run_for_each(sqlite3 *db, const char *sql, const char *const *texts, size_t n)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = db_prepare(db, &statement, sql, "");
+
+    for (size_t i = 0; i < n && r >= 0; i++) {
+        r = db_bind(statement, "s", texts[i]);
+        if (r >= 0)
+            r = db_run(statement);
+    }
+    return r;
+}
+
 int db_read_number(sqlite3 *db, const char *sql, int64_t *ret)
 {
     _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;

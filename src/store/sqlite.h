@@ -42,6 +42,9 @@ int db_run(sqlite3_stmt *statement);
 /* Prepares, binds and runs one. */
 int db_change(sqlite3 *db, const char *sql, const char *types, ...);
 
+/* Runs one that takes a text for each of these, in the transaction that there is. */
+int db_run_for_each(sqlite3 *db, const char *sql, const char *const *texts, size_t n);
+
 /* The first column of the first row. */
 int db_read_number(sqlite3 *db, const char *sql, int64_t *ret);
 

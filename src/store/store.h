@@ -109,6 +109,8 @@ int store_load_disk_policies(struct store *store, struct store_disk_policy ***re
 /* Replaces the disk's policy. */
 int store_put_disk_policy(struct store *store, const struct store_disk_policy *policy);
 int store_remove_disk_policy(struct store *store, const char *wwid);
+/* Of those of these disks that have one by default. */
+int store_remove_default_policies(struct store *store, const char *const *wwids, size_t n);
 void store_disk_policy_free(struct store_disk_policy *policy);
 
 /*
@@ -120,6 +122,25 @@ int store_load_intents(struct store *store, store_wwid_func_t func, void *userda
 int store_add_intents(struct store *store, const char *const *wwids, size_t n);
 int store_remove_intents(struct store *store, const char *const *wwids, size_t n);
 int store_remove_all_intents(struct store *store);
+
+/*
+ * Offers: the maps, by WWID, that were offered the default policy when they appeared, whether they
+ * have taken it or had one; of one boot, whose ID is a text. -ENODATA: of that boot nothing is
+ * known.
+ */
+int store_load_offers(struct store *store, const char *boot, store_wwid_func_t func,
+                      void *userdata);
+/* They are that boot's from now on, and these. */
+int store_begin_offers(struct store *store, const char *boot, const char *const *wwids, size_t n);
+struct store_offers {
+    const char *const *withdrawn; /* their maps have gone */
+    size_t n_withdrawn;
+    const char *const *made;
+    size_t n_made;
+    const struct store_disk_policy *const *taken; /* what some of these maps have got */
+    size_t n_taken;
+};
+int store_change_offers(struct store *store, const struct store_offers *offers);
 
 /* The adapter's GUID; -ENODATA where none was ever set. */
 int store_get_guid(struct store *store, const char *initiator, uint8_t ret_guid[GUID_SIZE]);

@@ -12,6 +12,7 @@ What happens on such a host is a method here, or of its parts: `dm`, device-mapp
 made to fail and to wait; `udev`, which need not run; `multipathd`, which can be silent or gone.
 """
 
+import contextlib
 import os
 import pathlib
 import select
@@ -369,7 +370,8 @@ class Host:
         return owned
 
     def _end(self, kill, *arguments):
-        kill(*arguments)
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            kill(*arguments)
         try:
             return self.service.wait(PATIENCE)
         except subprocess.TimeoutExpired:

@@ -439,6 +439,24 @@ static void test_disk_policies(void **state)
     store_close(store);
 }
 
+static void test_default_policies_go_together(void **state)
+{
+    static const char *const gone[] = {"c", "a", "nobody", "b"};
+    struct store *store = open_store();
+
+    put_disk(store, "a", 0, 3);
+    put_disk(store, "b", 3, 0);
+    put_disk(store, "c", 3, 0);
+    put_disk(store, "d", 3, 0);
+    assert_int_equal(store_remove_default_policies(store, gone, ELEMENTSOF(gone)), 0);
+    assert_disks(store, "disk a 1\n"
+                        "  ffffffffffffffff 4294967295 preferred\n"
+                        "  fffffffffffffffe 4294967294 primary\n"
+                        "  fffffffffffffffd 4294967293\n"
+                        "disk d 4 by default\n");
+    store_close(store);
+}
+
 static const char *const intents[] = {"w2", "w1", "w3"};
 
 static int print_wwid(const char *wwid, void *userdata)
@@ -458,6 +476,71 @@ static void assert_intents(struct store *store, const char *wanted)
     assert_int_equal(fclose(out), 0);
     assert_string_equal(text, wanted);
     free(text);
+}
+
+static int print_offer(const char *wwid, void *userdata)
+{
+    fprintf(userdata, "offer %s\n", wwid);
+    return 0;
+}
+
+/* NULL: none are known of that boot. */
+static void assert_offers(struct store *store, const char *boot, const char *wanted)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    int r = store_load_offers(store, boot, print_offer, out);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(r, wanted ? 0 : -ENODATA);
+    assert_string_equal(text, wanted ?: "");
+    free(text);
+}
+
+static int change_offers(struct store *store)
+{
+    static const char *const withdrawn[] = {"w3", "w1"}, *const made[] = {"w4", "w1", "w2"};
+    const struct store_disk_policy policy = {
+        .wwid = (char *)"w4",
+        .policy = DSM_LEAST_BLOCKS,
+        .by_default = true,
+    };
+    const struct store_disk_policy *const taken[] = {&policy};
+
+    return store_change_offers(store, &(struct store_offers){
+                                          .withdrawn = withdrawn,
+                                          .n_withdrawn = ELEMENTSOF(withdrawn),
+                                          .made = made,
+                                          .n_made = ELEMENTSOF(made),
+                                          .taken = taken,
+                                          .n_taken = ELEMENTSOF(taken),
+                                      });
+}
+
+static int begin_offers(struct store *store)
+{
+    return store_begin_offers(store, "that boot", intents + 1, 1);
+}
+
+static void test_offers(void **state)
+{
+    struct store *store = open_store();
+
+    assert_offers(store, "this boot", NULL);
+    assert_int_equal(store_begin_offers(store, "this boot", intents, ELEMENTSOF(intents)), 0);
+    assert_offers(store, "this boot", "offer w1\noffer w2\noffer w3\n");
+    assert_int_equal(change_offers(store), 0);
+    store_close(store);
+    store = open_store();
+    assert_offers(store, "this boot", "offer w1\noffer w2\noffer w4\n");
+    assert_disks(store, "disk w4 6 by default\n");
+
+    assert_int_equal(begin_offers(store), 0);
+    assert_offers(store, "this boot", NULL);
+    assert_offers(store, "that boot", "offer w1\n");
+    store_close(store);
 }
 
 static int refuse_wwid(const char *wwid, void *userdata)
@@ -748,6 +831,8 @@ static char *content(struct store *store)
     print_policies(out, store);
     print_disks(out, store);
     (void)store_load_intents(store, print_wwid, out);
+    (void)store_load_offers(store, "this boot", print_offer, out);
+    (void)store_load_offers(store, "that boot", print_offer, out);
     if (store_get_guid(store, INITIATOR, guid) == 0) {
         fprintf(out, "guid");
         print_guid(out, guid);
@@ -779,7 +864,9 @@ static void put_content(struct store *store)
     put_first_content(store);
     assert_int_equal(store_put_guid(store, INITIATOR, guid_a, records, 2, &digests_a), 0);
     put_disk(store, "d", 1, 4);
+    put_disk(store, "e", 1, 0);
     assert_int_equal(store_add_intents(store, intents, 1), 0);
+    assert_int_equal(store_begin_offers(store, "this boot", intents, ELEMENTSOF(intents)), 0);
 }
 
 static int change_policy(struct store *store)
@@ -830,10 +917,17 @@ static int change_forget(struct store *store)
     return store_remove_intents(store, intents, ELEMENTSOF(intents));
 }
 
+static int change_default_policies(struct store *store)
+{
+    static const char *const gone[] = {"d", "e"};
+    return store_remove_default_policies(store, gone, ELEMENTSOF(gone));
+}
+
 typedef int (*change_t)(struct store *store);
 static const change_t changes[] = {
-    change_policy, change_remove,      change_guid, change_setting,
-    change_disk,   change_remove_disk, change_note, change_forget,
+    change_policy,           change_remove, change_guid,   change_setting, change_disk,
+    change_remove_disk,      change_note,   change_forget, change_offers,  begin_offers,
+    change_default_policies,
 };
 
 /* A store with content, and what it has before and after a change that works. */
@@ -1203,7 +1297,9 @@ int main(void)
         TEST(test_remove),
         TEST(test_odd_words),
         TEST(test_disk_policies),
+        TEST(test_default_policies_go_together),
         TEST(test_intents),
+        TEST(test_offers),
         TEST(test_settings),
         TEST(test_reading),
         TEST(test_guid_and_tags),

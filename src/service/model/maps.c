@@ -9,6 +9,7 @@
 #include "service/model/find.h"
 #include "service/model/host.h"
 #include "service/model/maps.h"
+#include "service/model/offers.h"
 
 static int compare_devs(const void *a, const void *b)
 {
@@ -223,6 +224,15 @@ int maps_mark_half_way(struct host *host, const char *wwid)
     return r;
 }
 
+int maps_mark_offered(struct host *host, const char *wwid)
+{
+    struct host_map *map = maps_find_wwid(host, wwid);
+    int r = map ? 0 : add(host, wwid, &map);
+    if (r >= 0)
+        map->offered = true;
+    return r;
+}
+
 bool map_has_session_policy(const struct host_map *map)
 {
     for (size_t i = 0; i < map->n_sessions; i++) {
@@ -281,7 +291,7 @@ int maps_set_paths(struct host_map *map, const struct map_snapshot *snapshot)
 void maps_drop_if_idle(struct host *host, struct host_map *map)
 {
     if (map->dev || map->entry || map->policy || map->state.hold != HOLD_FREE ||
-        map->state.has_intent)
+        map->state.has_intent || map->offered)
         return;
     announce_disk_end(map);
     maps_unlink_sessions(host, map);
@@ -296,6 +306,7 @@ void maps_mark_gone(struct host *host, dev_t dev)
         return;
     tdelete(map, &host->maps_by_dev, compare_devs);
     map->dev = 0;
+    offers_withdraw(map);
     free(TAKE_PTR(map->appearance));
     map->n_paths = 0;
     map_state_reset(&map->state);

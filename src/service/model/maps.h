@@ -65,6 +65,9 @@ int maps_expect(struct host *host, const char *wwid, struct host_map **ret);
 /* The map, seen already or not, is one that a first policy has left half way. -ENOMEM. */
 int maps_mark_half_way(struct host *host, const char *wwid);
 
+/* The default policy was offered to the map, which may never have been seen. -ENOMEM. */
+int maps_mark_offered(struct host *host, const char *wwid);
+
 /* Takes over which paths the map has. 1: they are others than before, 0: the same. -ENOMEM. */
 int maps_set_paths(struct host_map *map, const struct map_snapshot *snapshot);
 

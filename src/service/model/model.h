@@ -154,6 +154,8 @@ struct host_map {
 
     /* the disk's own policy (wmi/dsm.h), which ranks above those of sessions */
     struct store_disk_policy *policy; /* NULL: none */
+    bool offered;         /* the default policy, in this boot (service/model/offers.h) ... */
+    bool offer_unsaved;   /* ... which the store does not know yet */
     uint64_t active_path; /* the one with the I/O, where failback is manual; 0: not known yet */
 
     /* multipathd's part (multipath/drop-in.h) */
@@ -221,6 +223,7 @@ struct host {
     void *maps_by_wwid;
     struct reconciler *reconciler;   /* NULL until it is started */
     struct gone *gone;               /* likewise */
+    struct offers *offers;           /* likewise */
     struct mpathd_sync *mpathd_sync; /* likewise */
     struct sync_status sync_status;
     struct drift *drift;    /* likewise */

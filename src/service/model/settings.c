@@ -10,6 +10,7 @@
 #include "multipath/dm.h"
 #include "plan/plan.h"
 #include "service/model/model.h"
+#include "service/model/offers.h"
 #include "service/model/settings.h"
 
 #define BOOT "boot" /* that of the last start */
@@ -32,18 +33,28 @@ static int load_default_policy(struct host *host)
     return 0;
 }
 
+_Static_assert(BOOT_SIZE == SD_ID128_STRING_MAX, "a boot's ID is a 128-bit one");
+
+int settings_boot(char ret[BOOT_SIZE])
+{
+    sd_id128_t id;
+
+    int r = sd_id128_get_boot(&id);
+    if (r >= 0)
+        sd_id128_to_string(id, ret);
+    return r;
+}
+
 /* A boot that is not known, or was not saved, is another one than that of the last start. */
 static int load_boot(struct host *host)
 {
     _cleanup_free_ char *last = NULL;
-    char this[SD_ID128_STRING_MAX];
-    sd_id128_t id;
+    char this[BOOT_SIZE];
 
     int r = store_get_setting(host->store, BOOT, &last);
     if (r < 0)
         return r == -ENODATA ? 0 : r;
-    host->same_boot =
-        sd_id128_get_boot(&id) >= 0 && strcmp(last, sd_id128_to_string(id, this)) == 0;
+    host->same_boot = settings_boot(this) >= 0 && strcmp(last, this) == 0;
     return 0;
 }
 
@@ -61,17 +72,16 @@ int settings_load(struct host *host)
 
 void settings_note_boot(struct host *host)
 {
-    char this[SD_ID128_STRING_MAX];
-    sd_id128_t id;
+    char this[BOOT_SIZE];
 
     if (host->same_boot)
         return;
-    int r = sd_id128_get_boot(&id);
+    int r = settings_boot(this);
     if (r < 0) {
         log_warning("Which boot this is cannot be told: %s.", strerror(-r));
         return;
     }
-    r = store_put_setting(host->store, BOOT, sd_id128_to_string(id, this));
+    r = store_put_setting(host->store, BOOT, this);
     if (r < 0)
         log_warning("That the service has run in this boot cannot be saved: %s.", strerror(-r));
 }
@@ -101,7 +111,9 @@ int settings_set_default_policy(struct host *host, uint32_t policy)
     if (!dsm_can_be_default(policy))
         return -EINVAL;
     snprintf(text, sizeof(text), "%u", (unsigned)policy);
-    int r = store_put_setting(host->store, DEFAULT_POLICY, text);
+    int r = host->default_policy == DSM_NONE && policy != DSM_NONE ? offers_begin(host) : 0;
+    if (r >= 0)
+        r = store_put_setting(host->store, DEFAULT_POLICY, text);
     if (r < 0)
         return r;
     host->default_policy = policy;

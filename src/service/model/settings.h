@@ -5,8 +5,13 @@
 
 #include <stdint.h>
 
+#define BOOT_SIZE 33U /* of a boot's ID, as a text */
+
 struct host;
 struct store_disk_policy;
+
+/* This boot's ID. A negative errno: it cannot be told. */
+int settings_boot(char ret[BOOT_SIZE]);
 
 /* Reads them, and whether the service has run in this boot before. */
 int settings_load(struct host *host);

@@ -12,6 +12,7 @@
 #include "service/model/find.h"
 #include "service/model/freshness.h"
 #include "service/model/host.h"
+#include "service/model/offers.h"
 #include "service/multipathd/map-entry.h"
 #include "service/multipathd/mpathd-sync.h"
 
@@ -28,35 +29,64 @@ struct gone {
     size_t n;
 };
 
-static void gone_drop_default(struct host_map *map)
+/* Maps that are not there. */
+struct gone_absent {
+    struct host_map **maps;
+    size_t n;
+};
+
+static bool gone_has_default(const struct host_map *map)
 {
-    if (!map->policy || !map->policy->by_default)
-        return;
-    int r = store_remove_disk_policy(map->host->store, map->wwid);
-    if (r < 0)
-        log_warning("The default policy of disk %s, which is gone, cannot be deleted: %s.",
-                    map->wwid, strerror(-r));
-    store_disk_policy_free(TAKE_PTR(map->policy));
-    freshness_model_changed(map->host);
+    return map->policy && map->policy->by_default;
+}
+
+static int gone_delete_defaults(struct host *host, const struct gone_absent *absent)
+{
+    _cleanup_free_ const char **wwids = calloc(absent->n + 1, sizeof(*wwids));
+    size_t n = 0;
+
+    for (size_t i = 0; i < absent->n && wwids; i++)
+        if (gone_has_default(absent->maps[i]))
+            wwids[n++] = absent->maps[i]->wwid;
+    if (!wwids)
+        return -ENOMEM;
+    return n > 0 ? store_remove_default_policies(host->store, wwids, n) : 0;
 }
 
 /* It may have no object any more after this. */
-static void gone_forget(struct host *host, struct host_map *map)
+static void gone_forget_one(struct host *host, struct host_map *map)
 {
-    bool is_chosen = map->policy && !map->policy->by_default;
-
-    if (map->dev || is_chosen || map->state.hold != HOLD_FREE || map->state.ahead)
-        return;
-    gone_drop_default(map);
+    if (gone_has_default(map))
+        store_disk_policy_free(TAKE_PTR(map->policy));
     if (map_entry_drop(map))
         mpathd_sync_request(host);
+    offers_withdraw(map);
     maps_drop_if_idle(host, map);
 }
 
-static void gone_remove(struct gone *gone, size_t i)
+static void gone_forget(struct host *host, const struct gone_absent *absent)
 {
-    free(gone->maps[i].wwid);
-    memmove(gone->maps + i, gone->maps + i + 1, (--gone->n - i) * sizeof(*gone->maps));
+    int r = gone_delete_defaults(host, absent);
+    if (r < 0)
+        log_warning("Default policies of disks that are gone cannot be deleted: %s.", strerror(-r));
+    for (size_t i = 0; i < absent->n; i++)
+        gone_forget_one(host, absent->maps[i]);
+    freshness_model_changed(host);
+}
+
+/* Not one that has returned, that a request is about, or for whose disk a policy was chosen. */
+static bool gone_may_forget(const struct host_map *map)
+{
+    bool is_chosen = map->policy && !map->policy->by_default;
+    return !map->dev && !is_chosen && map->state.hold == HOLD_FREE && !map->state.ahead;
+}
+
+static void gone_remove(struct gone *gone, size_t first, size_t n)
+{
+    for (size_t i = first; i < first + n; i++)
+        free(gone->maps[i].wwid);
+    gone->n -= n;
+    memmove(gone->maps + first, gone->maps + first + n, (gone->n - first) * sizeof(*gone->maps));
 }
 
 static size_t gone_find(const struct gone *gone, const char *wwid)
@@ -68,13 +98,19 @@ static size_t gone_find(const struct gone *gone, const char *wwid)
     return i;
 }
 
-static void gone_forget_first(struct gone *gone)
+/* All that was given to them by default is one change of the store. */
+static void gone_forget_first(struct gone *gone, size_t n)
 {
-    struct host_map *map = maps_find_wwid(gone->host, gone->maps[0].wwid);
+    struct host_map *maps[GONE_MAX];
+    struct gone_absent absent = {maps, 0};
 
-    gone_remove(gone, 0);
-    if (map)
-        gone_forget(gone->host, map);
+    for (size_t i = 0; i < n; i++) {
+        struct host_map *map = maps_find_wwid(gone->host, gone->maps[i].wwid);
+        if (map && gone_may_forget(map))
+            maps[absent.n++] = map;
+    }
+    gone_remove(gone, 0, n);
+    gone_forget(gone->host, &absent);
 }
 
 static void gone_arm(struct gone *gone)
@@ -87,8 +123,11 @@ static int gone_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct gone *gone = userdata;
 
-    while (gone->n > 0 && gone->maps[0].usec + GONE_USEC <= usec)
-        gone_forget_first(gone);
+    size_t n = 0;
+
+    while (n < gone->n && gone->maps[n].usec + GONE_USEC <= usec)
+        n++;
+    gone_forget_first(gone, n);
     gone_arm(gone);
     return 0;
 }
@@ -102,51 +141,50 @@ void gone_add(struct host_map *map)
         return;
     size_t before = gone_find(gone, wwid);
     if (before < gone->n)
-        gone_remove(gone, before);
+        gone_remove(gone, before, 1);
     else if (gone->n == GONE_MAX)
-        gone_forget_first(gone);
+        gone_forget_first(gone, GONE_AT_A_TIME);
     gone->maps[gone->n++] = (struct gone_map){wwid, loop_usec(map->host->event)};
     gone_arm(gone);
 }
 
-struct gone_absent {
-    struct host_map **maps;
-    size_t n;
+/* Of those of an earlier run that have not come since, the ones of `filter`. */
+struct gone_search {
+    bool (*filter)(const struct host_map *map);
+    struct gone_absent found;
 };
 
-/* Those of an earlier run that have not come since. */
 static void gone_collect_absent(struct host_map *map, void *userdata)
 {
-    struct gone_absent *absent = userdata;
+    struct gone_search *search = userdata;
+    struct gone_absent *found = &search->found;
 
-    if (map_was_seen(map) || (!map->policy && !map->entry))
+    if (map_was_seen(map) || !gone_may_forget(map) || !search->filter(map))
         return;
-    struct host_map **more = reallocarray(absent->maps, absent->n + 1, sizeof(*more));
+    struct host_map **more = reallocarray(found->maps, found->n + 1, sizeof(*more));
     if (!more)
         return;
-    absent->maps = more;
-    more[absent->n++] = map;
+    found->maps = more;
+    more[found->n++] = map;
 }
 
-static void gone_forget_absent(struct host *host, bool (*is_wanted)(const struct host_map *map))
+static void gone_forget_absent(struct host *host, bool (*filter)(const struct host_map *map))
 {
-    struct gone_absent absent = {0};
+    struct gone_search search = {.filter = filter};
 
-    maps_each(host, gone_collect_absent, &absent);
-    for (size_t i = 0; i < absent.n; i++)
-        if (!is_wanted(absent.maps[i]))
-            gone_forget(host, absent.maps[i]);
-    free(absent.maps);
+    maps_each(host, gone_collect_absent, &search);
+    gone_forget(host, &search.found);
+    free(search.found.maps);
 }
 
-static bool gone_wants_none(const struct host_map *map)
+static bool gone_is_kept(const struct host_map *map)
 {
-    return false;
+    return map->policy || map->entry || map->offered;
 }
 
-static bool gone_has_policy(const struct host_map *map)
+static bool gone_has_entry_alone(const struct host_map *map)
 {
-    return map->policy;
+    return map->entry && !map->policy;
 }
 
 static int gone_on_begin_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -155,14 +193,14 @@ static int gone_on_begin_timer(sd_event_source *source, uint64_t usec, void *use
 
     if (host_awaits_login(gone->host))
         return timer_set_in(&gone->begin_timer, GONE_USEC);
-    gone_forget_absent(gone->host, gone_wants_none);
+    gone_forget_absent(gone->host, gone_is_kept);
     return 0;
 }
 
 void gone_reconsider(struct host *host)
 {
     if (!host_has_session_policy(host))
-        gone_forget_absent(host, gone_has_policy);
+        gone_forget_absent(host, gone_has_entry_alone);
 }
 
 int gone_new(struct host *host)
@@ -185,7 +223,6 @@ void gone_free(struct host *host)
         return;
     timer_done(&gone->timer);
     timer_done(&gone->begin_timer);
-    for (size_t i = 0; i < gone->n; i++)
-        free(gone->maps[i].wwid);
+    gone_remove(gone, 0, gone->n);
     free(gone);
 }

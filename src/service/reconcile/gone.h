@@ -14,6 +14,7 @@
 
 #define GONE_USEC (10U * 60U * UINT64_C(1000000))
 #define GONE_MAX 64U
+#define GONE_AT_A_TIME 16U /* that are forgotten where one more goes than that */
 
 int gone_new(struct host *host);
 void gone_free(struct host *host);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "service/base/timer.h"
@@ -13,8 +14,8 @@
 #include "service/model/freshness.h"
 #include "service/model/host.h"
 #include "service/model/maps.h"
+#include "service/model/offers.h"
 #include "service/model/session-maps.h"
-#include "service/model/settings.h"
 #include "service/model/states.h"
 #include "service/multipathd/map-entry.h"
 #include "service/multipathd/mpathd-sync.h"
@@ -31,7 +32,9 @@
 #define STATES_USEC 1000000U /* until the next look at connections that are down, doubled ... */
 #define STATES_MAX_USEC 16000000U /* ... up to this */
 #define ACCESS_USEC 1000000U      /* until the first; until the next, twice as long, ... */
-#define REPAIRS_MAX 8U            /* at a time, a child each: as many as a change has */
+#define SLICE_USEC 50000U  /* of inspections, after which events and calls have their turn; ... */
+#define BEGIN_USEC 500000U /* ... and of the first, so that calls meet a model with maps */
+#define REPAIRS_MAX 8U     /* at a time, a child each: as many as a change has */
 #define TRANSIT_USEC                                                                               \
     500000U /* from one inspection to the next of a map with a path on its way ... */
 #define TRANSIT_INSPECTIONS_MAX 20U /* ... until it is taken for somebody else's */
@@ -113,15 +116,22 @@ static void reconcile_end_repair(struct reconciler *r)
     reconcile_wake(r);
 }
 
-static int reconcile_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+/* Inspects what is due, and leaves what does not fit into that time for the next round. */
+static void reconcile_inspect_due(struct reconciler *r, uint64_t usec)
 {
-    struct reconciler *r = userdata;
+    uint64_t due = loop_usec(r->host->event), end = monotonic_usec() + usec;
     dev_t dev;
 
     /* No more than there are now: an inspection may ask for the next one. */
-    for (size_t n = r->queue.n; n > 0 && inspection_queue_take(&r->queue, usec, &dev); n--)
+    for (size_t n = r->queue.n;
+         n > 0 && monotonic_usec() < end && inspection_queue_take(&r->queue, due, &dev); n--)
         reconcile_inspect(r->host, dev);
     reconcile_wake(r); /* one that was woken may have had nothing to repair */
+}
+
+static int reconcile_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    reconcile_inspect_due(userdata, SLICE_USEC);
     return 0;
 }
 
@@ -532,34 +542,15 @@ static void reconcile_remember_old(struct host *host, dev_t dev)
     more[r->n_old++] = dev;
 }
 
-/* The default policy becomes the disk's, without any path named. */
-static void reconcile_give_default(struct host_map *map)
-{
-    struct store_disk_policy *policy = settings_default_for(map->host, map->wwid);
-    if (!policy)
-        return;
-
-    int r = store_put_disk_policy(map->host->store, policy);
-    if (r < 0)
-        log_error("The default policy of disk %s cannot be saved: %s.", map->wwid, strerror(-r));
-    log_notice("Map %s has appeared: it gets the default policy, %s.", map->name,
-               dsm_policy_name(policy->policy));
-    map->policy = policy;
-}
-
-/*
- * What a map brings about that was not there before. One that was there when the service started in
- * the midst of a boot is none of those: its groups tell which path is active.
- */
+/* What a map brings about that the model has not had. Of an old one, the groups tell which path is
+ * active. */
 static void reconcile_on_appearance(struct host_map *map, const struct map_snapshot *snapshot)
 {
-    if (reconcile_is_old(map->host->reconciler, map->dev)) {
-        if (lb_failback_is_manual(map))
-            map->active_path = lb_active_path(snapshot, 0, true);
-        return;
-    }
-    if (!map->policy && !map_state_is_requested(&map->state) && !map_has_any_policy(map))
-        reconcile_give_default(map);
+    bool old = reconcile_is_old(map->host->reconciler, map->dev);
+
+    if (old && lb_failback_is_manual(map))
+        map->active_path = lb_active_path(snapshot, 0, true);
+    offers_make(map, old);
 }
 
 static void reconcile_inspect(struct host *host, dev_t dev)
@@ -766,7 +757,7 @@ static void reconcile_begin_device(struct host *host, dev_t dev)
 {
     if (host->same_boot)
         reconcile_remember_old(host, dev);
-    reconcile_device(host, dev);
+    reconcile_enqueue(host, dev, 0);
 }
 
 int reconciler_new(struct host *host)
@@ -788,8 +779,7 @@ void reconcile_begin(struct host *host)
         reconcile_for_each_device(host, host->sessions[i], reconcile_begin_device);
     }
     host->reconciler->begun = true;
-    /* All at once: no call is to meet a model without maps. */
-    (void)reconcile_on_timer(NULL, UINT64_MAX, host->reconciler);
+    reconcile_inspect_due(host->reconciler, BEGIN_USEC);
 }
 
 void reconciler_free(struct host *host)
