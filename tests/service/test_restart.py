@@ -93,6 +93,24 @@ class Restart(RestartTest):
         self.assertEqual(self.agent.session("LoadBalancePolicy"), QUEUE_DEPTH)
 
 
+class FirstLook(RestartTest):
+    luns = 1
+    access = False  # or the map would be looked at some times more
+
+    def test_it_fails(self):
+        """It is not the last one, though the model does not know the map yet, and nobody else puts the map
+        right."""
+        self.set()
+        self.assertEqual(self.host.stop(), 0)
+        self.host.multipathd.stop()
+        self.host.load_map(0, self.host.own_groups(0))
+        table = self.host.dm.fault("table", 0, count=2, error=errno.EIO)
+        self.host.start()
+        self.wait_for(lambda: self.host.shape(0) == WANTED, "the groups")
+        self.assertGreater(table.seen, 2)
+        self.assertEqual(self.agent.objects().keys() & {names.disk_path(0)}, {names.disk_path(0)})
+
+
 class Boot(RestartTest):
     """The service comes before the logins, which come one target after another."""
 

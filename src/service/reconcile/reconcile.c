@@ -57,6 +57,7 @@ struct reconciler {
     bool begun; /* else the queue waits: what was there before the service is not known yet */
     dev_t *old; /* devices that were there before the service, in this boot */
     size_t n_old;
+    struct map_state unknown; /* of devices whose first inspection fails, as one */
 };
 
 /* A table on its way to a map, which may go and come back meanwhile. */
@@ -553,6 +554,28 @@ static void reconcile_on_appearance(struct host_map *map, const struct map_snaps
     offers_make(map, old);
 }
 
+/* Those that the model does not know yet are tried again together. */
+static void reconcile_inspect_unknown_after_failure(struct host *host, dev_t dev)
+{
+    struct map_state *state = &host->reconciler->unknown;
+    uint64_t now = loop_usec(host->event);
+
+    reconcile_enqueue_at(host, dev, now < state->retry ? state->retry : map_state_fail(state, now));
+}
+
+static void reconcile_on_failed_inspection(struct host *host, dev_t dev, int r)
+{
+    struct host_map *map = maps_find(host, dev);
+
+    if (!map_state_fails_on(map ? &map->state : &host->reconciler->unknown))
+        log_warning("Device %u:%u cannot be compared with its policy: %s.", major(dev), minor(dev),
+                    strerror(-r));
+    if (map)
+        reconcile_inspect_after_failure(host, map);
+    else
+        reconcile_inspect_unknown_after_failure(host, dev);
+}
+
 static void reconcile_inspect(struct host *host, dev_t dev)
 {
     _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {0};
@@ -586,18 +609,14 @@ static void reconcile_inspect(struct host *host, dev_t dev)
     if (r >= 0) {
         map->watch.transit_inspections = 0;
         map->watch.leaving_usec = 0;
-        if (appears)
+        if (appears) {
+            host->reconciler->unknown = (struct map_state){0};
             reconcile_on_appearance(map, &snapshot);
+        }
         r = reconcile_inspect_map(host, map, &snapshot);
     }
-    if (r < 0) {
-        map = maps_find(host, dev);
-        if (!map || !map_state_fails_on(&map->state))
-            log_warning("Device %u:%u cannot be compared with its policy: %s.", major(dev),
-                        minor(dev), strerror(-r));
-        if (map)
-            reconcile_inspect_after_failure(host, map);
-    }
+    if (r < 0)
+        reconcile_on_failed_inspection(host, dev, r);
 }
 
 /* --- What others ask for -------------------------------------------------------------------- */
