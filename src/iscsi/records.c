@@ -9,8 +9,6 @@
 #include "iscsi/openiscsi.h"
 #include "iscsi/records.h"
 
-#define INITIATOR_NAME_FILE "/etc/iscsi/initiatorname.iscsi"
-
 DEFINE_CLEANUP(struct iscsi_context *, iscsi_context_free);
 DEFINE_CLEANUP(struct iscsi_records *, records_free);
 
@@ -121,26 +119,4 @@ void records_free(struct iscsi_records *records)
     free(records->ifaces);
     free(records->data);
     free(records);
-}
-
-int initiator_name_read(char **ret)
-{
-    _cleanup_fclose_ FILE *file = fopen(INITIATOR_NAME_FILE, "re");
-    if (!file)
-        return -errno;
-
-    _cleanup_free_ char *line = NULL;
-    size_t size = 0;
-    while (getline(&line, &size, file) >= 0) {
-        char *name = NULL;
-        if (sscanf(line, " InitiatorName = %ms", &name) == 1) {
-            if (!sink_takes(SINK_BUS, name)) {
-                free(name);
-                return -EILSEQ;
-            }
-            *ret = name;
-            return 0;
-        }
-    }
-    return -ENOENT;
 }

@@ -29,6 +29,3 @@ int records_write(int fd);
 /* What records_write() wrote. -EINVAL: it is not whole. -ENOMEM. */
 int records_parse(const void *data, size_t size, struct iscsi_records **ret);
 void records_free(struct iscsi_records *records);
-
-/* The host's initiator name, from /etc/iscsi/initiatorname.iscsi. -ENOENT: none. */
-int initiator_name_read(char **ret);

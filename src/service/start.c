@@ -16,6 +16,7 @@
 #include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/events.h"
 #include "service/reconcile/gone.h"
+#include "service/reconcile/initiator.h"
 #include "service/reconcile/reconcile.h"
 #include "service/start.h"
 #include "service/tables/intents.h"
@@ -32,8 +33,10 @@ static void start_on_login(struct connection *connection, bool new_adapter, void
 
     guid_tag_connection(connection);
     reconcile_session(host, connection->session);
-    if (new_adapter)
+    if (new_adapter) {
+        initiator_refresh(host);
         (void)read_records(host, NULL, NULL);
+    }
 }
 
 /* All that the store has, and the sessions that there are. */
@@ -83,7 +86,9 @@ static int start_follow(struct host *host)
         log_error("open-iscsi's records cannot be followed: %s", strerror(-r));
         return r;
     }
-    r = reconciler_new(host);
+    r = initiator_new(host);
+    if (r >= 0)
+        r = reconciler_new(host);
     if (r >= 0)
         r = gone_new(host);
     if (r >= 0)
@@ -129,6 +134,7 @@ struct host *service_free(struct host *host)
     if (!host)
         return NULL;
     events_free(host->events);
+    initiator_free(host);
     drift_free(host);
     mpathd_sync_free(host);
     gone_free(host);

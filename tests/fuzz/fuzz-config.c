@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
-/* iscsid.conf: whatever it says, the lengths are ones that a login can have. */
+/*
+ * iscsid.conf: whatever it says, the lengths are ones that a login can have. initiatorname.iscsi: a
+ * name is one for the bus.
+ */
 
+#include "basic/sanitize.h"
 #include "fuzz.h"
 #include "iscsi/config.h"
+#include "iscsi/initiator-name.h"
 
 static void check_length(uint32_t length)
 {
@@ -52,6 +57,15 @@ static void check_lines(const uint8_t *data, size_t size)
     }
 }
 
+static void check_initiator_name(const uint8_t *data, size_t size)
+{
+    _cleanup_fclose_ FILE *file = fuzz_file(data, size);
+    _cleanup_free_ char *name = NULL;
+
+    if (initiator_name_parse(file, &name) >= 0)
+        CHECK(name[0] && sink_takes(SINK_BUS, name));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     _cleanup_fclose_ FILE *file = NULL;
@@ -67,5 +81,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(defaults.first_burst_length <= defaults.max_burst_length);
     check_printed(&defaults);
     check_lines(data, size);
+    check_initiator_name(data, size);
     return 0;
 }

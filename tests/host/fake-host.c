@@ -195,6 +195,12 @@ int inotify_init1(int flags)
 
 /* --- Paths ---------------------------------------------------------------------------------- */
 
+/* What is watched for a directory that has yet to come. */
+static bool is_parent(const char *path)
+{
+    return strcmp(path, "/etc") == 0 || strcmp(path, "/var/lib") == 0;
+}
+
 static const char *redirect(const char *path, char buffer[PATH_MAX])
 {
     static const char *const moved[] = {"/sys/",          "/run/",          "/etc/iscsi",
@@ -202,7 +208,7 @@ static const char *redirect(const char *path, char buffer[PATH_MAX])
                                         "/proc/misc",     "/proc/devices"};
 
     for (size_t i = 0; path && i < sizeof(moved) / sizeof(moved[0]); i++)
-        if (strncmp(path, moved[i], strlen(moved[i])) == 0) {
+        if (strncmp(path, moved[i], strlen(moved[i])) == 0 || is_parent(path)) {
             snprintf(buffer, PATH_MAX, "%s%s", root, path);
             return buffer;
         }
@@ -247,6 +253,13 @@ int open64(const char *path, int flags, ...)
 }
 
 int open(const char *path, int flags, ...) __attribute__((alias("open64")));
+
+/* open() of a library that is built with _FORTIFY_SOURCE, where the flags are no constant. */
+int __open64_2(const char *path, int flags);
+int __open64_2(const char *path, int flags)
+{
+    return open64(path, flags);
+}
 
 int openat64(int dir, const char *path, int flags, ...);
 int openat64(int dir, const char *path, int flags, ...)

@@ -466,6 +466,12 @@ void drift_restart(struct adapter *adapter)
         drift->outdated = true;
 }
 
+void drift_reconsider(struct host *host)
+{
+    if (host->drift)
+        drift_notice(host->drift);
+}
+
 bool drift_is_settled(const struct host *host)
 {
     const struct drift *drift = host->drift;

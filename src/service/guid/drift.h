@@ -42,5 +42,8 @@ int drift_read(struct host *host, drift_read_done_t done, void *userdata);
 /* The store has another GUID for the adapter, and the digests that go with it. */
 void drift_restart(struct adapter *adapter);
 
+/* Records are other adapters' by now: they are compared again. */
+void drift_reconsider(struct host *host);
+
 /* Tells clients where CacheValid is not what they were told, and of `changes` besides. */
 void drift_announce(struct adapter *adapter, unsigned changes);

@@ -7,6 +7,7 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "iscsi/identity.h"
+#include "iscsi/initiator-name.h"
 #include "iscsi/openiscsi.h"
 #include "service/model/announce.h"
 #include "service/model/find.h"
@@ -189,6 +190,24 @@ static void drop_adapter_if_idle(struct host *host, struct adapter *adapter)
     remove_item((void **)host->adapters, &host->n_adapters, adapter);
     adapter_free(adapter);
     observe_adapter_removed(host, id);
+}
+
+int host_set_initiator(struct host *host, const char *name)
+{
+    uint64_t before = adapter_id(host->initiator);
+    struct adapter *own;
+
+    if (strcmp(name, host->initiator) == 0)
+        return 0;
+    _cleanup_free_ char *copy = strdup(name);
+    int r = copy ? host_add_adapter(host, name, &own) : -ENOMEM;
+    if (r < 0)
+        return r;
+    free(host->initiator);
+    host->initiator = TAKE_PTR(copy);
+    freshness_model_changed(host);
+    drop_adapter_if_idle(host, host_adapter(host, before));
+    return 1;
 }
 
 int host_take_records(struct host *host, const struct iscsi_records *records)

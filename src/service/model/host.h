@@ -54,6 +54,12 @@ int host_refresh_sid(struct host *host, uint32_t sid);
  */
 void host_refresh_unidentified(struct host *host);
 
+/*
+ * The host's own name, empty: it has none. 1: it is another one than before, by which records are
+ * to be taken once more. 0: it is the same. -ENOMEM.
+ */
+int host_set_initiator(struct host *host, const char *name);
+
 /* Adapters and ports from iface records. */
 int host_take_records(struct host *host, const struct iscsi_records *records);
 

@@ -226,9 +226,10 @@ struct host {
     struct offers *offers;           /* likewise */
     struct mpathd_sync *mpathd_sync; /* likewise */
     struct sync_status sync_status;
-    struct drift *drift;    /* likewise */
-    struct events *events;  /* likewise */
-    bool records_read;      /* open-iscsi's, once since the start */
+    struct drift *drift;                     /* likewise */
+    struct events *events;                   /* likewise */
+    struct initiator_watch *initiator_watch; /* likewise */
+    bool records_read;                       /* open-iscsi's, once since the start */
     uint32_t *unidentified; /* sids whose login has not come far enough to say who they are */
     size_t n_unidentified;
     bool highest_first;      /* Manager.PathWeightOrder */
