@@ -10,12 +10,13 @@
 /* A path of the live table and where it goes: the members down to `old` are its sort key. */
 struct slot {
     enum access_state access;
-    size_t block;           /* policies that join share one, those behind it rank lower */
-    uint64_t tier;          /* inside the block, 0 the best */
-    size_t policy;          /* PLAN_NO_POLICY: none */
-    size_t position;        /* in the request; SIZE_MAX: late */
-    uint64_t connection_id; /* gives late paths the same order in every map */
-    size_t old;             /* place in the live table */
+    size_t block;            /* policies that join share one, those behind it rank lower */
+    uint64_t tier;           /* inside the block, 0 the best */
+    enum access_state noted; /* inside the tier */
+    size_t policy;           /* PLAN_NO_POLICY: none */
+    size_t position;         /* in the request; SIZE_MAX: late */
+    uint64_t connection_id;  /* gives late paths the same order in every map */
+    size_t old;              /* place in the live table */
     dev_t dev;
     bool primary;
 };
@@ -128,6 +129,7 @@ static void place_path(struct slot *slot, const struct plan_path *path,
                        const struct plan_policy *policies, bool join)
 {
     slot->access = path->access;
+    slot->noted = path->noted;
     if (path->policy == PLAN_NO_POLICY)
         return;
 
@@ -141,6 +143,8 @@ static void place_path(struct slot *slot, const struct plan_path *path,
     slot->connection_id = path->connection_id;
     slot->tier = member_tier(policy, &member);
     slot->primary = position != SIZE_MAX && member.primary;
+    if (policy->policy == LB_FAILOVER)
+        slot->noted = ACCESS_OPTIMIZED; /* alone, whatever it is */
 }
 
 static const struct plan_path *find_path(const struct plan_path *paths, size_t n_paths, dev_t dev)
@@ -225,7 +229,10 @@ static int compare_groups(const struct slot *a, const struct slot *b)
     r = compare_numbers(a->block, b->block);
     if (r != 0)
         return r;
-    return compare_numbers(a->tier, b->tier);
+    r = compare_numbers(a->tier, b->tier);
+    if (r != 0)
+        return r;
+    return compare_numbers(a->noted, b->noted);
 }
 
 static int compare_slots(const void *x, const void *y)

@@ -43,6 +43,7 @@ struct plan_path {
     size_t policy;          /* index of its session's policy, PLAN_NO_POLICY: no session with one */
     uint64_t connection_id; /* looked at only where it has a policy */
     enum access_state access;
+    enum access_state noted; /* by a handler that follows no array */
 };
 
 /*
@@ -65,10 +66,12 @@ const char *plan_selector(enum lb_policy policy);
  * The result has every path of `live` once. Its groups are ordered by access state, then by the
  * policies' tiers, then comes one last tier of the paths without a policy, in their old order and
  * with the selector of the first policy; no group mixes access states, so that the last tier is
- * split by them like any other. Inside a tier, paths stand in the order of the request, late ones
- * behind, by connection. With several policies, tiers of equal rank join where all have the same
- * selector and none is 1 or 5; otherwise the tiers of an earlier entry of `policies` come first.
- * Features and hardware handler are those of `live`; `current` is 1, or 0 where there is no path.
+ * split by them like any other. Nor does a group mix what handlers have noted, which splits tiers
+ * and ranks behind them: two controllers in one would take the LUN from each other. (Under 1 each
+ * path is alone anyway.) Inside a group, paths stand in the order of the request, late ones behind,
+ * by connection. With several policies, tiers of equal rank join where all have the same selector
+ * and none is 1 or 5; otherwise the tiers of an earlier entry of `policies` come first. Features
+ * and hardware handler are those of `live`; `current` is 1, or 0 where there is no path.
  *
  * A late path has the tier of what plan_member() says it is; under 1 it is alone, behind the
  * others.

@@ -145,18 +145,23 @@ class OtherHandlers(OverrideTest):
         self.wait_for_agreement()
         self.assertEqual("device {" in self.host.drop_in.read_text(), self.tpgs > 0)
 
-    def test_a_single_group(self):
+    @staticmethod
+    def controllers(selector):
+        """Whose paths no group mixes: they would take the LUN from each other."""
+        return [(selector, sids) for sids in ({1, 3}, {4}, {2})]
+
+    def test_a_single_tier(self):
         self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
-        self.assert_everywhere(("queue-length 0", ALL))
+        self.assert_everywhere(*self.controllers("queue-length 0"))
         self.wait_for_agreement()
         self.multipathd.load(0)
-        self.assert_everywhere(("queue-length 0", ALL))
+        self.assert_everywhere(*self.controllers("queue-length 0"))
 
     def test_a_disk_tells_of_none(self):
         self.assertEqual(self.agent.set_disk_policy(0, ROUND_ROBIN), SUCCESS)
         policy, paths = self.agent.query_disk(0)
         self.assertEqual((policy, {path.group_state for path in paths}), (ROUND_ROBIN, {NO_STATE}))
-        self.assertEqual(self.host.shape(0), [("round-robin 0", ALL)])
+        self.assertEqual(self.host.shape(0), self.controllers("round-robin 0"))
 
 
 class Clariion(OtherHandlers):
