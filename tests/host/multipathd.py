@@ -88,6 +88,11 @@ class Multipathd:
         else:
             self._talking.set()
 
+    @property
+    def is_busy(self):
+        """It reads its files, or builds maps by them."""
+        return self._maps.locked()
+
     def start(self):
         self.read()
         self._pid_file = open(self.path.with_name("multipathd.pid"), "w", encoding="utf-8")
@@ -188,9 +193,10 @@ class Multipathd:
     def reconfigure(self):
         if self.refuses:
             return
+        seconds = self.seconds
         with self._maps:
             self.read()
-            time.sleep(self.seconds)
+            time.sleep(seconds)
             for minor in self.host.minors():
                 while self.host.dm.is_in_a_call(minor):
                     time.sleep(0.01)

@@ -7,6 +7,7 @@ import case
 from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS, VENDOR
 
 CONFIGURE = 1  # seconds: what a reconfiguration takes
+PATIENCE = 10  # likewise: how long one is waited for
 
 
 def failover(first):
@@ -99,6 +100,35 @@ class Refused(case.HostTest):
         self.host.multipathd.check_paths()
         self.wait_for_agreement()
         self.assert_everywhere(*failover(1))
+
+    def test_multipathd_takes_its_time(self):
+        """It is busy for longer than it is waited for, and would read the refused entries after the answer."""
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()
+        self.host.multipathd.seconds = PATIENCE + 1
+        self.assertEqual(self.host.multipathd.answer("reconfigure"), "ok\n")  # somebody else's
+        self.wait_for(lambda: self.host.multipathd.is_busy, "its beginning")
+        self.host.multipathd.seconds = 0.1
+        fault = self.host.dm.fault("load", 1, count=1000, error=22, in_child=True)
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), "ISDSC_INITIATOR_ERROR")
+        fault.clear()
+        loads = self.host.multipathd.loads
+        self.wait_for_agreement()
+        self.assert_everywhere(*failover(1))
+        self.assertEqual(self.host.multipathd.loads, loads)
+
+    def test_a_map_goes_meanwhile(self):
+        """Nothing waits for its return that was refused."""
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()
+        fault = self.host.dm.fault("load", 1, error=22, milliseconds=20000, in_child=True)
+        change = self.agent.begin_policy(FAILOVER, primaries=[2])
+        self.wait_for(lambda: fault.seen, "the swap")
+        self.host.remove_map(0)
+        self.wait_for(lambda: len(self.agent.session("Maps")) == 1, "its absence")
+        fault.go_on()
+        self.assertEqual(change.status(), "ISDSC_INITIATOR_ERROR")
+        self.assertNotIn(self.host.wwid(0), self.host.drop_in.read_text())
 
     def assert_as_before(self, entries):
         """multipathd has the entries, and builds nothing else."""

@@ -213,7 +213,10 @@ static void change_free(struct change *change)
     free(change);
 }
 
-/* From here on a map's entry follows the model again. One that has gone meanwhile has no look. */
+/*
+ * From here on a map's entry follows the model again. One that has gone meanwhile has no look, and
+ * one that was refused must not wait for its return.
+ */
 static void change_end_ahead(const struct change *change, const struct map_change *maps,
                              size_t n_maps)
 {
@@ -221,9 +224,9 @@ static void change_end_ahead(const struct change *change, const struct map_chang
         struct host_map *map = maps_find_wwid(change->host, dm_map_wwid(maps[i].before));
         if (!map)
             continue;
+        if (map->state.ahead && change->is_ahead && !change->is_in_force)
+            (void)map_entry_drop(map);
         map->state.ahead = false;
-        if (!map->dev && !change->is_in_force && map_entry_drop(map))
-            mpathd_sync_soon(change->host);
         if (map->dev || map == change->map)
             continue;
         reconcile_map_entry(map);
