@@ -24,6 +24,10 @@ class RestartTest(case.HostTest):
         """How often each map has got a table."""
         return [self.host.dm.read(minor).event_nr for minor in self.host.minors()]
 
+    def slow_down_multipathd(self):
+        """On a slow machine it is faster than a swap, and builds the map first."""
+        self.host.multipathd.seconds = 3
+
     def wait_for_shapes(self, wanted):
         self.wait_for(lambda: self.host.shapes() == {minor: wanted for minor in (0, 1)}, "the groups")
 
@@ -83,6 +87,7 @@ class Restart(RestartTest):
     def test_a_change_is_carried_to_its_end(self):
         """The service does not end in the midst of one."""
         self.set()
+        self.slow_down_multipathd()
         slow = self.host.dm.fault("load", 1, milliseconds=300)
         change = self.agent.begin_policy(QUEUE_DEPTH)
         self.wait_for(lambda: slow.seen, "the swap")
@@ -209,6 +214,7 @@ class Ending(RestartTest):
             self.assertEqual(self.agent.set_policy(ROUND_ROBIN, primaries=self.host.members(target),
                                                    target=target), SUCCESS)
             self.wait_for_agreement(target)
+        self.slow_down_multipathd()
         self.slow = self.host.dm.fault("load", 1, milliseconds=20000, in_child=True)
         self.change = self.agent.begin_policy(QUEUE_DEPTH)
         self.wait_for(lambda: self.slow.seen, "the swap")
@@ -250,7 +256,7 @@ class Ending(RestartTest):
 class Killed(RestartTest):
     def kill_between_two_maps(self, policy, **paths):
         """The first map has its new table, the second is about to be swapped."""
-        self.host.multipathd.seconds = 3  # or it has built the second map first, on a slow machine
+        self.slow_down_multipathd()
         before = self.host.shape(0)
         slow = self.host.dm.fault("load", 1, milliseconds=20000)
         change = self.agent.begin_policy(policy, **paths)
@@ -274,6 +280,7 @@ class Killed(RestartTest):
     def test_between_load_and_resume(self):
         """No map is left suspended, and what was loaded is never taken into use."""
         self.set()
+        self.slow_down_multipathd()
         slow = self.host.dm.fault("resume", count=FOREVER, milliseconds=20000)
         self.agent.begin_policy(QUEUE_DEPTH)
         self.wait_for(lambda: slow.seen == 2, "both swaps")
@@ -293,8 +300,8 @@ class Killed(RestartTest):
         self.wait_for(lambda: self.host.said().count("half way to its first policy") == 2, "a word")
         self.assertEqual(self.agent.session("Provenance"), "host")
 
-    def test_a_first_policy_that_was_not_saved(self):
-        """It is live until the service ends; there is no other to put back then."""
+    def set_unsaved(self):
+        self.slow_down_multipathd()
         swap = self.host.dm.fault("load", 0, milliseconds=20000)
         change = self.agent.begin_policy(FAILOVER, primaries=[1])
         self.wait_for(lambda: swap.seen, "the swap")
@@ -302,14 +309,30 @@ class Killed(RestartTest):
         swap.clear()
         self.assertEqual(change.status(), "ISDSC_FAILURE_TO_PERSIST_LB_POLICY")
         self.wait_for_agreement()
+
+    def test_a_first_policy_that_was_not_saved(self):
+        """It is live until the service ends; there is no other to put back then."""
+        self.set_unsaved()
         self.restart()
         self.wait_for_shapes(HOSTS_OWN)
         self.wait_for(lambda: self.host.said().count("half way to its first policy") == 2, "a word")
         self.assertEqual(self.agent.session("Provenance"), "host")
 
+    def test_a_map_of_it_goes_and_comes_back(self):
+        """multipathd builds it by its entry, which counts for nothing after the service has ended."""
+        self.set_unsaved()
+        self.host.remove_map(0)
+        self.wait_for(lambda: names.disk_path(0) not in self.agent.objects(), "its absence")
+        self.host.multipathd.load(0)
+        self.wait_for(lambda: names.disk_path(0) in self.agent.objects(), "its return")
+        self.restart()
+        self.wait_for_shapes(HOSTS_OWN)
+        self.wait_for(lambda: self.host.said().count("half way to its first policy") == 2, "a word")
+
     def test_when_it_is_saved(self):
         """Live on every map, and not answered: the old policy comes back."""
         self.set()
+        self.slow_down_multipathd()
         swap = self.host.dm.fault("load", 0, milliseconds=20000)  # behind multipathd's file
         self.agent.begin_policy(QUEUE_DEPTH)
         self.wait_for(lambda: swap.seen, "the swap")

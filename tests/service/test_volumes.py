@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 
 import case
+from multipathd import OWN_SELECTOR
 from names import FAILOVER, LEAST_BLOCKS, NONE, QUEUE_DEPTH, SUCCESS
 
 VOLUMES = 150
@@ -78,6 +79,28 @@ class Volumes(case.HostTest):
 
     def disks(self):
         return sum("/disk/" in path for path in self.agent.objects())
+
+
+class Numbers(case.HostTest):
+    access = False
+
+    def test_another_map_gets_the_number_of_a_stale_one(self):
+        """It has come since the change was planned, and is looked at by itself: it is not what was asked
+        for, which has gone."""
+        swap = self.host.dm.fault("table", 0, milliseconds=20000, in_child=True)
+        change = self.agent.begin_policy(QUEUE_DEPTH)
+        self.wait_for(lambda: swap.seen, "the swap")
+        # Of the same map with a path less, the next look is the one that a new plan is made of.
+        again = self.host.dm.fault("table", 0, skip=1, milliseconds=20000)
+        self.host.write_map(0, [(OWN_SELECTOR, [self.host.tree.disk(sid, 0) for sid in (1, 2, 3)])])
+        swap.clear()
+        self.wait_for(lambda: again.seen == 2, "the new plan")
+        other = self.host.dm.read(0)
+        self.host.dm.load(0, "other", "mpath-3600other", other.table)
+        again.clear()
+        self.assertEqual(change.status(), SUCCESS)
+        self.assertIn("maps: mpath0, mpath1; result: STATUS_SUCCESS", self.host.said())
+        self.wait_for(lambda: "Map other did not mean its policy any more" in self.host.said(), "its own look")
 
 
 if __name__ == "__main__":

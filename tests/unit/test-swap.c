@@ -58,6 +58,8 @@ static struct {
     int command_error;
     void (*at_command)(void); /* what others have done by the time it is answered */
     void (*at_pause)(void);   /* what they do while nobody asks */
+    void (*at_load)(void);    /* when a table has been loaded */
+    unsigned n_loads;
 } kernel;
 
 struct dm_task {
@@ -191,8 +193,11 @@ static int call(const struct dm_task *task)
         return 0;
     case DM_DEVICE_RELOAD:
         kernel.n_changes++;
+        kernel.n_loads++;
         if (kernel.load_error == 0)
             memcpy(kernel.inactive, task->params, sizeof(kernel.inactive));
+        if (kernel.at_load)
+            kernel.at_load();
         return kernel.load_error;
     case DM_DEVICE_RESUME:
         kernel.n_changes++;
@@ -502,6 +507,46 @@ static void test_lost_for_a_moment(void **state)
     assert_clean(NEW);
 }
 
+static void suspend_twice(void)
+{
+    kernel.suspended = kernel.n_loads < 3;
+}
+
+static void suspend_and_load_others(void)
+{
+    suspend();
+    snprintf(kernel.inactive, sizeof(kernel.inactive), "%s", OTHERS);
+}
+
+/* It is suspended between our load and our RESUME: for moments, or each time. */
+static void test_suspended_after_the_load(void **state)
+{
+    kernel.at_load = suspend_twice;
+    kernel.at_pause = run;
+    assert_result(swap(), 0, 0);
+    assert_clean(NEW);
+    assert_int_equal(kernel.n_loads, 3);
+    assert_int_equal(kernel.n_resumes, 1);
+
+    set_up(NULL);
+    kernel.at_load = suspend;
+    kernel.at_pause = run;
+    assert_result(swap(), -EBUSY, SWAP_SUSPENDED);
+    assert_string_equal(kernel.live, OLD);
+    assert_string_equal(kernel.inactive, "");
+    assert_int_equal(kernel.n_resumes, 0);
+}
+
+/* By somebody who has loaded a table since, and is about to take it into use. */
+static void test_suspended_with_a_table(void **state)
+{
+    kernel.at_load = suspend_and_load_others;
+    assert_result(swap(), -EBUSY, SWAP_SUSPENDED);
+    assert_true(kernel.suspended);
+    assert_string_equal(kernel.inactive, OTHERS);
+    assert_int_equal(kernel.n_clears, 0);
+}
+
 /*
  * The kernel has suspended the map for our table, and then refuses it: nobody else lets the map run
  * again. Nor is it left so where it cannot be read any more.
@@ -631,6 +676,8 @@ int main(void)
         cmocka_unit_test_setup(test_lost_resume, set_up),
         cmocka_unit_test_setup(test_lost_to_an_owner, set_up),
         cmocka_unit_test_setup(test_lost_for_a_moment, set_up),
+        cmocka_unit_test_setup(test_suspended_after_the_load, set_up),
+        cmocka_unit_test_setup(test_suspended_with_a_table, set_up),
         cmocka_unit_test_setup(test_refused_when_suspended, set_up),
         cmocka_unit_test_setup(test_slot_of_somebody_else, set_up),
         cmocka_unit_test_setup(test_gone_at_resume, set_up),
