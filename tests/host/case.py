@@ -72,6 +72,12 @@ class HostTest(unittest.TestCase):
                                self.agent.session("MultipathdAgreement", target))
                       == ("Applied", "Agrees"), "agreement")
 
+    def wait_for_disk_agreement(self, minor=0):
+        """Likewise of a disk's."""
+        self.wait_for(lambda: (self.agent.disk(minor, "Agreement"),
+                               self.agent.disk(minor, "MultipathdAgreement"))
+                      == ("Applied", "Agrees"), "agreement")
+
     def assert_everywhere(self, *groups):
         """Every map has these groups: (selector, sids), best first."""
         wanted = [(selector, set(sids)) for selector, sids in groups]

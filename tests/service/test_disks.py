@@ -28,11 +28,6 @@ class DiskTest(case.HostTest):
     def provenance(self, minor=0):
         return self.agent.disk(minor, "Provenance")
 
-    def wait_for_disk_agreement(self, minor=0):
-        self.wait_for(lambda: (self.agent.disk(minor, "Agreement"),
-                               self.agent.disk(minor, "MultipathdAgreement"))
-                      == ("Applied", "Agrees"), "agreement")
-
 
 class Policies(DiskTest):
     def check(self, wanted):

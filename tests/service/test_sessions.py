@@ -219,10 +219,32 @@ class Twins(SessionTest):
         self.logout(2)
         self.wait_for_shape(0, ("round-robin 0", [1]), ("round-robin 0", [3]))
         self.wait_for_shape(1, ("round-robin 0", [1]), ("round-robin 0", [3]))
-        self.wait_for(lambda: all(self.agent.disk(minor, "MultipathdAgreement") == "Agrees"
-                                  for minor in (0, 1)), "multipathd's agreement")
+        for minor in 0, 1:
+            self.wait_for_disk_agreement(minor)
         self.assert_everywhere(("round-robin 0", [1]), ("round-robin 0", [3]))
         self.assertEqual([path.preferred for path in self.agent.query_disk(1)[1]], [1, 0])
+
+    def assert_no_failback(self, *sids):
+        """The first one logs out, and the second one, with which the I/O is then, keeps it."""
+        self.assertEqual(self.agent.set_disk_policy(0, FAILOVER, primaries=sids[:1], sids=sids), SUCCESS)
+        self.wait_for_disk_agreement()
+        self.logout(sids[0])
+        for _ in "01":  # as multipathd has it, and then as its next look has it
+            self.wait_for_disk_agreement()
+            self.assertEqual(self.host.shape(0), [("round-robin 0", {sid}) for sid in sids[1:]])
+            self.host.multipathd.reconfigure()
+        self.assertEqual(self.agent.disk(0, "Reapplications"), 0)
+
+    def test_no_failback_to_the_one_that_is_alone_now(self):
+        """Whose name the policy knows as that of the active one."""
+        self.login(2)
+        self.assert_no_failback(1, 3, 2)
+
+    def test_no_failback_to_one_that_has_moved_up(self):
+        """Whose name was that of the active one."""
+        self.login(2)
+        self.login(4)
+        self.assert_no_failback(1, 3, 2, 4)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ static void scene_init(struct scene *scene, const char *table)
             .dev = makedev(8, 1 + i),
             .connection = &scene->connections[i],
             .id = 1 + i,
+            .disk.sid = 11 + i,
         };
     }
     scene->snapshot = (struct map_snapshot){&scene->host, &scene->dm, scene->paths, N};
@@ -158,7 +159,6 @@ static void test_twins(void **state)
     scene.disk_paths[0].preferred = true;
     assert_plan(&scene, "round-robin 4 1 2 3");
     assert_int_equal(lb_preferred_path(&scene.snapshot, &scene.disk), 4);
-    assert_int_equal(lb_active_path(&scene.snapshot, 8, false), 4);
     scene_done(&scene);
 }
 
@@ -214,12 +214,12 @@ static void test_failover(void **state)
     assert_true(lb_failback_is_manual(scene.map));
     assert_plan(&scene, "round-robin 2 1 3 4");
     /* Later, what the kernel has come to; then that stays, while it is usable. */
-    scene.map->active_path = 2;
+    scene.map->active_path = (struct active_path){2, 12};
     assert_plan(&scene, "round-robin 3 2 1 4");
     status.group_states = (char *)"EAEE";
     states[1].failed = true;
     assert_plan(&scene, "round-robin 1 2 3 4");
-    scene.map->active_path = 1;
+    scene.map->active_path = (struct active_path){1, 11};
     states[1].failed = false;
     status.group_states = (char *)"AEEE";
     assert_plan(&scene, "round-robin 1 2 3 4");
@@ -228,6 +228,27 @@ static void test_failover(void **state)
     name_paths(&scene, 2, 4);
     assert_false(lb_failback_is_manual(scene.map));
     assert_plan(&scene, "round-robin 4 2 1 3");
+    scene_done(&scene);
+}
+
+/* Names move on among twins when one logs out, the I/O does not: it is on path 1 now. */
+static void test_active_twin(void **state)
+{
+    struct active_path last = {7, 14};
+    struct scene scene;
+
+    scene_init(&scene, ALONE);
+    scene.connections[3].other_id = 7;
+    assert_int_equal(lb_active_path(&scene.snapshot, &last, true).id, 4);
+    last.sid = 15;
+    assert_int_equal(lb_active_path(&scene.snapshot, &last, true).id, 1);
+    last.id = 4; /* alone: it has logged in again */
+    assert_int_equal(lb_active_path(&scene.snapshot, &last, true).id, 4);
+    scene.connections[3].rank = 1;
+    assert_int_equal(lb_active_path(&scene.snapshot, &last, true).id, 1);
+    last.sid = 14;
+    last.id = 9;
+    assert_int_equal(lb_active_path(&scene.snapshot, &last, true).sid, 14);
     scene_done(&scene);
 }
 
@@ -289,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_twins),
         cmocka_unit_test(test_choice_of_a_session),
         cmocka_unit_test(test_failover),
+        cmocka_unit_test(test_active_twin),
         cmocka_unit_test(test_other_policies),
         cmocka_unit_test(test_access),
     };

@@ -126,6 +126,12 @@ struct disk_view {
     uint32_t n_reapplied;
 };
 
+/* The path of a map that has the I/O, where failback is manual. */
+struct active_path {
+    uint64_t id;  /* DsmPathId, 0: none, or not known yet */
+    uint32_t sid; /* NO_SID: of another transport */
+};
+
 /* What the reconciler counts (service/reconcile/reconcile.c); times are CLOCK_MONOTONIC. */
 struct map_watch {
     unsigned transit_inspections;  /* at a map with a path on its way */
@@ -154,9 +160,9 @@ struct host_map {
 
     /* the disk's own policy (wmi/dsm.h), which ranks above those of sessions */
     struct store_disk_policy *policy; /* NULL: none */
-    bool offered;         /* the default policy, in this boot (service/model/offers.h) ... */
-    bool offer_unsaved;   /* ... which the store does not know yet */
-    uint64_t active_path; /* the one with the I/O, where failback is manual; 0: not known yet */
+    bool offered;       /* the default policy, in this boot (service/model/offers.h) ... */
+    bool offer_unsaved; /* ... which the store does not know yet */
+    struct active_path active_path;
 
     /* multipathd's part (multipath/drop-in.h) */
     char *entry; /* its section in the drop-in, NULL: no policy, or it cannot be told */

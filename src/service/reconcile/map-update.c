@@ -55,16 +55,17 @@ static bool map_update_has_primary(const struct host_map *map, const struct map_
  */
 static void map_update_take_active_path(struct host_map *map, const struct map_snapshot *snapshot)
 {
-    bool manual = lb_failback_is_manual(map), was_known = map->active_path != 0;
-    uint64_t active =
-        manual ? lb_active_path(snapshot, map->active_path, was_known && !map_awaits_mpathd(map))
-               : 0;
+    bool manual = lb_failback_is_manual(map), was_known = map->active_path.id != 0;
+    struct active_path active = {0};
 
+    if (manual)
+        active = lb_active_path(snapshot, &map->active_path, was_known && !map_awaits_mpathd(map));
     if (!manual)
-        map->active_path = 0;
+        map->active_path.id = 0;
     else if (!was_known && map_state_agrees(&map->state) && map_update_has_primary(map, snapshot))
         map->active_path = active;
-    else if (was_known && active != 0 && active != map->active_path) {
+    else if (was_known && active.id != 0 &&
+             (active.id != map->active_path.id || active.sid != map->active_path.sid)) {
         map->active_path = active;
         map_state_forget_rounds(&map->state);
     }

@@ -550,7 +550,7 @@ static void reconcile_on_appearance(struct host_map *map, const struct map_snaps
     bool old = reconcile_is_old(map->host->reconciler, map->dev);
 
     if (old && lb_failback_is_manual(map))
-        map->active_path = lb_active_path(snapshot, 0, true);
+        map->active_path = lb_active_path(snapshot, &map->active_path, true);
     offers_make(map, old);
 }
 

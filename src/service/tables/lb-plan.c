@@ -215,13 +215,33 @@ bool lb_is_asymmetric(const struct map_snapshot *snapshot)
     return false;
 }
 
-uint64_t lb_active_path(const struct map_snapshot *snapshot, uint64_t last, bool in_sync)
+/*
+ * By its session. One that has logged in anew has the ID that it had; so has the twin that has
+ * moved up to the rank of one that has logged out, and which had no I/O.
+ */
+static const struct map_path *lb_plan_last_path(const struct map_snapshot *snapshot,
+                                                const struct active_path *last)
 {
-    const struct map_path *path = map_snapshot_named_path(snapshot, last);
+    const struct map_path *alike = NULL;
+
+    for (size_t i = 0; i < snapshot->n_paths && last->id != 0; i++) {
+        const struct map_path *path = &snapshot->paths[i];
+        if (path->connection && path->disk.sid == last->sid)
+            return path;
+        if (path->id == last->id && !(path->connection && path->connection->rank > 0))
+            alike = path;
+    }
+    return alike;
+}
+
+struct active_path lb_active_path(const struct map_snapshot *snapshot,
+                                  const struct active_path *last, bool in_sync)
+{
+    const struct map_path *path = lb_plan_last_path(snapshot, last);
     dev_t dev = failover_active_path(snapshot->map->table, snapshot->map->status,
                                      path ? path->dev : 0, in_sync);
     path = dev ? map_snapshot_path(snapshot, dev) : NULL;
-    return path ? path->id : 0;
+    return path ? (struct active_path){path->id, path->disk.sid} : (struct active_path){0};
 }
 
 static uint64_t lb_plan_preferred_path(const struct store_disk_policy *policy)
@@ -255,10 +275,14 @@ static uint64_t lb_plan_first_path(const struct map_snapshot *snapshot, const st
         return 0;
     if (!lb_failback_is_manual(map))
         return lb_preferred_path(snapshot, map->policy);
-    if (!map->active_path)
+    if (map->active_path.id == 0)
         return 0;
-    return lb_active_path(snapshot, map->active_path, !map_awaits_mpathd(map))
-               ?: lb_plan_id_now(snapshot, map->active_path);
+    struct active_path active =
+        lb_active_path(snapshot, &map->active_path, !map_awaits_mpathd(map));
+    if (active.id)
+        return active.id;
+    const struct map_path *last = lb_plan_last_path(snapshot, &map->active_path);
+    return last ? last->id : 0;
 }
 
 /* The disk's policy with the members of a failover in the order of their tiers. */

@@ -36,11 +36,11 @@ uint64_t lb_preferred_path(const struct map_snapshot *snapshot,
                            const struct store_disk_policy *policy);
 
 /*
- * DsmPathId of the active path of a failover with manual failback, `last` being the one until
- * now, 0: none, and `in_sync` whether multipathd knows the groups (plan/failover.h). 0 where the
- * table does not tell.
+ * The active path of a failover with manual failback, `last` being the one until now, and `in_sync`
+ * whether multipathd knows the groups (plan/failover.h). None where the table does not tell.
  */
-uint64_t lb_active_path(const struct map_snapshot *snapshot, uint64_t last, bool in_sync);
+struct active_path lb_active_path(const struct map_snapshot *snapshot,
+                                  const struct active_path *last, bool in_sync);
 
 /* Whether the disk's own policy is failover without a preferred path, which does not fail back. */
 bool lb_failback_is_manual(const struct host_map *map);
