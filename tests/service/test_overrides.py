@@ -174,6 +174,17 @@ class InsistedOn(OtherHandlers):
 
     tpgs = 1
 
+    def test_another_handler_is_attached(self):
+        """The map's groups stay what they are; that they are kept from a prio is not needed any more."""
+        for sid in self.noted:
+            self.host.set_access(sid, 0, "active/optimized")
+        self.assertEqual(self.agent.set_disk_policy(0, QUEUE_DEPTH), SUCCESS)
+        self.wait_for(lambda: "device {" in self.host.drop_in.read_text(), "the section")
+        for sid in self.noted:
+            self.host.tree.set_disk_value(sid, 0, "dh_state", "alua")
+            self.host.set_access(sid, 0, "active/optimized")
+        self.wait_for(lambda: "device {" not in self.host.drop_in.read_text(), "no section")
+
 
 class Marginal(OverrideTest):
     def test_what_moves_paths_is_named(self):

@@ -116,7 +116,7 @@ class FirstLook(RestartTest):
         self.assertEqual(self.agent.objects().keys() & {names.disk_path(0)}, {names.disk_path(0)})
 
 
-class Boot(RestartTest):
+class BootTest(RestartTest):
     """The service comes before the logins, which come one target after another."""
 
     sessions, portals, luns = 2, 2, 1
@@ -158,6 +158,8 @@ class Boot(RestartTest):
         return (self.host.drop_in.exists()
                 and self.host.drop_in.read_text().count(f'wwid "{self.host.wwid(target)}"') == 1)
 
+
+class Boot(BootTest):
     def test_what_has_not_come_yet_keeps_its_entry(self):
         self.set_policies()
         before = self.host.drop_in.read_text()
@@ -251,6 +253,45 @@ class Ending(RestartTest):
         self.assert_ends()
         self.host.start()
         self.wait_for(lambda: self.host.shape(2)[0][0] == "round-robin 0", "its groups")
+
+
+class PlainBoot(BootTest):
+    """Of an array without access states."""
+    access = False
+
+    def test_long_after_the_start(self):
+        """multipathd has answered for nothing by then."""
+        self.set_policies()
+        self.boot()
+        time.sleep(1.5)  # until after what a start has multipathd told
+        for target in 0, 1:
+            self.come(target)
+            self.wait_for_agreement(target)
+        self.assertEqual((self.count(), self.host.multipathd.loads), (self.reconfigures, self.loads))
+
+
+class Detached(RestartTest):
+    """multipathd detects a prio by the INQUIRY data, whether or not a handler is attached."""
+    access = False
+
+    def prepare(self):
+        self.host.tree.tpgs = 1
+        for sid in self.host.members(0):
+            for lun in range(self.luns):
+                self.host.tree.set_tpgs(sid, lun, 1)
+
+    def test_its_product_keeps_its_section(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), SUCCESS)
+        self.wait_for_agreement()
+        before = self.host.drop_in.read_text()
+        self.assertIn("detect_prio no", before)
+        self.restart()
+        self.wait_for_agreement()
+        time.sleep(1.5)  # in which it would be written
+        self.assertEqual(self.host.drop_in.read_text(), before)
+        shape = self.host.shape(0)
+        self.host.multipathd.load(0)
+        self.assertEqual(self.host.shape(0), shape)
 
 
 class Killed(RestartTest):

@@ -168,6 +168,7 @@ struct host_map {
     char *entry; /* its section in the drop-in, NULL: no policy, or it cannot be told */
     const char *inexpressible;  /* why multipathd cannot be told of it */
     struct detection_disk disk; /* vendor NULL: multipathd detects no prio for it */
+    bool disk_is_read;          /* it is known: not with an entry of an earlier run's */
     char *override;             /* what wins over the entry: of one that is overridden */
 
     struct map_watch watch;

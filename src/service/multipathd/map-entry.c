@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
+#include "iscsi/target-port.h"
 #include "plan/entry.h"
 #include "service/multipathd/map-entry.h"
 
@@ -32,7 +33,11 @@ static int map_entry_entry_paths(const struct map_snapshot *snapshot, struct ent
 /* Whether what multipathd detects a prio by is known, as it is now. */
 static bool map_entry_knows_disk(const struct host_map *map, const struct map_snapshot *snapshot)
 {
-    return snapshot->n_paths > 0 && map->disk.has_access == snapshot->paths[0].disk.has_access;
+    const struct map_path *path = snapshot->n_paths > 0 ? &snapshot->paths[0] : NULL;
+
+    if (!map->disk_is_read || !path || map->disk.has_access != path->disk.has_access)
+        return false;
+    return !map->disk.vendor || map->disk.is_followed == (target_port_is_followed(path->dev) > 0);
 }
 
 /*
@@ -45,7 +50,7 @@ static bool map_entry_may_keep_entry(const struct host_map *map,
     return map->entry && !manual_failback && map_entry_knows_disk(map, snapshot);
 }
 
-/* Reads it of the first path that is there. 1: it is another one than was known. */
+/* Reads it of the first path that is there. 1: it is another one than was known, if one was. */
 static int map_entry_set_disk(struct host_map *map, const struct map_snapshot *snapshot)
 {
     struct detection_disk disk;
@@ -55,13 +60,14 @@ static int map_entry_set_disk(struct host_map *map, const struct map_snapshot *s
         r = scsi_disk_detection(snapshot->paths[i].dev, snapshot->paths[i].disk.has_access, &disk);
     if (r < 0)
         return r == -ENOMEM ? r : 0;
-    int changed = !map_entry_same_text(disk.vendor, map->disk.vendor) ||
+    int changed = !map->disk_is_read || !map_entry_same_text(disk.vendor, map->disk.vendor) ||
                   !map_entry_same_text(disk.product, map->disk.product) ||
                   disk.alua != map->disk.alua || disk.has_access != map->disk.has_access ||
                   disk.is_followed != map->disk.is_followed;
     free(map->disk.vendor);
     free(map->disk.product);
     map->disk = disk;
+    map->disk_is_read = true;
     return changed;
 }
 
