@@ -255,6 +255,75 @@ class Ending(RestartTest):
         self.wait_for(lambda: self.host.shape(2)[0][0] == "round-robin 0", "its groups")
 
 
+class Absent(BootTest):
+    """A policy changes while maps that could be under it are not there."""
+    luns = 2
+
+    def setUp(self):
+        super().setUp()
+        self.absent = self.host.minor(0, 1)
+
+    def has_section_of(self, minor):
+        return (self.host.drop_in.exists()
+                and f'wwid "{self.host.wwid(minor)}"' in self.host.drop_in.read_text())
+
+    def set_policy(self, target=0):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[self.TARGETS[target][1]],
+                                               target=target), SUCCESS)
+        self.wait_for_agreement(target)
+
+    def leave(self):
+        for minor in self.host.minors():
+            self.host.remove_map(minor)
+        for sid in sum(self.TARGETS, []):
+            self.host.logout(sid)
+
+    def boot(self):
+        """After which one of a session's maps comes, and the other does not yet."""
+        self.assertEqual(self.host.stop(), 0)
+        self.leave()
+        self.host.start()
+        for sid in self.TARGETS[0]:
+            self.host.login(sid)
+        self.host.load_map(0, self.host.multipathd.groups(self.host.wwid(0), self.host.paths(0)))
+        self.wait_for_agreement()
+        self.assertTrue(self.has_section_of(self.absent))
+
+    def assert_comes_without(self, minor):
+        self.wait_for(lambda: not self.has_section_of(minor), "no section of the earlier policy")
+        self.wait_for(lambda: self.host.wwid(minor) not in self.host.multipathd.config(), "what it reads")
+
+    def test_one_session_of_two_has_its_policy_taken_back(self):
+        """That has not logged in: it is not known which maps are its own."""
+        for target in 0, 1:
+            self.set_policy(target)
+        self.boot()
+        self.assertEqual(self.agent.set_policy_raw(VENDOR, [], names.session_id(1)), SUCCESS)
+        for lun in range(self.luns):
+            self.assert_comes_without(self.host.minor(1, lun))
+        self.assertTrue(self.has_section_of(0))
+
+    def test_of_a_map_that_has_not_come(self):
+        self.set_policy()
+        self.boot()
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.assert_comes_without(self.absent)
+
+    def test_of_a_map_that_has_gone(self):
+        self.set_policy()
+        self.host.remove_map(self.absent)
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.assert_comes_without(self.absent)
+
+    def test_of_a_disk_that_has_gone(self):
+        """Its own policy is cleared; the session's is what counts for it then."""
+        self.set_policy()
+        self.assertEqual(self.agent.set_disk_policy(self.absent, ROUND_ROBIN), SUCCESS)
+        self.host.remove_map(self.absent)
+        self.assertEqual(self.agent.clear_disk_policy(self.absent), SUCCESS)
+        self.assert_comes_without(self.absent)
+
+
 class PlainBoot(BootTest):
     """Of an array without access states."""
     access = False

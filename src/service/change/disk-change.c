@@ -13,6 +13,8 @@
 #include "service/model/freshness.h"
 #include "service/model/maps.h"
 #include "service/model/settings.h"
+#include "service/multipathd/map-entry.h"
+#include "service/multipathd/mpathd-sync.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/lb-plan.h"
 #include "service/view/disk-query.h"
@@ -68,6 +70,8 @@ static uint32_t disk_change_save(struct change *change, const struct map_change 
 
     if (gone && change->request.policy != DSM_NONE)
         return STATUS_NO_SUCH_DEVICE;
+    if (gone && map_entry_drop(map)) /* it was made of the policy that goes */
+        mpathd_sync_request(change->host);
     if (gone && change->choice) /* the default policy is for disks that are there */
         store_disk_policy_free(TAKE_PTR(change->choice));
     int r = change->choice ? store_put_disk_policy(store, change->choice)

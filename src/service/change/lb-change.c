@@ -15,6 +15,7 @@
 #include "service/model/host.h"
 #include "service/model/map-snapshot.h"
 #include "service/model/session-maps.h"
+#include "service/reconcile/gone.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/lb-plan.h"
 #include "wmi/status.h"
@@ -89,6 +90,8 @@ static void lb_change_take_back(const struct change *change)
 static void lb_change_reconcile(const struct change *change)
 {
     reconcile_changed(change->host, change->session);
+    if (change->is_in_force)
+        gone_session_changed(change->session);
     host_drop_if_empty(change->host, change->session);
 }
 

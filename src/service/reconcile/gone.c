@@ -74,11 +74,16 @@ static void gone_forget(struct host *host, const struct gone_absent *absent)
     freshness_model_changed(host);
 }
 
+static bool gone_has_chosen_policy(const struct host_map *map)
+{
+    return map->policy && !map->policy->by_default;
+}
+
 /* Not one that has returned, that a request is about, or for whose disk a policy was chosen. */
 static bool gone_may_forget(const struct host_map *map)
 {
-    bool is_chosen = map->policy && !map->policy->by_default;
-    return !map->dev && !is_chosen && map->state.hold == HOLD_FREE && !map->state.ahead;
+    return !map->dev && !gone_has_chosen_policy(map) && map->state.hold == HOLD_FREE &&
+           !map->state.ahead;
 }
 
 static void gone_remove(struct gone *gone, size_t first, size_t n)
@@ -148,18 +153,18 @@ void gone_add(struct host_map *map)
     gone_arm(gone);
 }
 
-/* Of those of an earlier run that have not come since, the ones of `filter`. */
 struct gone_search {
-    bool (*filter)(const struct host_map *map);
+    bool (*filter)(const struct host_map *map, const struct session *session);
+    const struct session *session;
     struct gone_absent found;
 };
 
-static void gone_collect_absent(struct host_map *map, void *userdata)
+static void gone_collect(struct host_map *map, void *userdata)
 {
     struct gone_search *search = userdata;
     struct gone_absent *found = &search->found;
 
-    if (map_was_seen(map) || !gone_may_forget(map) || !search->filter(map))
+    if (!search->filter(map, search->session))
         return;
     struct host_map **more = reallocarray(found->maps, found->n + 1, sizeof(*more));
     if (!more)
@@ -168,23 +173,23 @@ static void gone_collect_absent(struct host_map *map, void *userdata)
     more[found->n++] = map;
 }
 
-static void gone_forget_absent(struct host *host, bool (*filter)(const struct host_map *map))
+/* Of those of an earlier run that have not come since. */
+static bool gone_is_overdue(const struct host_map *map, const struct session *session)
 {
-    struct gone_search search = {.filter = filter};
-
-    maps_each(host, gone_collect_absent, &search);
-    gone_forget(host, &search.found);
-    free(search.found.maps);
+    return !map_was_seen(map) && gone_may_forget(map) &&
+           (map->policy || map->entry || map->offered);
 }
 
-static bool gone_is_kept(const struct host_map *map)
+/* Which maps it has that were not seen yet is not known. */
+static bool gone_may_be_of(const struct host_map *map, const struct session *session)
 {
-    return map->policy || map->entry || map->offered;
+    return !map_was_seen(map) || map_has_session(map, session->id);
 }
 
-static bool gone_has_entry_alone(const struct host_map *map)
+static bool gone_has_earlier_entry(const struct host_map *map, const struct session *session)
 {
-    return map->entry && !map->policy;
+    return !map->dev && map->entry && !gone_has_chosen_policy(map) && !map->state.ahead &&
+           gone_may_be_of(map, session);
 }
 
 static int gone_on_begin_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -193,14 +198,24 @@ static int gone_on_begin_timer(sd_event_source *source, uint64_t usec, void *use
 
     if (host_awaits_login(gone->host))
         return timer_set_in(&gone->begin_timer, GONE_USEC);
-    gone_forget_absent(gone->host, gone_is_kept);
+    struct gone_search search = {.filter = gone_is_overdue};
+    maps_each(gone->host, gone_collect, &search);
+    gone_forget(gone->host, &search.found);
+    free(search.found.maps);
     return 0;
 }
 
-void gone_reconsider(struct host *host)
+void gone_session_changed(struct session *session)
 {
-    if (!host_has_session_policy(host))
-        gone_forget_absent(host, gone_has_entry_alone);
+    struct gone_search search = {.filter = gone_has_earlier_entry, .session = session};
+
+    maps_each(session->host, gone_collect, &search);
+    for (size_t i = 0; i < search.found.n; i++) {
+        if (map_entry_drop(search.found.maps[i]))
+            mpathd_sync_request(session->host);
+        maps_drop_if_idle(session->host, search.found.maps[i]);
+    }
+    free(search.found.maps);
 }
 
 int gone_new(struct host *host)

@@ -22,5 +22,9 @@ void gone_free(struct host *host);
 /* The map has just gone; what was kept for another one, which went earlier, may be dropped. */
 void gone_add(struct host_map *map);
 
-/* A policy was taken back: entries of an earlier run go that nobody is left to want. */
-void gone_reconsider(struct host *host);
+/*
+ * A policy of that session has come into force, or counts no more: entries of its maps that are gone
+ * are of the one before. They go, and multipathd builds what returns its own way, as any new map. Any
+ * of an earlier run that has not come may be the session's.
+ */
+void gone_session_changed(struct session *session);

@@ -688,7 +688,6 @@ static void reconcile_drop_entries(struct host *host, struct session *session)
         reconcile_drop_entry(map);
         maps_drop_if_idle(host, map);
     }
-    gone_reconsider(host);
 }
 
 void reconcile_changed(struct host *host, struct session *session)
