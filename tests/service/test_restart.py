@@ -323,6 +323,26 @@ class Absent(BootTest):
         self.assertEqual(self.agent.clear_disk_policy(self.absent), SUCCESS)
         self.assert_comes_without(self.absent)
 
+    def assert_fails(self):
+        """A policy that cannot be given back stays that of all its maps."""
+        self.host.multipathd.answers["reload map dm-0"] = "fail\n"
+        self.assertEqual(self.agent.set_policy(VENDOR), "ISDSC_INITIATOR_ERROR")
+        self.wait_for_agreement()
+        self.assertTrue(self.has_section_of(self.absent))
+        del self.host.multipathd.answers["reload map dm-0"]
+        self.assertEqual(self.agent.set_policy(VENDOR), SUCCESS)
+        self.assert_comes_without(self.absent)
+
+    def test_one_that_stays_of_a_map_that_has_gone(self):
+        self.set_policy()
+        self.host.remove_map(self.absent)
+        self.assert_fails()
+
+    def test_one_that_stays_of_a_map_that_has_not_come(self):
+        self.set_policy()
+        self.boot()
+        self.assert_fails()
+
 
 class PlainBoot(BootTest):
     """Of an array without access states."""

@@ -427,9 +427,11 @@ static void reconcile_map_gone(struct host *host, dev_t dev)
     _cleanup_free_ uint64_t *ids = calloc(n + 1, sizeof(*ids));
     if (ids)
         memcpy(ids, map->session_ids, n * sizeof(*ids));
-    if (!maps_is_busy(host, map) && map_policies_are_saved(map))
-        intents_forget(map); /* it will be built anew */
-    reconcile_drop_entry(map);
+    if (!maps_is_busy(host, map)) { /* else it depends on what comes of the change */
+        if (map_policies_are_saved(map))
+            intents_forget(map); /* it will be built anew */
+        reconcile_drop_entry(map);
+    }
     if (map->entry || (map->policy && map->policy->by_default))
         gone_add(map);
     maps_mark_gone(host, dev);
@@ -681,11 +683,13 @@ void reconcile_everything(struct host *host)
     maps_each(host, reconcile_inspect_known, NULL);
 }
 
+/* Of those that are there: an entry that goes from another one cannot be made again. */
 static void reconcile_drop_entries(struct host *host, struct session *session)
 {
     for (size_t i = session->n_maps; i > 0; i--) {
         struct host_map *map = session->maps[i - 1];
-        reconcile_drop_entry(map);
+        if (map->dev)
+            reconcile_drop_entry(map);
         maps_drop_if_idle(host, map);
     }
 }
