@@ -30,6 +30,7 @@ static char top[PATH_MAX], conf_d[PATH_MAX + 32];
 /* A multipathd that is only counted. What it shows, and what it will when it has read its files. */
 static unsigned n_reconfigured;
 static const char *shown, *shown_then;
+static bool runs;
 
 int __wrap_mpathd_version(int timeout_ms, unsigned *ret);
 int __wrap_mpathd_config(int timeout_ms, char **ret);
@@ -37,6 +38,8 @@ int __wrap_mpathd_begin_reconfigure(int timeout_ms);
 
 int __wrap_mpathd_version(int timeout_ms, unsigned *ret)
 {
+    if (!runs)
+        return -ENOTCONN;
     *ret = 909;
     return 0;
 }
@@ -57,6 +60,7 @@ int __wrap_mpathd_begin_reconfigure(int timeout_ms)
 static int set_up(void **state)
 {
     refuse_sync = false;
+    runs = true;
     n_reconfigured = 0;
     shown = shown_then = "";
     snprintf(top, sizeof(top), "/tmp/test-attempt-XXXXXX");
@@ -260,12 +264,41 @@ static void test_expected(void **state)
     (void)publish_nothing(false);
 }
 
+/* It has to have heard that there is nothing, though the file says so already. */
+static void test_nothing_must_be_told(void **state)
+{
+    static char a[] = "a", entry[] = ENTRY("a");
+    struct sync_part part = {.wwid = a, .entry = entry};
+    const struct sync_attempt previous = {.parts = &part, .n = 1};
+    struct sync_attempt attempt = {
+        .previous = &previous,
+        .schedule = {.running = ATTEMPT_SYNC},
+    };
+
+    write_file();
+    (void)publish_nothing(false);
+    n_reconfigured = 0;
+    shown = "multipaths {\n" ENTRY("a") "}\n";
+    assert_int_equal(run(&attempt).error, 0);
+    assert_int_equal(n_reconfigured, 0);
+
+    attempt.must_tell = true;
+    runs = false;
+    assert_int_equal(run(&attempt).error, -ENOTCONN);
+    runs = true;
+    struct sync_outcome outcome = run(&attempt);
+    assert_int_equal(outcome.error, 0);
+    assert_true(outcome.reconfigured && !outcome.changed);
+    assert_int_equal(n_reconfigured, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_last_entry_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_in_vain, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_expected, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_must_be_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_last_entry_goes_but_for_the_disk, set_up, tear_down),
     };
 

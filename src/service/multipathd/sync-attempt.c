@@ -418,12 +418,13 @@ static int sync_attempt_hear(void)
 static int sync_attempt_tell(struct run *run)
 {
     const struct sync_attempt *attempt = run->attempt;
+    bool asks = attempt->has_seen || attempt->must_tell;
 
-    int heard = attempt->has_seen ? sync_attempt_hear() : 0;
+    int heard = asks ? sync_attempt_hear() : 0;
     int r = sync_attempt_write_file(run, heard >= 0);
     if (r < 0)
         return r;
-    if (!attempt->has_seen && !run->outcome.changed && !attempt->schedule.owed)
+    if (!asks && !run->outcome.changed && !attempt->schedule.owed)
         return 0;
     return heard < 0 ? sync_attempt_fail_at_multipathd(run, heard) : begin_reconfigure(run);
 }

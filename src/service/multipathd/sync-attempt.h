@@ -29,7 +29,7 @@ struct sync_attempt {
     const char *const
         *devices; /* sections of others, not this one's own: of maps that are expected */
     size_t n_devices;
-    bool must_tell;                /* also a multipathd that reloads every map */
+    bool must_tell;                /* also a multipathd that reloads every map; somebody waits */
     struct sync_schedule schedule; /* how things stand, and what is to be done: its `running` */
     const struct sync_attempt
         *previous; /* the one that multipathd has read last, NULL: not known */
