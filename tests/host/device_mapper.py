@@ -143,6 +143,14 @@ class DeviceMapper:
         with self._lock.held():
             self._write(minor, Map(MAJOR, minor, SECTORS, 0, 0, name, uuid, "", table, ""))
 
+    def reload(self, minor, table):
+        """A map has another table, if it is there."""
+        with self._lock.held():
+            before = self._read(minor)
+            if before:
+                self._write(minor, before._replace(suspended=0, event_nr=0, failed="", table=table, inactive=""))
+            return before is not None
+
     def remove(self, minor):
         with self._lock.held():
             self._memory[minor * MAP.size:(minor + 1) * MAP.size] = bytes(MAP.size)

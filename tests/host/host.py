@@ -158,10 +158,13 @@ class Host:
         """Its table, which is live at once; nothing tells of it."""
         if not self.tree.has_map(minor):
             self.tree.add_map(minor)
+        self.dm.load(minor, f"mpath{minor}", f"mpath-{self.wwid(minor)}", self.table(groups))
+
+    @staticmethod
+    def table(groups):
         text = "".join(f" {selector} {len(disks)} 1" + "".join(f" {disk} 1" for disk in disks)
                        for selector, disks in groups)
-        self.dm.load(minor, f"mpath{minor}", f"mpath-{self.wwid(minor)}",
-                     f"1 queue_if_no_path 1 alua {len(groups)} 1{text}")
+        return f"1 queue_if_no_path 1 alua {len(groups)} 1{text}"
 
     def map_event(self, minor, action):
         self.udev.event("block", f"/devices/virtual/block/dm-{minor}", action, DEVTYPE="disk",
@@ -183,6 +186,11 @@ class Host:
         """Somebody gives a map these groups; one that is not there appears."""
         self.write_map(minor, groups)
         self.map_event(minor, "change")
+
+    def reload_map(self, minor, groups):
+        """Likewise, but one that has gone stays so."""
+        if self.dm.reload(minor, self.table(groups)):
+            self.map_event(minor, "change")
 
     def remove_map(self, minor):
         self.dm.remove(minor)

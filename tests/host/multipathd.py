@@ -15,6 +15,8 @@ import struct
 import threading
 import time
 
+import device_mapper
+
 OWN_SELECTOR = "service-time 0"
 PRIOS = {"active/optimized": 50, "active/non-optimized": 10}  # prio sysfs; else 1
 DEFAULTS = {"rr_weight": "uniform", "rr_min_io_rq": "1", "detect_prio": "yes", "detect_pgpolicy": "yes",
@@ -176,19 +178,27 @@ class Multipathd:
             by_prio[self._prio(entry, path)].append(path.disk)
         return [(selector, by_prio[prio]) for prio in sorted(by_prio, reverse=True)]
 
+    def _own_groups(self, minor):
+        return self.groups(self.host.wwid(minor), self.host.paths(minor))
+
     def load(self, minor):
         """A map's own groups, over the paths that are there, unless the kernel refuses them."""
         if self.host.dm.refuses(minor):
             return
         self.loads += 1
-        self.host.load_map(minor, self.groups(self.host.wwid(minor), self.host.paths(minor)))
+        self.host.load_map(minor, self._own_groups(minor))
 
-    def _is_as_read(self, minor):
+    def _reload_other(self, minor):
+        """Likewise, where it has others; not a map that has gone meanwhile."""
         def meaning(groups):
             return [(selector, set(paths)) for selector, paths in groups]
 
-        wanted = self.groups(self.host.wwid(minor), self.host.paths(minor))
-        return meaning(self.host.groups(minor)) == meaning(wanted)
+        now, wanted = self.host.dm.read(minor), self._own_groups(minor)
+        if not now or self.host.dm.refuses(minor):
+            return
+        if meaning(device_mapper.parse(now.table)) != meaning(wanted):
+            self.loads += 1
+            self.host.reload_map(minor, wanted)
 
     def reconfigure(self):
         if self.refuses:
@@ -200,8 +210,7 @@ class Multipathd:
             for minor in self.host.minors():
                 while self.host.dm.is_in_a_call(minor):
                     time.sleep(0.01)
-                if not self._is_as_read(minor):
-                    self.load(minor)
+                self._reload_other(minor)
 
     def _reconfigure_later(self):
         """It says yes, and goes about it."""

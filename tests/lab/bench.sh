@@ -34,8 +34,8 @@ bench_generated() {
 do_bench() {
     local each result=0 words=(--repetitions "$repetitions") in_guest=() made_up=()
     for each in "$@"; do
-        one_of "bench's item" "$each" change io query events undone start rest clients
-        [[ $each = clients ]] || in_guest+=("$each")
+        one_of "bench's item" "$each" change io query events undone start rest clients volumes
+        [[ $each = @(clients|volumes) ]] || in_guest+=("$each")
         [[ $each = @(change|io|undone) ]] || made_up+=("$each")
     done
     [[ $json = no ]] || words+=(--json)

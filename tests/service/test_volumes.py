@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 
 import case
+import volumes
 from multipathd import OWN_SELECTOR
 from names import FAILOVER, LEAST_BLOCKS, NONE, QUEUE_DEPTH, SUCCESS
 
@@ -101,6 +102,38 @@ class Numbers(case.HostTest):
         self.assertEqual(change.status(), SUCCESS)
         self.assertIn("maps: mpath0, mpath1; result: STATUS_SUCCESS", self.host.said())
         self.wait_for(lambda: "Map other did not mean its policy any more" in self.host.said(), "its own look")
+
+
+class Together(case.HostTest):
+    """Sixteen at a time: what is kept after many is what was kept after the first."""
+    portals, luns = 2, 17
+    access = False
+    first, more = 112, 160
+    bounds = {"objects": KEPT, "sections": KEPT, "rows": KEPT + 1}  # the one there has a row for its offer
+
+    def prepare(self):
+        self.volumes = volumes.Volumes(self.host, "queue-length 0")
+
+    def assert_bounded(self, end=lambda: None):
+        self.volumes.come_and_go(self.agent, self.first)
+        size = "bytes of the store"
+        bounds = self.bounds | {size: self.volumes.kept(self.agent)[size]}
+        self.volumes.come_and_go(self.agent, self.more)
+        end()
+        self.wait_for(lambda: all(number <= bounds[kind] for kind, number
+                                  in self.volumes.kept(self.agent).items()), f"no more than {bounds}")
+
+    def test_under_a_sessions_policy(self):
+        def change(policy=FAILOVER):
+            """Which writes multipathd's file."""
+            self.assertEqual(self.agent.set_policy(policy, primaries=[1]), SUCCESS)
+
+        change(QUEUE_DEPTH)
+        self.assert_bounded(change)
+
+    def test_under_the_default(self):
+        self.agent.set_manager("DefaultLoadBalancePolicy", "u", QUEUE_DEPTH)
+        self.assert_bounded()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ least and the greatest. Nothing passes or fails here. docs/performance-generated
 
 import argparse
 import contextlib
+import itertools
 import json
 import pathlib
 import shutil
@@ -16,7 +17,7 @@ import subprocess
 import sys
 import time
 
-from measured import names
+from measured import agent, names, volumes
 import measured
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent))
@@ -25,6 +26,8 @@ import figures  # noqa: E402: the directory above is not where Python looks
 NAME, ROOT, ADAPTER = names.NAME, names.ROOT, names.adapter_path()
 PROPERTIES = "org.freedesktop.DBus.Properties"
 ROUND_ROBIN, LEAST_QUEUE_DEPTH = 2, 4
+AT_A_TIME = 16  # volumes
+FIRST_VOLUMES = 112  # more than are waited for
 
 
 def call(*words, to=NAME):
@@ -225,7 +228,65 @@ class Bench:
                                  latencies, "<= 2")
 
 
-ITEMS = "query", "events", "start", "rest", "clients"
+    @contextlib.contextmanager
+    def churned(self, by_default):
+        """A host for volumes that come and go, under a session's policy or the default: volumes, and a
+        function that changes a policy."""
+        with measured.Host(self.options.service, self.options.fake, 1, 2, 1 + AT_A_TIME,
+                           access=False) as made:
+            come = volumes.Volumes(made, "queue-length 0" if by_default else "round-robin 0")
+            made.start()
+            with contextlib.closing(agent.Agent(made)) as asker:
+                if by_default:
+                    asker.set_manager("DefaultLoadBalancePolicy", "u", names.QUEUE_DEPTH)
+                policies = itertools.cycle([1, 2])
+
+                def change():
+                    sid = next(policies)
+                    status = (asker.set_disk_policy(0, names.FAILOVER, primaries=[sid]) if by_default
+                              else asker.set_policy(names.FAILOVER, primaries=[sid]))
+                    if status != names.SUCCESS:
+                        raise RuntimeError(f"a policy was refused: {status}\n{made.said()}")
+
+                change()
+                yield made, come, asker, change
+
+    def cost_of_changes(self, made, change):
+        """Median milliseconds until the answer, and of CPU with all that follows, of which the kernel
+        counts the children's in steps of ten."""
+        times = []
+        made.wait_until_idle(1)
+        cpu = made.cpu()
+        for _ in self.repetitions():
+            before = time.monotonic()
+            change()
+            times.append(1000 * (time.monotonic() - before))
+            made.wait_until_idle(1)
+        return statistics.median(times), 1000 * (made.cpu() - cpu) / len(times)
+
+    def kept(self, made, come, asker, change):
+        milliseconds, cpu = self.cost_of_changes(made, change)
+        memory = made.memory()
+        return come.kept(asker) | {
+            "KiB resident": memory["Rss"], "KiB of its own": memory["Private"],
+            "file descriptors": made.descriptors(), "ms for a change": milliseconds,
+            "ms of CPU for a change": cpu}
+
+    def volumes(self):
+        for by_default, policy in (False, "a session's policy"), (True, "the default"):
+            with self.churned(by_default) as (made, come, asker, change):
+                come.come_and_go(asker, FIRST_VOLUMES)
+                first = self.kept(made, come, asker, change)
+                come.come_and_go(asker, self.options.volumes - come.attached)
+                last = self.kept(made, come, asker, change)
+                for what, value in last.items():
+                    self.figures.add(
+                        "volumes", f"{what} after {come.attached} volumes under {policy}, "
+                        f"against {FIRST_VOLUMES}", [value / first[what] if first[what] else value],
+                        "<= 1.5" if "ms" in what else "<= 1.1", note=f"{value:.4g} / {first[what]:.4g}")
+
+
+ITEMS = "query", "events", "start", "rest", "clients", "volumes"
 
 
 def numbers(text):
@@ -246,6 +307,7 @@ def parse(arguments):
     parser.add_argument("--seconds", type=int, default=60, help="how long it rests")
     parser.add_argument("--clients", type=numbers, default=[1, 8, 64])
     parser.add_argument("--milliseconds", type=int, default=2000, help="for each round of clients")
+    parser.add_argument("--volumes", type=int, default=10000, help="that come and go")
     parser.add_argument("--pause", type=int, default=500, help="milliseconds between changes")
     for name in "service", "fake", "calls":
         parser.add_argument(f"--{name}", type=measured.path, required=True, help=argparse.SUPPRESS)

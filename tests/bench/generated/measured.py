@@ -9,7 +9,9 @@ import time
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "host"))
 import host  # noqa: E402: Python looks there only now
-import names  # noqa: E402, F401: for those who measure
+import agent  # noqa: E402, F401: for those who measure
+import names  # noqa: E402, F401
+import volumes  # noqa: E402, F401
 
 path = host.path
 
