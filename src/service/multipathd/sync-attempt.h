@@ -26,8 +26,7 @@ struct sync_attempt {
     struct sync_part *parts;
     size_t n;
     bool has_seen; /* one is of a map that is there, or was; else nothing is asked for them */
-    const char *const
-        *devices; /* sections of others, not this one's own: of maps that are expected */
+    const char *const *devices; /* an earlier run's, for products of maps that are expected */
     size_t n_devices;
     bool must_tell;                /* also a multipathd that reloads every map; somebody waits */
     struct sync_schedule schedule; /* how things stand, and what is to be done: its `running` */

@@ -23,6 +23,7 @@ GUID = bytes.fromhex("00112233445566778899aabbccddeeff")
 HBA = "MSiSCSI_HBAInformation"
 PASSWORD = "node.session.auth.password"
 OLD, NEW = "hush-hush-the-old-one", "hush-hush-the-new-one"
+NAME_FILE = pathlib.Path("/etc/iscsi/initiatorname.iscsi")
 NEWS = 2  # seconds, within which a change is told
 
 
@@ -107,6 +108,17 @@ class CacheValid(unittest.TestCase):
     @staticmethod
     def news(monitor):
         return monitor.values("CacheValid", HBA, wmi.adapter_path())
+
+    def test_the_initiator_name_goes_and_comes(self):
+        """As at a first boot, where it is made after the service has started."""
+        aside = NAME_FILE.with_name("aside")
+        with self.told(False):
+            NAME_FILE.rename(aside)
+        self.assertEqual(wmi.get(wmi.adapter_path(""), HBA, "InstanceName"), "")
+        with self.told(True):
+            aside.rename(NAME_FILE)
+        with self.assertRaises(RuntimeError):
+            wmi.get(wmi.adapter_path(""), HBA, "InstanceName")
 
     def test_a_new_secret(self):
         self.assertEqual(check(), (0, ""))
