@@ -98,8 +98,8 @@ class Turns(TurnsTest):
 
 
 class Unseen(TurnsTest):
-    """The second target comes to export the disk of map 0 in the midst of a change of the first one's. The
-    kernel has it so, and udev, by which the model goes, has not told of it."""
+    """The second target comes to export the disk of map 0 in the midst of a change of the first one's, or of a
+    repair. The kernel has it so, and udev, by which the model goes, has not told of it."""
 
     def prepare(self):
         self.host.multipathd.release = "0.8.5"  # not asked, and so not waited for
@@ -144,6 +144,18 @@ class Unseen(TurnsTest):
         slow.clear()
         self.assertEqual([second.status(), disk.status()], [SUCCESS, SUCCESS])
         self.assert_shape([1, 2, 3, 4], selector="queue-length 0")
+
+    def test_behind_a_repair(self):
+        self.assertEqual(self.agent.set_policy(ROUND_ROBIN, primaries=[1]), SUCCESS)
+        slow = self.host.dm.fault("table", 0, milliseconds=20000, in_child=True)
+        self.host.load_map(0, self.host.own_groups(0))
+        self.wait_for(lambda: slow.seen, "the repair")
+        self.join()
+        change = self.agent.begin_policy(ROUND_ROBIN, primaries=[3], target=1)
+        self.assert_waits(change)
+        slow.clear()
+        self.assertEqual(change.status(), SUCCESS)
+        self.assert_shape([1, 3], [2, 4])
 
 
 if __name__ == "__main__":

@@ -301,9 +301,24 @@ static bool change_finds_suspended(const struct session_maps *found)
     return false;
 }
 
+/* One of these maps that is being repaired, without what the change plans. NULL: there is none. */
+static struct host_map *change_find_repaired(const struct change *change,
+                                             const struct session_maps *found)
+{
+    for (size_t i = 0; i < found->n; i++) {
+        struct host_map *map = maps_find_wwid(change->host, dm_map_wwid(found->snapshots[i].map));
+        if (map && map_state_is_repaired(&map->state))
+            return map;
+    }
+    return NULL;
+}
+
+static void change_on_idle(void *userdata);
+
 /*
- * The maps that it is about. -EALREADY: another one changes one of them; -EBUSY: one is suspended;
- * multipathd would end that as well.
+ * The maps that it is about. -EALREADY: another one changes one of them; -EINPROGRESS: one is being
+ * repaired, at the end of which it looks again; -EBUSY: one is suspended; multipathd would end that
+ * as well.
  */
 static int change_read(struct change *change, struct session_maps *ret)
 {
@@ -314,6 +329,9 @@ static int change_read(struct change *change, struct session_maps *ret)
         change->behind = change_find_other(change, ret);
     if (change->behind)
         return -EALREADY;
+    struct host_map *repaired = change_find_repaired(change, ret);
+    if (repaired)
+        return reconcile_when_map_idle(repaired, change_on_idle, change) ?: -EINPROGRESS;
     if (change_finds_suspended(ret))
         return -EBUSY;
     change->is_under_way = true;
@@ -321,8 +339,8 @@ static int change_read(struct change *change, struct session_maps *ret)
 }
 
 /*
- * Later: at the end of another change, or, of a map that is suspended, soon. Whoever takes a table
- * into use has it so for a moment; others, for longer.
+ * Later: at the end of another change, or of a repair, or, of a map that is suspended, soon.
+ * Whoever takes a table into use has it so for a moment; others, for longer.
  */
 static bool change_looks_again(struct change *change, int r)
 {
@@ -330,6 +348,8 @@ static bool change_looks_again(struct change *change, int r)
         change->has_begun = false;
         return true;
     }
+    if (r == -EINPROGRESS)
+        return true;
     return r == -EBUSY && change->n_looks++ < SWAP_SUSPENDED_LOOKS &&
            timer_set_in(&change->suspended, SWAP_SUSPENDED_USEC) >= 0;
 }

@@ -40,7 +40,7 @@
 #define TRANSIT_INSPECTIONS_MAX 20U /* ... until it is taken for somebody else's */
 
 struct reconcile_waiter {
-    const struct host_map *map; /* one that changes, and so stays; NULL: all of the session's */
+    char *wwid; /* of a map, which may go meanwhile; NULL: all of the session's */
     uint64_t session_id;
     void (*func)(void *userdata);
     void *userdata;
@@ -177,9 +177,10 @@ static void reconcile_read_states(struct host *host, struct session *session)
 static bool reconcile_must_wait(struct host *host, const struct reconcile_waiter *waiter)
 {
     const struct session *session = host_session(host, waiter->session_id);
+    const struct host_map *map = waiter->wwid ? maps_find_wwid(host, waiter->wwid) : NULL;
 
-    if (waiter->map)
-        return map_state_is_repaired(&waiter->map->state);
+    if (waiter->wwid)
+        return map && map_state_is_repaired(&map->state);
     for (size_t i = 0; session && i < session->n_maps; i++)
         if (map_state_is_repaired(&session->maps[i]->state))
             return true;
@@ -195,6 +196,7 @@ static void reconcile_run_waiters(struct reconciler *r)
         if (reconcile_must_wait(r->host, &waiter))
             continue;
         r->waiters[i - 1] = r->waiters[--r->n_waiters];
+        free(waiter.wwid);
         waiter.func(waiter.userdata);
     }
 }
@@ -766,8 +768,14 @@ int reconcile_when_idle(struct host *host, uint64_t session_id, void (*func)(voi
 
 int reconcile_when_map_idle(struct host_map *map, void (*func)(void *userdata), void *userdata)
 {
-    return reconcile_add_waiter(map->host->reconciler,
-                                (struct reconcile_waiter){map, 0, func, userdata});
+    char *wwid = strdup(map->wwid);
+    int r = wwid ? reconcile_add_waiter(map->host->reconciler,
+                                        (struct reconcile_waiter){wwid, 0, func, userdata})
+                 : -ENOMEM;
+
+    if (r < 0)
+        free(wwid);
+    return r;
 }
 
 bool reconcile_is_running(const struct host *host)
@@ -812,6 +820,8 @@ void reconciler_free(struct host *host)
     timer_done(&r->timer);
     timer_done(&r->states_timer);
     inspection_queue_done(&r->queue);
+    for (size_t i = 0; i < r->n_waiters; i++)
+        free(r->waiters[i].wwid);
     free(r->waiters);
     free(r->old);
     free(r);
