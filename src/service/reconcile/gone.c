@@ -140,7 +140,7 @@ static int gone_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 void gone_add(struct host_map *map)
 {
     struct gone *gone = map->host->gone;
-    char *wwid = gone ? strdup(map->wwid) : NULL;
+    char *wwid = gone && !gone_has_chosen_policy(map) ? strdup(map->wwid) : NULL;
 
     if (!wwid)
         return;
