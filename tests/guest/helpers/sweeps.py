@@ -95,7 +95,7 @@ class SweepTest(unittest.TestCase):
 
     def setUp(self):
         self.problems = {"lost policies": [], "half-applied sessions": [], "suspended maps": [],
-                         "stores that do not open": []}
+                         "stores that do not open": [], "requests without a Status": []}
         self.not_reached = 0
         self.tried = []
         self.calls = faults.Sweep()
@@ -104,8 +104,8 @@ class SweepTest(unittest.TestCase):
     # --- States --------------------------------------------------------------------------------
 
     def ask(self, state):
-        """A request of each holder, at once; their Statuses, None where the service died before it
-        answered."""
+        """A request of each holder, at once; their Statuses, None where an error came instead: the
+        service died before it answered."""
         def ask(holder, policy):
             try:
                 return holder.ask(policy)
@@ -234,6 +234,8 @@ class SweepTest(unittest.TestCase):
         if not look_in(10, self.each_map_is_whole, bool):
             self.problem("half-applied sessions", what, dm.shapes())
         if not killed:
+            if None in statuses:
+                self.problem("requests without a Status", what, "the service was not killed")
             self.check_answer(what, answers)
         if not self.store_is_sound():
             self.problem("stores that do not open", what, store.FILE)
