@@ -26,8 +26,8 @@ void target_port_read(dev_t dev, struct target_port *ret);
 
 /*
  * Whether the kernel's access state is what the array says: scsi_dh_alua follows it. Other device
- * handlers (rdac, emc, hp_sw) note one when they attach or activate a path, rdac for all LUNs of a
- * controller at once. 1: it is, 0: not, or the disk is gone. -ENOMEM.
+ * handlers (rdac, emc) note one when they attach or activate a path, rdac for all LUNs of a
+ * controller at once; hp_sw notes none. 1: it is, 0: not, or the disk is gone. -ENOMEM.
  */
 int target_port_is_followed(dev_t dev);
 

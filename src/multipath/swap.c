@@ -231,8 +231,10 @@ static bool clear_own(const struct swap *swap)
 /*
  * Clears away what a RESUME that failed has left (linux, drivers/md/dm-ioctl.c, do_resume()). Where
  * another one had suspended the map, the kernel puts the table back for the next RESUME, or answers
- * ENXIO for there was another by then: that suspension is its owner's. Else the table is gone, and
- * the map suspended where the kernel has refused it only after that: nobody but us ends it.
+ * ENXIO for there was another by then: that suspension is its owner's. (Kernels from before
+ * August 2024 end it, and RESUME does not fail.) Else the table is gone; the map runs where
+ * another one had it do so in between, and is suspended where the kernel has refused the table only
+ * after that: nobody but us ends it.
  */
 static void clean_up(struct swap *swap, uint16_t flags)
 {
