@@ -116,9 +116,9 @@ static bool takes_character(const struct sink_rule *rule, uint32_t code)
 /* How much at the front of a text is ASCII that can be seen and means nothing: mostly all of it. */
 static size_t plain_length(const struct sink_rule *rule, const char *text)
 {
-    size_t n = 0;
+    size_t n = 0, n_free = rule->reserved ? strcspn(text, rule->reserved) : SIZE_MAX;
 
-    while (text[n] >= 0x20 && text[n] < 0x7f && !is_one_of((uint32_t)text[n], rule->reserved))
+    while (text[n] >= 0x20 && text[n] < 0x7f && n < n_free)
         n++;
     return n;
 }

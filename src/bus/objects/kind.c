@@ -28,27 +28,33 @@ void object_kind_emit_removed(const struct object_kind *kind, sd_bus *bus, const
     (void)sd_bus_emit_interfaces_removed_strv(bus, path, names);
 }
 
-static bool kind_is_same(const char *a, const char *b)
+static void emit_names(sd_bus *bus, const char *path, const char *interface, char **names,
+                       size_t *n_names)
 {
-    return a == b || strcmp(a, b) == 0;
+    names[*n_names] = NULL;
+    if (*n_names > 0)
+        (void)sd_bus_emit_properties_changed_strv(bus, path, interface, names);
+    *n_names = 0;
 }
 
 void object_emit_changed(sd_bus *bus, const char *path, const struct object_property *properties,
                          size_t n, unsigned changes)
 {
     _cleanup_free_ char **names = calloc(n + 1, sizeof(*names));
+    const char *interface = NULL;
+    size_t n_names = 0;
 
-    for (size_t i = 0; i < n && names;) {
-        const char *interface = properties[i].interface;
-        size_t n_names = 0;
-
-        for (; i < n && kind_is_same(properties[i].interface, interface); i++)
-            if (changes & properties[i].changes)
-                names[n_names++] = (char *)properties[i].name;
-        names[n_names] = NULL;
-        if (n_names > 0)
-            (void)sd_bus_emit_properties_changed_strv(bus, path, interface, names);
+    if (!names)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        if (!(changes & properties[i].changes))
+            continue;
+        if (n_names > 0 && strcmp(properties[i].interface, interface) != 0)
+            emit_names(bus, path, interface, names, &n_names);
+        interface = properties[i].interface;
+        names[n_names++] = (char *)properties[i].name;
     }
+    emit_names(bus, path, interface, names, &n_names);
 }
 
 static void object_paths_free(struct object_paths *paths)
