@@ -496,8 +496,9 @@ static void change_give_back(struct change *change)
         return;
     }
     change_clear_policy(change);
-    change->has_withdrawn = change->calls->withdraw(change);
-    if (!change->has_withdrawn) {
+    bool withdraws = change->calls->withdraw(change); /* not the second time, after another look */
+    change->has_withdrawn = change->has_withdrawn || withdraws;
+    if (!withdraws) {
         change_maps(change);
         return;
     }
