@@ -25,6 +25,7 @@ struct gone_map {
 struct gone {
     struct host *host;
     struct timer timer, begin_timer;
+    unsigned n_terms;               /* how often the latter has expired */
     struct gone_map maps[GONE_MAX]; /* the one that went first is the first */
     size_t n;
 };
@@ -192,17 +193,23 @@ static bool gone_has_earlier_entry(const struct host_map *map, const struct sess
            gone_may_be_of(map, session);
 }
 
+static void gone_forget_overdue(struct host *host, size_t kept)
+{
+    struct gone_search search = {.filter = gone_is_overdue};
+
+    maps_each(host, gone_collect, &search);
+    search.found.n -= kept < search.found.n ? kept : search.found.n;
+    gone_forget(host, &search.found);
+    free(search.found.maps);
+}
+
 static int gone_on_begin_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct gone *gone = userdata;
+    bool waits = ++gone->n_terms < GONE_LOGIN_TERMS && host_awaits_login(gone->host);
 
-    if (host_awaits_login(gone->host))
-        return timer_set_in(&gone->begin_timer, GONE_USEC);
-    struct gone_search search = {.filter = gone_is_overdue};
-    maps_each(gone->host, gone_collect, &search);
-    gone_forget(gone->host, &search.found);
-    free(search.found.maps);
-    return 0;
+    gone_forget_overdue(gone->host, waits ? GONE_MAX : 0);
+    return waits ? timer_set_in(&gone->begin_timer, GONE_USEC) : 0;
 }
 
 void gone_session_changed(struct session *session)

@@ -6,15 +6,17 @@
  * while, a reboot takes all, and a volume that is detached goes for good. What is kept for its
  * return is its entry, where a session's policy counts for it, and a default policy that it was
  * given: for GONE_USEC, and of no more than GONE_MAX maps that go while the service runs. Those of
- * an earlier run have gone when the service begins; as long as a session with a policy has not
- * logged in, they may be its. A policy that was chosen for the disk waits for ever, its entry too.
+ * an earlier run have gone when the service begins; while a session with a policy has not logged
+ * in, they may be its, and GONE_MAX of them are kept longer, up to GONE_LOGIN_TERMS times as long
+ * in all. A policy that was chosen for the disk waits for ever, its entry too.
  */
 
 #include "service/model/maps.h"
 
 #define GONE_USEC (10U * 60U * UINT64_C(1000000))
 #define GONE_MAX 64U
-#define GONE_AT_A_TIME 16U /* that are forgotten where one more goes than that */
+#define GONE_LOGIN_TERMS 6U /* an hour */
+#define GONE_AT_A_TIME 16U  /* that are forgotten where one more goes than that */
 
 int gone_new(struct host *host);
 void gone_free(struct host *host);
@@ -23,8 +25,8 @@ void gone_free(struct host *host);
 void gone_add(struct host_map *map);
 
 /*
- * A policy of that session has come into force, or counts no more: entries of its maps that are gone
- * are of the one before. They go, and multipathd builds what returns its own way, as any new map. Any
- * of an earlier run that has not come may be the session's.
+ * A policy of that session has come into force, or counts no more: entries of its maps that are
+ * gone are of the one before. They go, and multipathd builds what returns its own way, as any new
+ * map. Any of an earlier run that has not come may be the session's.
  */
 void gone_session_changed(struct session *session);
