@@ -32,9 +32,9 @@
 #define STATES_USEC 1000000U /* until the next look at connections that are down, doubled ... */
 #define STATES_MAX_USEC 16000000U /* ... up to this */
 #define ACCESS_USEC 1000000U      /* until the first; until the next, twice as long, ... */
-#define SLICE_USEC 50000U  /* of inspections, after which events and calls have their turn; ... */
-#define BEGIN_USEC 500000U /* ... and of the first, so that calls meet a model with maps */
-#define REPAIRS_MAX 8U     /* at a time, a child each: as many as a change has */
+#define SLICE_USEC 50000U    /* of inspections, after which events and calls have their turn; ... */
+#define BEGIN_USEC 10000000U /* ... and of the first, for calls are to meet all maps */
+#define REPAIRS_MAX 8U       /* at a time, a child each: as many as a change has */
 #define TRANSIT_USEC                                                                               \
     500000U /* from one inspection to the next of a map with a path on its way ... */
 #define TRANSIT_INSPECTIONS_MAX 20U /* ... until it is taken for somebody else's */
