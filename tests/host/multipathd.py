@@ -70,7 +70,7 @@ class Multipathd:
         self.refuses = False
         self.asked = []
         self.loads = 0
-        self.seconds = 0.05
+        self.seconds = 0.2
         self._maps = threading.Lock()
         self._waiting = 0  # reconfigurations that have not ended
         self._entries, self._devices, self._defaults = {}, [], DEFAULTS

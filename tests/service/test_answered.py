@@ -6,7 +6,7 @@ import time
 import case
 from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS, VENDOR
 
-CONFIGURE = 0.5  # seconds: what a reconfiguration takes
+CONFIGURE = 1  # seconds: what a reconfiguration takes
 PATIENCE = 10  # likewise: how long one is waited for
 
 

@@ -229,6 +229,7 @@ class Kernel(StatusTest):
 
     def test_14_the_new_table_cannot_be_read_back(self):
         """A map that has it by then gets the old one."""
+        self.host.multipathd.seconds = 1  # it is not to be there before the swap
         fault = self.host.dm.fault("table", 3, skip=1, error=errno.EIO, in_child=True)
         self.assert_refused(self.agent.set_policy(QUEUE_DEPTH), "ISDSC_INITIATOR_ERROR")
         self.assertGreater(fault.seen, 1)
