@@ -33,20 +33,18 @@ static int read_access(dev_t dev, struct scsi_disk *disk)
     if (r == -ENOMEM)
         return r;
     disk->has_access = r >= 0;
-    enum access_state state = access_state_parse(access);
-    if (state == ACCESS_OPTIMIZED)
+    if (access_state_parse(access) == ACCESS_OPTIMIZED)
         return 0;
     r = target_port_is_followed(dev);
-    if (r < 0)
-        return r;
-    *(r > 0 ? &disk->access : &disk->noted) = state;
-    return 0;
+    if (r > 0)
+        disk->access = access_state_parse(access);
+    return r;
 }
 
 int scsi_disk_read(dev_t dev, struct scsi_disk *ret)
 {
     char path[64];
-    struct scsi_disk disk = {.sid = NO_SID, .access = ACCESS_OPTIMIZED, .noted = ACCESS_OPTIMIZED};
+    struct scsi_disk disk = {.sid = NO_SID, .access = ACCESS_OPTIMIZED};
 
     snprintf(path, sizeof(path), DISK_PATH, major(dev), minor(dev));
     _cleanup_free_ char *device = NULL;

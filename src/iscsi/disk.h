@@ -15,7 +15,6 @@
 struct scsi_disk {
     uint32_t sid;             /* kernel iSCSI session, NO_SID: another transport */
     enum access_state access; /* where the kernel's is worth something, else ACCESS_OPTIMIZED */
-    enum access_state noted;  /* by a handler that follows no array, else ACCESS_OPTIMIZED */
     bool has_access;          /* the kernel shows one: a device handler is attached */
     bool has_address;
     unsigned host, channel, target; /* the SCSI address, which a new login changes */

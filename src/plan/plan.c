@@ -10,13 +10,12 @@
 /* A path of the live table and where it goes: the members down to `old` are its sort key. */
 struct slot {
     enum access_state access;
-    size_t block;            /* policies that join share one, those behind it rank lower */
-    uint64_t tier;           /* inside the block, 0 the best */
-    enum access_state noted; /* inside the tier */
-    size_t policy;           /* PLAN_NO_POLICY: none */
-    size_t position;         /* in the request; SIZE_MAX: late */
-    uint64_t connection_id;  /* gives late paths the same order in every map */
-    size_t old;              /* place in the live table */
+    size_t block;           /* policies that join share one, those behind it rank lower */
+    uint64_t tier;          /* inside the block, 0 the best */
+    size_t policy;          /* PLAN_NO_POLICY: none */
+    size_t position;        /* in the request; SIZE_MAX: late */
+    uint64_t connection_id; /* gives late paths the same order in every map */
+    size_t old;             /* place in the live table */
     dev_t dev;
     bool primary;
 };
@@ -129,7 +128,6 @@ static void place_path(struct slot *slot, const struct plan_path *path,
                        const struct plan_policy *policies, bool join)
 {
     slot->access = path->access;
-    slot->noted = path->noted;
     if (path->policy == PLAN_NO_POLICY)
         return;
 
@@ -143,8 +141,6 @@ static void place_path(struct slot *slot, const struct plan_path *path,
     slot->connection_id = path->connection_id;
     slot->tier = member_tier(policy, &member);
     slot->primary = position != SIZE_MAX && member.primary;
-    if (policy->policy == LB_FAILOVER)
-        slot->noted = ACCESS_OPTIMIZED; /* alone, whatever it is */
 }
 
 static const struct plan_path *find_path(const struct plan_path *paths, size_t n_paths, dev_t dev)
@@ -229,10 +225,7 @@ static int compare_groups(const struct slot *a, const struct slot *b)
     r = compare_numbers(a->block, b->block);
     if (r != 0)
         return r;
-    r = compare_numbers(a->tier, b->tier);
-    if (r != 0)
-        return r;
-    return compare_numbers(a->noted, b->noted);
+    return compare_numbers(a->tier, b->tier);
 }
 
 static int compare_slots(const void *x, const void *y)
@@ -297,6 +290,16 @@ static int add_slots(struct mp_table *table, const struct slot *slots, size_t n_
     return 0;
 }
 
+/*
+ * Whether the array's controllers can be told apart by access states, or need not be. Other
+ * handlers than ALUA's note states when they attach or activate a path, and dm-mpath activates each
+ * path of a group (__pg_init_all_paths()): two controllers in one take the LUN from each other.
+ */
+static bool groups_can_have_several(const struct mp_table *live)
+{
+    return strcmp(live->hwhandler, "0") == 0 || strcmp(live->hwhandler, "1 alua") == 0;
+}
+
 int plan_check_access(const struct mp_table *live, const struct plan_policy *policies,
                       size_t n_policies, const struct plan_path *paths, size_t n_paths,
                       size_t policy)
@@ -310,6 +313,8 @@ int plan_check_access(const struct mp_table *live, const struct plan_policy *pol
         return r;
     if (policy >= n_policies)
         return -EINVAL;
+    if (policies[policy].policy != LB_FAILOVER && !groups_can_have_several(live))
+        return -EOPNOTSUPP;
     if (policies[policy].policy > LB_ROUND_ROBIN_WITH_SUBSET)
         return 0;
 

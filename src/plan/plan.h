@@ -43,7 +43,6 @@ struct plan_path {
     size_t policy;          /* index of its session's policy, PLAN_NO_POLICY: no session with one */
     uint64_t connection_id; /* looked at only where it has a policy */
     enum access_state access;
-    enum access_state noted; /* by a handler that follows no array */
 };
 
 /*
@@ -66,12 +65,10 @@ const char *plan_selector(enum lb_policy policy);
  * The result has every path of `live` once. Its groups are ordered by access state, then by the
  * policies' tiers, then comes one last tier of the paths without a policy, in their old order and
  * with the selector of the first policy; no group mixes access states, so that the last tier is
- * split by them like any other. Nor does a group mix what handlers have noted, which splits tiers
- * and ranks behind them: two controllers in one would take the LUN from each other. (Under 1 each
- * path is alone anyway.) Inside a group, paths stand in the order of the request, late ones behind,
- * by connection. With several policies, tiers of equal rank join where all have the same selector
- * and none is 1 or 5; otherwise the tiers of an earlier entry of `policies` come first. Features
- * and hardware handler are those of `live`; `current` is 1, or 0 where there is no path.
+ * split by them like any other. Inside a tier, paths stand in the order of the request, late ones
+ * behind, by connection. With several policies, tiers of equal rank join where all have the same
+ * selector and none is 1 or 5; otherwise the tiers of an earlier entry of `policies` come first.
+ * Features and hardware handler are those of `live`; `current` is 1, or 0 where there is no path.
  *
  * A late path has the tier of what plan_member() says it is; under 1 it is alone, behind the
  * others.
@@ -88,7 +85,9 @@ int plan_map(const struct mp_table *live, const struct plan_policy *policies, si
  * have here (another session's better paths do not count: where each controller is a target of
  * its own, no policy of the second one's session could ever be set). This is for the choice alone:
  * a policy that was chosen stays when the array changes its mind, with access state ranking first.
- * -EINVAL, -ENOMEM as above.
+ * Nor can any but 1 be chosen where another hardware handler than ALUA's (rdac, emc, hp_sw) moves
+ * the LUN from controller to controller: no state that it notes says which paths can stand in one
+ * group. -EINVAL, -ENOMEM as above.
  */
 int plan_check_access(const struct mp_table *live, const struct plan_policy *policies,
                       size_t n_policies, const struct plan_path *paths, size_t n_paths,

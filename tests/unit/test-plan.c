@@ -276,26 +276,6 @@ static void test_access_states(void **state)
                      "round-robin 0 1 1 8:5 1 round-robin 0 1 1 8:6 1 round-robin 0 1 1 8:1 1");
 }
 
-/* What rdac or emc has noted: behind the policy, and nothing to a failover. */
-static void test_noted_states(void **state)
-{
-    struct plan_path paths[] = {PATH(1, 0, AO), PATH(2, 0, AO), PATH(3, 0, AO),
-                                PATH(4, 0, AO), PATH(5, 0, AO), PATH(6, 0, AO)};
-    struct plan_policy policy = {LB_DYN_LEAST_QUEUE_DEPTH, false, six_members, 6};
-
-    paths[0].noted = paths[3].noted = AN;
-    assert_plan(&policy, 1, paths, 6,
-                HEAD
-                "2 1 queue-length 0 4 1 8:6 1 8:2 1 8:3 1 8:5 1 queue-length 0 2 1 8:4 1 8:1 1");
-    policy.policy = LB_ROUND_ROBIN_WITH_SUBSET; /* both primaries are noted as the worse ones */
-    assert_plan(&policy, 1, paths, 6,
-                HEAD "2 1 round-robin 0 2 1 8:4 1 8:1 1 round-robin 0 4 1 8:6 1 8:2 1 8:3 1 8:5 1");
-    policy = (struct plan_policy){LB_FAILOVER, false, six_failover, 6};
-    assert_plan(&policy, 1, paths, 6,
-                HEAD "6 1 round-robin 0 1 1 8:4 1 round-robin 0 1 1 8:6 1 round-robin 0 1 1 8:2 1 "
-                     "round-robin 0 1 1 8:1 1 round-robin 0 1 1 8:3 1 round-robin 0 1 1 8:5 1");
-}
-
 static void assert_access(const struct plan_policy *policy, const struct plan_path *paths,
                           int result)
 {
@@ -329,6 +309,27 @@ static void test_access_refusals(void **state)
         policy.n_members = 3;
         assert_access(&policy, paths, 0);
     }
+}
+
+/* Which paths are one controller's is nobody's to know there. */
+static void test_other_handlers(void **state)
+{
+    static const char *const handlers[] = {"1 rdac", "1 emc", "1 hp_sw"};
+    static const struct plan_path paths[] = {PATH(1, 0, AO), PATH(2, 0, AO)};
+
+    for (size_t i = 0; i < ELEMENTSOF(handlers); i++)
+        for (unsigned number = LB_FAILOVER; number <= LB_LEAST_BLOCKS; number++) {
+            struct plan_policy policy = {.policy = (enum lb_policy)number};
+            _cleanup_(mp_table_freep) struct mp_table *live = NULL;
+            char text[64];
+
+            if (!plan_selector(policy.policy))
+                continue;
+            snprintf(text, sizeof(text), "0 %s 1 1 x 0 2 0 8:1 8:2", handlers[i]);
+            assert_int_equal(mp_table_parse(text, &live), 0);
+            assert_int_equal(plan_check_access(live, &policy, 1, paths, 2, 0),
+                             number == LB_FAILOVER ? 0 : -EOPNOTSUPP);
+        }
 }
 
 /* Two targets, each a controller of its own: the better paths of the other one refuse nothing. */
@@ -701,8 +702,8 @@ int main(void)
         cmocka_unit_test(test_late_order),
         cmocka_unit_test(test_foreign_paths),
         cmocka_unit_test(test_access_states),
-        cmocka_unit_test(test_noted_states),
         cmocka_unit_test(test_access_refusals),
+        cmocka_unit_test(test_other_handlers),
         cmocka_unit_test(test_access_of_other_sessions),
         cmocka_unit_test(test_two_sessions_join),
         cmocka_unit_test(test_two_sessions_apart),

@@ -170,7 +170,6 @@ static int lb_plan_collect_paths(const struct map_snapshot *snapshot, struct pla
             .policy = lb_plan_policy_index(input, lb_plan_session_of(path)),
             .connection_id = path->connection ? path->connection->id : 0,
             .access = path->disk.access,
-            .noted = path->disk.noted,
         };
     }
     return 0;
@@ -323,7 +322,6 @@ static int lb_plan_disk(const struct map_snapshot *snapshot, const struct store_
             .dev = snapshot->paths[i].dev,
             .connection_id = snapshot->paths[i].id,
             .access = snapshot->paths[i].disk.access,
-            .noted = snapshot->paths[i].disk.noted,
         };
     if (is_choice) {
         r = plan_check_access(live, &as_planned, 1, paths, snapshot->n_paths, 0);
