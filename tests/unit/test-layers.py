@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Nothing takes from a floor above its own: neither a header nor a symbol.
+"""Nothing takes from a floor above its own: neither a header nor a symbol. And no files take symbols in
+a circle.
 
 The floors are in layers.txt. Headers are those of the include lines of src/ and include/; symbols
 those that the objects of which the libraries consist have and lack.
 """
 
+import graphlib
 import json
 import os
 import pathlib
@@ -23,6 +25,9 @@ TABLE = pathlib.Path(__file__).with_name("layers.txt")
 
 # Made by the build.
 GENERATED = {"build-config.h"}
+
+# Where files may take from each other: the table of commands names functions that read it.
+ROUND = {"cli"}
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 
@@ -114,15 +119,25 @@ def symbols(build, names):
     return has, lacks
 
 
+def circle_faults(takes):
+    """A line for a circle of files, each of which takes from the one behind it."""
+    try:
+        graphlib.TopologicalSorter(takes).prepare()
+    except graphlib.CycleError as error:
+        return [f"a circle: {' from '.join(map(str, reversed(error.args[1])))}"]
+    return []
+
+
 def symbol_faults(layers, sources, build):
-    """A line for each symbol that is taken from above or aside; or for each file that was not built."""
+    """A line for each symbol that is taken from above or aside, and for a circle of files; or for each
+    file that was not built."""
     made_of = objects(build, sources)
     missing = {file for file in sources if file.suffix == ".c"} - set(made_of.values())
     if missing:
         return [f"{file} has no object in {build}" for file in sorted(missing)]
 
     has, lacks = symbols(build, sorted(made_of))
-    faults, homes = [], {}
+    faults, homes, graph = [], {}, {}
     for name, file in made_of.items():
         for symbol in has[name]:
             homes.setdefault(symbol, set()).add(file)
@@ -132,7 +147,9 @@ def symbol_faults(layers, sources, build):
             # Where several programs have one of the same name, it is the one that may be taken.
             if not any(layers.allows(layers.name_of(file), layers.name_of(each)) for each in takes):
                 faults.append(f"{file} takes {symbol} from {', '.join(map(str, takes))}")
-    return faults
+            if len(takes) == 1 and takes[0] != file and file.parts[0] not in ROUND:
+                graph.setdefault(file, set()).add(takes[0])
+    return faults or circle_faults(graph)
 
 
 def faults_of(layers, root, build):
@@ -232,6 +249,15 @@ class Shown(unittest.TestCase):
     def test_variable_above(self):
         lines = "extern int t;\nint g(void);\nint g(void) { return t; }"
         self.assertEqual(self.faults({"src/ground/g.c": lines}), ["ground/g.c takes t from top/t.c"])
+
+    def test_circle(self):
+        """In a folder, too, which the floors say nothing of."""
+        changed = {
+            "src/left/l.c": "int l(void);\nint l2(void);\nint l(void) { return l2(); }",
+            "src/left/l2.c": "int l(void);\nint l2(void);\nint l2(void) { return l(); }",
+        }
+        (fault,) = self.faults(changed)
+        self.assertRegex(fault, r"^a circle: left/l2?\.c from left/l2?\.c from left/l2?\.c$")
 
     def test_symbol_of_two(self):
         """The other tower's is another program's: left and aside may both have a g2."""

@@ -8,6 +8,7 @@
 #include "bus/failure.h"
 #include "bus/interfaces/interfaces.h"
 #include "service/model/model.h"
+#include "service/model/offers.h"
 #include "service/model/settings.h"
 #include "service/view/conditions.h"
 #include "wmi/dsm.h"
@@ -78,7 +79,7 @@ static int set_default_policy(sd_bus *bus, const char *path, const char *interfa
     int r = sd_bus_message_read(value, "u", &policy);
     if (r < 0)
         return r;
-    r = settings_set_default_policy(userdata, policy);
+    r = offers_set_policy(userdata, policy);
     if (r == -EINVAL)
         return sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS,
                                 "DefaultLoadBalancePolicy is 0 (none), 1 (failover), 2 (round "

@@ -9,7 +9,6 @@
 #include "service/model/find.h"
 #include "service/model/host.h"
 #include "service/model/maps.h"
-#include "service/model/offers.h"
 
 static int compare_devs(const void *a, const void *b)
 {
@@ -306,7 +305,6 @@ void maps_mark_gone(struct host *host, dev_t dev)
         return;
     tdelete(map, &host->maps_by_dev, compare_devs);
     map->dev = 0;
-    offers_withdraw(map);
     free(TAKE_PTR(map->appearance));
     map->n_paths = 0;
     map_state_reset(&map->state);

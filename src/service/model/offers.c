@@ -204,7 +204,7 @@ static void offers_collect_present(struct host_map *map, void *userdata)
     offers_collect(map, userdata);
 }
 
-int offers_begin(struct host *host)
+static int offers_begin(struct host *host)
 {
     _cleanup_(offers_unsaved_done) struct offers_unsaved all = {0};
     char boot[BOOT_SIZE];
@@ -216,6 +216,14 @@ int offers_begin(struct host *host)
     if (r >= 0)
         maps_each(host, offers_mark_saved, NULL);
     return r;
+}
+
+int offers_set_policy(struct host *host, uint32_t policy)
+{
+    if (!dsm_can_be_default(policy))
+        return -EINVAL;
+    int r = host->default_policy == DSM_NONE && policy != DSM_NONE ? offers_begin(host) : 0;
+    return r < 0 ? r : settings_set_default_policy(host, policy);
 }
 
 void offers_begin_boot(struct host *host)

@@ -16,8 +16,11 @@ void offers_free(struct host *host); /* what is not in the store yet is saved */
 /* Another boot may have begun: before settings_note_boot(). */
 void offers_begin_boot(struct host *host);
 
-/* There is a default policy from now on; maps that are there keep what they have. */
-int offers_begin(struct host *host);
+/*
+ * Sets and saves what is offered from now on; maps that are there keep what they have. -EINVAL: not
+ * dsm_can_be_default(). Errors of the store: nothing has changed.
+ */
+int offers_set_policy(struct host *host, uint32_t policy);
 
 /* The map has appeared. `old`: before the service, in this boot: an earlier offer counts. */
 void offers_make(struct host_map *map, bool old);

@@ -10,7 +10,6 @@
 #include "multipath/dm.h"
 #include "plan/plan.h"
 #include "service/model/model.h"
-#include "service/model/offers.h"
 #include "service/model/settings.h"
 
 #define BOOT "boot" /* that of the last start */
@@ -111,9 +110,7 @@ int settings_set_default_policy(struct host *host, uint32_t policy)
     if (!dsm_can_be_default(policy))
         return -EINVAL;
     snprintf(text, sizeof(text), "%u", (unsigned)policy);
-    int r = host->default_policy == DSM_NONE && policy != DSM_NONE ? offers_begin(host) : 0;
-    if (r >= 0)
-        r = store_put_setting(host->store, DEFAULT_POLICY, text);
+    int r = store_put_setting(host->store, DEFAULT_POLICY, text);
     if (r < 0)
         return r;
     host->default_policy = policy;

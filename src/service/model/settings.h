@@ -25,7 +25,7 @@ const char *settings_weight_order(const struct host *host);
 /* Sets and saves it. -EINVAL: another text. Errors of the store: nothing has changed. */
 int settings_set_weight_order(struct host *host, const char *order);
 
-/* The same for the policy of maps that appear. -EINVAL: not dsm_can_be_default(). */
+/* The same for the policy of maps that appear (offers_set_policy()). */
 int settings_set_default_policy(struct host *host, uint32_t policy);
 
 /* The default policy for a disk, NULL: there is none, or none that this kernel can do. */

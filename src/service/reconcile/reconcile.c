@@ -436,6 +436,7 @@ static void reconcile_map_gone(struct host *host, dev_t dev)
     }
     if (map->entry || (map->policy && map->policy->by_default))
         gone_add(map);
+    offers_withdraw(map);
     maps_mark_gone(host, dev);
     if (ids)
         reconcile_announce_sessions(host, ids, n, CHANGED_MAPS);
