@@ -26,7 +26,7 @@ void initiator_refresh(struct host *host)
     _cleanup_free_ char *name = NULL;
 
     int r = initiator_name_read(&name);
-    if (r != -ENOMEM)
+    if (r >= 0 || r == -ENOENT || r == -ENOTDIR || r == -EILSEQ) /* else it may still have it */
         r = host_set_initiator(host, name ?: "");
     if (r < 0)
         log_warning("The host's initiator name cannot be taken over: %s.", strerror(-r));
@@ -53,7 +53,8 @@ static int initiator_on_file(sd_event_source *source, const struct inotify_event
 {
     struct initiator_watch *watch = userdata;
 
-    if (event->len > 0 && strcmp(event->name, INITIATOR_NAME_FILE) == 0)
+    /* Without a name, events were lost, or the directory is gone. */
+    if (event->len == 0 || strcmp(event->name, INITIATOR_NAME_FILE) == 0)
         (void)timer_set_in(&watch->timer, QUIET_USEC);
     return 0;
 }
