@@ -49,6 +49,7 @@ static void count_round(struct map_state *state, uint64_t now)
         state->rounds = 0;
     state->last = now;
     state->rounds++;
+    state->is_round = true;
 }
 
 /* multipathd goes by the configuration of before, as long as it can be told of none. */
@@ -64,6 +65,7 @@ static enum map_answer lose_to_untold(struct map_state *state, uint64_t now)
 
 enum map_answer map_state_lose(struct map_state *state, bool deferred, uint64_t now)
 {
+    state->is_round = false;
     if (state->table == TABLE_CONTESTED)
         return ANSWER_LEAVE;
     if (state->sync == SYNC_INEXPRESSIBLE || (state->sync == SYNC_PENDING && deferred))
@@ -73,6 +75,7 @@ enum map_answer map_state_lose(struct map_state *state, bool deferred, uint64_t 
     if (state->sync == SYNC_OVERRIDDEN) {
         state->last = now;
         state->rounds++;
+        state->is_round = true;
     } else
         count_round(state, now);
     if (state->rounds <= CONTEST_ROUNDS_MAX)
@@ -92,8 +95,9 @@ bool map_state_is_worth_asking(const struct map_state *state)
 
 void map_state_void_round(struct map_state *state)
 {
-    if (state->rounds > 0 && state->table != TABLE_CONTESTED)
+    if (state->is_round && state->rounds > 0 && state->table != TABLE_CONTESTED)
         state->rounds--;
+    state->is_round = false;
 }
 
 uint64_t map_state_fail(struct map_state *state, uint64_t now)
@@ -120,6 +124,7 @@ void map_state_succeed(struct map_state *state)
 {
     state->pause = 0;
     state->retry = 0;
+    state->makes_events = false;
 }
 
 void map_state_set_entry(struct map_state *state, bool has_entry, bool has_policy)

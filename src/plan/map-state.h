@@ -55,12 +55,14 @@ struct map_state {
     enum map_table table;
     enum map_sync sync;
     enum map_hold hold;
-    bool ahead;      /* its entry is that of a change, whose table is on its way */
-    bool has_intent; /* in the store: its first policy is not finished */
-    unsigned rounds; /* lost, one after another */
-    uint64_t last;   /* when, in microseconds */
-    uint64_t pause;  /* after the last repair, which has failed; 0: it has not */
-    uint64_t retry;  /* when that is over */
+    bool ahead;        /* its entry is that of a change, whose table is on its way */
+    bool has_intent;   /* in the store: its first policy is not finished */
+    unsigned rounds;   /* lost, one after another */
+    uint64_t last;     /* when, in microseconds */
+    uint64_t pause;    /* after the last repair, which has failed; 0: it has not */
+    uint64_t retry;    /* when that is over */
+    bool makes_events; /* it failed behind a RESUME, of which the kernel tells */
+    bool is_round;     /* the repair was counted as a round of a contest */
 };
 
 /* --- What a snapshot shows ------------------------------------------------------------------ */

@@ -103,6 +103,18 @@ class Repairs(RepairTest):
         self.wait_for(lambda: fault.seen, "the first attempt")
         self.wait_for_shapes(WANTED, WANTED)
 
+    def test_one_that_is_not_taken_rests(self):
+        """The kernel tells of each that the map runs again, which is no reason to try at once."""
+        fault = self.host.dm.fault("resume", 0, count=FOREVER, error=errno.EIO, in_child=True)
+        self.reload(0)
+        self.wait_for(lambda: fault.seen, "the first attempt")
+        for _ in range(10):
+            self.host.map_event(0, "change")
+            time.sleep(0.1)
+        self.assertEqual(fault.seen, 1)
+        fault.clear()
+        self.wait_for_shapes(WANTED, WANTED)
+
     def test_a_change_waits_for_it(self):
         slow = self.host.dm.fault("resume", 0, milliseconds=20000)
         self.reload(0)

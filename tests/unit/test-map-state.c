@@ -271,6 +271,20 @@ static void test_repairs_that_fail_are_no_rounds(void **state)
     assert_int_equal(map_state_lose(&map, false, 20), ANSWER_LEAVE);
 }
 
+/* Nor does one that was none take an earlier one away. */
+static void test_repairs_that_were_no_rounds(void **state)
+{
+    struct map_state map = {.table = TABLE_DIFFERS, .sync = SYNC_IN_FORCE};
+
+    for (unsigned i = 0; i < CONTEST_ROUNDS_MAX; i++)
+        assert_int_equal(map_state_lose(&map, false, 20), ANSWER_REPAIR);
+    map.sync = SYNC_PENDING;
+    assert_int_equal(map_state_lose(&map, false, 20), ANSWER_REPAIR);
+    map_state_void_round(&map);
+    map.sync = SYNC_IN_FORCE;
+    assert_int_equal(map_state_lose(&map, false, 20), ANSWER_LEAVE);
+}
+
 static void test_hold(void **state)
 {
     static const struct {
@@ -318,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_end_of_failures),
         cmocka_unit_test(test_repairs_that_fail_are_no_rounds),
+        cmocka_unit_test(test_repairs_that_were_no_rounds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

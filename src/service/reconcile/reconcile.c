@@ -277,6 +277,7 @@ static void reconcile_on_repaired(enum transaction_result result, const struct m
     } else {
         if (change->result.stage != SWAP_READ_BACK)
             map_state_void_round(&map->state);
+        map->state.makes_events = change->result.stage == SWAP_RESUME;
         if (!map_state_fails_on(&map->state))
             map_changes_log(change, n);
         reconcile_inspect_after_failure(host, map);
@@ -387,13 +388,23 @@ static bool reconcile_is_worth_a_round(struct host *host, struct host_map *map)
     return false;
 }
 
-/* Whether one that was left half way is to go back to multipathd now; else it is later. */
-static bool reconcile_may_give_back(struct host *host, struct host_map *map)
+static bool reconcile_is_due(struct host *host, struct host_map *map)
 {
     if (map_state_is_due(&map->state, loop_usec(host->event)))
         return true;
     reconcile_enqueue_at(host, map->dev, map->state.retry);
     return false;
+}
+
+/*
+ * Whether it is to be repaired now; else it is later, or never. An event is reason enough, but for
+ * one that is to go back to multipathd, and where the repair itself has brought it about.
+ */
+static bool reconcile_may_repair(struct host *host, struct host_map *map, bool has_policy)
+{
+    if ((!has_policy || map->state.makes_events) && !reconcile_is_due(host, map))
+        return false;
+    return !has_policy || reconcile_is_worth_a_round(host, map);
 }
 
 /* --- Inspections ---------------------------------------------------------------------------- */
@@ -501,8 +512,7 @@ static int reconcile_inspect_map(struct host *host, struct host_map *map,
     if (to_repair && host->reconciler->n_running >= REPAIRS_MAX)
         reconcile_on_enqueued(host->reconciler,
                               inspection_queue_await_place(&host->reconciler->queue, map->dev));
-    else if (to_repair &&
-             (planned ? reconcile_is_worth_a_round(host, map) : reconcile_may_give_back(host, map)))
+    else if (to_repair && reconcile_may_repair(host, map, planned))
         return reconcile_repair(host, map, snapshot, TAKE_PTR(planned));
     if (repaired)
         return 0; /* another inspection comes at the end of it */
