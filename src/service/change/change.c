@@ -224,9 +224,12 @@ static void change_end_ahead(const struct change *change, const struct map_chang
         struct host_map *map = maps_find_wwid(change->host, dm_map_wwid(maps[i].before));
         if (!map)
             continue;
-        if (map->state.ahead && change->is_ahead && !change->is_in_force)
+        bool refused = map->state.ahead && change->is_ahead && !change->is_in_force;
+        if (refused)
             (void)map_entry_drop(map);
         map->state.ahead = false;
+        if (refused && map->dev)
+            reconcile_device(change->host, map->dev); /* it may have left the session meanwhile */
         if (map->dev || map == change->map)
             continue;
         reconcile_map_entry(map);
