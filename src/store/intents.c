@@ -2,25 +2,13 @@
 
 /* Intents, of maps whose first policy is not finished: `unfinished`. */
 
-#include <errno.h>
-
 #include "store/internal.h"
 #include "store/sqlite.h"
 #include "store/store.h"
 
 int store_load_intents(struct store *store, store_wwid_func_t func, void *userdata)
 {
-    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
-    int r = db_prepare(store->db, &statement, "SELECT wwid FROM unfinished ORDER BY wwid", "");
-    if (r < 0)
-        return r;
-    while ((r = db_next(statement)) > 0) {
-        const char *wwid = (const char *)sqlite3_column_text(statement, 0);
-        r = wwid ? func(wwid, userdata) : -ENOMEM;
-        if (r < 0)
-            return r;
-    }
-    return r;
+    return db_each_text(store->db, "SELECT wwid FROM unfinished ORDER BY wwid", func, userdata);
 }
 
 static int change_each(struct store *store, const char *sql, const char *const *wwids, size_t n)

@@ -15,7 +15,6 @@
 
 int store_load_offers(struct store *store, const char *boot, store_wwid_func_t func, void *userdata)
 {
-    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
     _cleanup_free_ char *kept = NULL;
 
     int r = store_get_setting(store, BOOT, &kept);
@@ -23,16 +22,7 @@ int store_load_offers(struct store *store, const char *boot, store_wwid_func_t f
         return r;
     if (strcmp(kept, boot) != 0)
         return -ENODATA;
-    r = db_prepare(store->db, &statement, "SELECT wwid FROM offered ORDER BY wwid", "");
-    if (r < 0)
-        return r;
-    while ((r = db_next(statement)) > 0) {
-        const char *wwid = (const char *)sqlite3_column_text(statement, 0);
-        r = wwid ? func(wwid, userdata) : -ENOMEM;
-        if (r < 0)
-            return r;
-    }
-    return r;
+    return db_each_text(store->db, "SELECT wwid FROM offered ORDER BY wwid", func, userdata);
 }
 
 int store_begin_offers(struct store *store, const char *boot, const char *const *wwids, size_t n)

@@ -158,6 +158,22 @@ int db_run_for_each(sqlite3 *db, const char *sql, const char *const *texts, size
     return r;
 }
 
+int db_each_text(sqlite3 *db, const char *sql, int (*func)(const char *text, void *userdata),
+                 void *userdata)
+{
+    _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;
+    int r = db_prepare(db, &statement, sql, "");
+    if (r < 0)
+        return r;
+    while ((r = db_next(statement)) > 0) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+        r = text ? func(text, userdata) : -ENOMEM;
+        if (r < 0)
+            return r;
+    }
+    return r;
+}
+
 int db_read_number(sqlite3 *db, const char *sql, int64_t *ret)
 {
     _cleanup_(sqlite3_finalizep) sqlite3_stmt *statement = NULL;

@@ -45,6 +45,11 @@ int db_change(sqlite3 *db, const char *sql, const char *types, ...);
 /* Runs one that takes a text for each of these, in the transaction that there is. */
 int db_run_for_each(sqlite3 *db, const char *sql, const char *const *texts, size_t n);
 
+/* Calls func with the text in each row's first column. What it returns below 0 ends that. -ENOMEM.
+ */
+int db_each_text(sqlite3 *db, const char *sql, int (*func)(const char *text, void *userdata),
+                 void *userdata);
+
 /* The first column of the first row. */
 int db_read_number(sqlite3 *db, const char *sql, int64_t *ret);
 

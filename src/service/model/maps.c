@@ -225,8 +225,9 @@ int maps_mark_half_way(struct host *host, const char *wwid)
 
 int maps_mark_offered(struct host *host, const char *wwid)
 {
-    struct host_map *map = maps_find_wwid(host, wwid);
-    int r = map ? 0 : add(host, wwid, &map);
+    struct host_map *map;
+
+    int r = maps_expect(host, wwid, &map);
     if (r >= 0)
         map->offered = true;
     return r;
