@@ -118,9 +118,10 @@ class Refused(case.HostTest):
         self.assertEqual(self.host.multipathd.loads, loads)
 
     def test_a_map_goes_meanwhile(self):
-        """Nothing waits for its return that was refused."""
+        """What waits for its return is the entry of before, not the refused one."""
         self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
         self.wait_for_agreement()
+        before = self.host.drop_in.read_text()
         fault = self.host.dm.fault("load", 1, error=22, milliseconds=20000, in_child=True)
         change = self.agent.begin_policy(FAILOVER, primaries=[2])
         self.wait_for(lambda: fault.seen, "the swap")
@@ -128,7 +129,7 @@ class Refused(case.HostTest):
         self.wait_for(lambda: len(self.agent.session("Maps")) == 1, "its absence")
         fault.go_on()
         self.assertEqual(change.status(), "ISDSC_INITIATOR_ERROR")
-        self.assertNotIn(self.host.wwid(0), self.host.drop_in.read_text())
+        self.assertEqual(self.host.drop_in.read_text(), before)
 
     def assert_as_before(self, entries):
         """multipathd has the entries, and builds nothing else."""
@@ -170,6 +171,49 @@ class Refused(case.HostTest):
         self.assertEqual(self.agent.clear_disk_policy(1), "STATUS_IO_DEVICE_ERROR")
         self.assert_as_before(before)
         fault.clear()
+
+
+class Transit(case.HostTest):
+    """A path of the maps is there whose session has not named itself: no look says what they have to be."""
+    access = False
+
+    def begin(self):
+        self.host.logout(4)
+        self.wait_for(lambda: len(self.agent.session("Connections")) == 3, "the logout")
+        self.load()
+        self.wait_for(lambda: self.agent.session("Agreement") == "Applied", "the maps without it")
+        self.host.login_unnamed(4)
+        self.load()
+        self.before = self.host.shapes(), self.host.drop_in.read_text()
+
+    def load(self):
+        for minor in 0, 1:
+            self.host.multipathd.load(minor)
+
+    def assert_as_before(self):
+        self.assertEqual((self.host.shapes(), self.host.drop_in.read_text()), self.before)
+
+    def test_a_change_that_is_refused(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.begin()
+        self.host.dm.fault("load", 1, error=22, in_child=True)
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2], sids=[1, 2, 3]), "ISDSC_INITIATOR_ERROR")
+        self.assert_as_before()
+
+    def test_a_policy_that_cannot_be_given_back(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.begin()
+        self.host.multipathd.answers["reload map dm-1"] = "fail\n"
+        self.assertEqual(self.agent.set_policy(VENDOR), "ISDSC_INITIATOR_ERROR")
+        self.assert_as_before()
+
+    def test_a_disks_policy_that_cannot_be_cleared(self):
+        self.assertEqual(self.agent.set_disk_policy(1, FAILOVER, primaries=[1], preferred=1), SUCCESS)
+        self.wait_for_disk_agreement(1)
+        self.begin()
+        self.host.multipathd.answers["reload map dm-1"] = "fail\n"
+        self.assertEqual(self.agent.clear_disk_policy(1), "STATUS_IO_DEVICE_ERROR")
+        self.assert_as_before()
 
 
 class Silent(case.HostTest):

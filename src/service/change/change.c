@@ -207,16 +207,14 @@ static void change_free(struct change *change)
     if (!change)
         return;
     timer_done(&change->suspended);
+    former_entries_done(&change->former);
     map_changes_free(change->maps, change->n_maps);
     if (change->choice)
         change->calls->free_choice(change->choice);
     free(change);
 }
 
-/*
- * From here on a map's entry follows the model again. One that has gone meanwhile has no look, and
- * one that was refused must not wait for its return.
- */
+/* From here on a map's entry follows the model again. One that has gone meanwhile has no look. */
 static void change_end_ahead(const struct change *change, const struct map_change *maps,
                              size_t n_maps)
 {
@@ -225,8 +223,6 @@ static void change_end_ahead(const struct change *change, const struct map_chang
         if (!map)
             continue;
         bool refused = map->state.ahead && change->is_ahead && !change->is_in_force;
-        if (refused)
-            (void)map_entry_drop(map);
         map->state.ahead = false;
         if (refused && map->dev)
             reconcile_device(change->host, map->dev); /* it may have left the session meanwhile */
@@ -263,8 +259,10 @@ static void change_conclude(struct change *change, const struct map_change *maps
                             uint32_t status)
 {
     change_log(&change->request, maps, n_maps, status);
-    if (!change->is_in_force)
+    if (!change->is_in_force) {
         change_keep_policy(change);
+        former_entries_take_back(&change->former, change->host);
+    }
     change_end_ahead(change, maps, n_maps);
     if ((change->is_ahead || change->has_withdrawn) && !change->is_in_force) {
         change->status = status;
@@ -395,7 +393,9 @@ static int change_lead_entry(struct change *change, const struct map_snapshot *s
 
     if (!map || !planned->after)
         return 0;
-    int r = map_entry_set(map, snapshot, planned->after, manual_failback);
+    int r = former_entries_keep(&change->former, map);
+    if (r >= 0)
+        r = map_entry_set(map, snapshot, planned->after, manual_failback);
     if (r < 0)
         return r;
     map->state.ahead = true;
@@ -483,6 +483,17 @@ static void change_on_synced(int r, void *userdata)
     change_fail(change, -EIO);
 }
 
+/* Those that the policy takes along, of maps that are in transit, too. */
+static int change_keep_entries(struct change *change)
+{
+    const struct session *session = change->session;
+    int r = change->map ? former_entries_keep(&change->former, change->map) : 0;
+
+    for (size_t i = 0; session && i < session->n_maps && r >= 0; i++)
+        r = former_entries_keep(&change->former, session->maps[i]);
+    return r;
+}
+
 /*
  * Maps that go back to multipathd's own configuration do so by its hand, which must not hold our
  * entries for them any more.
@@ -494,6 +505,8 @@ static void change_give_back(struct change *change)
     int r = change_read(change, &found);
     if (change_looks_again(change, r))
         return;
+    if (r >= 0)
+        r = change_keep_entries(change);
     if (r < 0) {
         change_fail(change, r);
         return;

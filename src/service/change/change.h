@@ -13,6 +13,7 @@
 
 #include "service/base/requester.h"
 #include "service/base/timer.h"
+#include "service/change/former-entries.h"
 #include "service/model/map-snapshot.h"
 #include "service/model/session-maps.h"
 #include "service/tables/transaction.h"
@@ -88,6 +89,7 @@ struct change {
     struct change *behind;   /* one that it has seen over a map of its own */
     struct map_change *maps; /* as planned, until the transaction has them */
     size_t n_maps;
+    struct former_entries former;
     struct timer suspended; /* until the next look at maps that somebody has suspended */
     unsigned n_looks;       /* at those */
     bool is_ahead;          /* the maps' entries are its own already */

@@ -117,6 +117,18 @@ int map_entry_restore(struct host_map *map, const char *entry)
     return 0;
 }
 
+void map_entry_take_back(struct host_map *map, char *entry)
+{
+    if (map_entry_same_text(entry, map->entry)) {
+        free(entry);
+        return;
+    }
+    free(map->entry);
+    free(TAKE_PTR(map->override));
+    map->entry = entry;
+    map_state_set_entry(&map->state, entry, entry);
+}
+
 bool map_entry_drop(struct host_map *map)
 {
     if (!map->entry)
