@@ -32,6 +32,10 @@ class RepairTest(case.HostTest):
     def wait_for_shapes(self, *wanted):
         self.wait_for(lambda: list(self.host.shapes().values()) == list(wanted), "the groups")
 
+    def wait_for_signals(self, *wanted):
+        self.wait_for(lambda: all(each in str(self.agent.news()) for each in wanted), f"{wanted} in signals",
+                      seconds=20)
+
     def reapplications(self):
         return self.agent.session("Reapplications")
 
@@ -78,6 +82,29 @@ class Repairs(RepairTest):
         self.agent.listen("member='PropertiesChanged'")
         self.reload(1)
         self.wait_for(lambda: "Reapplications" in str(self.agent.news()), "a signal")
+
+    def test_clients_are_told_of_one_that_fails(self):
+        """As long as it does, the map carries somebody else's groups."""
+        fault = self.host.dm.fault("load", 0, count=FOREVER, error=errno.EIO, in_child=True)
+        self.agent.listen("member='PropertiesChanged'")
+        self.reload(0)
+        self.wait_for_signals("Pending", "Maps", "DSM_QueryLBPolicy_V2")
+        self.assertEqual(self.agent.session("Agreement"), "Pending")
+        fault.clear()
+        self.agent.news().clear()
+        self.wait_for_signals("Applied", "Maps", "DSM_QueryLBPolicy_V2")
+
+    def test_clients_are_told_of_what_is_seen_in_its_midst(self):
+        """The new table is live, and was looked at, before the repair ends."""
+        slow = self.host.dm.fault("table", 0, skip=1, milliseconds=20000, in_child=True)
+        self.agent.listen("member='PropertiesChanged'")
+        self.reload(0)
+        self.wait_for(lambda: slow.seen, "the repair")
+        self.host.map_event(0, "change")
+        time.sleep(0.5)  # the event is looked at
+        self.agent.news().clear()
+        slow.clear()
+        self.wait_for_signals("Reapplications", "Maps", "DSM_QueryLBPolicy_V2")
 
     def test_what_means_the_same_is_left_alone(self):
         """Another order in a group, groups without a usable path at another place."""

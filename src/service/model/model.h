@@ -138,6 +138,7 @@ struct map_watch {
     uint64_t leaving_usec;         /* since when all of its paths log out; 0: they do not */
     unsigned inspections_left;     /* for access states that may change */
     uint64_t next_inspection_usec; /* the next of them, whatever inspections come before */
+    bool is_changed;               /* its table is: to be told, if it is repaired, after that */
 };
 
 struct host_map {

@@ -211,13 +211,30 @@ static void reconcile_count_reapplied(struct host *host, struct host_map *map)
     }
 }
 
-/* Tries again, further and further apart. */
+static void reconcile_announce_map(struct host *host, struct host_map *map)
+{
+    bool changed = map->watch.is_changed;
+
+    map->watch.is_changed = false;
+    for (size_t i = 0; i < map->n_sessions; i++) {
+        struct session *session = host_session(host, map->session_ids[i]);
+        if (!session)
+            continue;
+        reconcile_read_states(host, session);
+        announce_session(session, changed ? CHANGED_MAPS : 0);
+    }
+    announce_disk(map, changed ? DISK_TABLE : 0);
+}
+
+/* Tries again, further and further apart; clients are told how it is meanwhile. */
 static void reconcile_inspect_after_failure(struct host *host, struct host_map *map)
 {
-    if (!map->dev)
+    if (!map->dev) {
         maps_drop_if_idle(host, map);
-    else
-        reconcile_enqueue_at(host, map->dev, map_state_fail(&map->state, loop_usec(host->event)));
+        return;
+    }
+    reconcile_enqueue_at(host, map->dev, map_state_fail(&map->state, loop_usec(host->event)));
+    reconcile_announce_map(host, map);
 }
 
 static void reconcile_inspect_or_drop(struct host *host, struct host_map *map)
@@ -453,7 +470,7 @@ static void reconcile_map_gone(struct host *host, dev_t dev)
         reconcile_announce_sessions(host, ids, n, CHANGED_MAPS);
 }
 
-/* Brings the model up to date. Bits of enum session_change, or a negative errno. */
+/* Brings the model up to date. */
 static int reconcile_update_map(struct host *host, struct host_map *map,
                                 const struct map_snapshot *snapshot, const struct mp_table *planned)
 {
@@ -463,7 +480,9 @@ static int reconcile_update_map(struct host *host, struct host_map *map,
         return found;
     if (found & MAP_ENTRY_CHANGED)
         mpathd_sync_request(host);
-    return found & MAP_TABLE_CHANGED ? CHANGED_MAPS : 0;
+    if (found & MAP_TABLE_CHANGED)
+        map->watch.is_changed = true;
+    return 0;
 }
 
 /* Whether an array that moves access states about can change what the map must be. */
@@ -495,14 +514,13 @@ static int reconcile_inspect_map(struct host *host, struct host_map *map,
     int r = lb_plan(snapshot, &planned);
     if (r < 0 && r != -ENODATA)
         return r;
-    int changes = reconcile_update_map(host, map, snapshot, planned);
-    if (changes < 0)
-        return changes;
+    r = reconcile_update_map(host, map, snapshot, planned);
+    if (r < 0)
+        return r;
     reconcile_inspect_again_for_access(host, map, snapshot);
     if (map_state_agrees(&map->state))
         map_state_succeed(&map->state);
 
-    size_t n = map->n_sessions;
     bool repaired = map_state_is_repaired(&map->state);
     /* The kernel tells when whoever has suspended it has it run again. */
     bool idle = !repaired && !snapshot->map->suspended && !maps_is_busy(host, map);
@@ -514,16 +532,8 @@ static int reconcile_inspect_map(struct host *host, struct host_map *map,
                               inspection_queue_await_place(&host->reconciler->queue, map->dev));
     else if (to_repair && reconcile_may_repair(host, map, planned))
         return reconcile_repair(host, map, snapshot, TAKE_PTR(planned));
-    if (repaired)
-        return 0; /* another inspection comes at the end of it */
-    for (size_t i = 0; i < n; i++) {
-        struct session *session = host_session(host, map->session_ids[i]);
-        if (!session)
-            continue;
-        reconcile_read_states(host, session);
-        announce_session(session, (unsigned)changes);
-    }
-    announce_disk(map, changes & CHANGED_MAPS ? DISK_TABLE : 0);
+    if (!repaired) /* else clients are told at the end of it */
+        reconcile_announce_map(host, map);
     return 0;
 }
 
