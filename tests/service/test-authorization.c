@@ -557,6 +557,48 @@ static void test_a_refusal_is_one_line(void **state)
     assert_null(strchr(log, '\033'));
 }
 
+/* ---- what the bus is asked ---- */
+
+static sd_bus *start_monitor(const struct harness *harness)
+{
+    sd_bus *bus;
+
+    assert_true(sd_bus_new(&bus) >= 0);
+    assert_true(sd_bus_set_address(bus, harness->address) >= 0);
+    assert_true(sd_bus_set_bus_client(bus, true) >= 0);
+    assert_true(sd_bus_set_monitor(bus, true) >= 0);
+    assert_true(sd_bus_start(bus) >= 0);
+    assert_true(sd_bus_call_method(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                   "org.freedesktop.DBus.Monitoring", "BecomeMonitor", NULL, NULL,
+                                   "asu", 0, 0U) >= 0);
+    return bus;
+}
+
+static bool is_question_for_the_bus(sd_bus_message *message)
+{
+    const char *member = sd_bus_message_get_member(message) ?: "";
+
+    return strncmp(member, "GetConnection", strlen("GetConnection")) == 0;
+}
+
+/* The one other question has a descriptor in its answer, for which dbus-broker ends connections. */
+static void test_who_calls_is_asked_for_by_numbers(void **state)
+{
+    struct harness *harness = *state;
+    sd_bus *monitor = start_monitor(harness), *caller = harness_connect(harness);
+    static const char *const questions[] = {"GetConnectionUnixUser", "GetConnectionUnixProcessID"};
+
+    assert_refused(caller, begin(caller, SET_ORDER, false), SD_BUS_ERROR_ACCESS_DENIED,
+                   "only root");
+    for (size_t i = 0; i < ELEMENTSOF(questions); i++) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *message =
+            next_message(monitor, is_question_for_the_bus);
+        assert_string_equal(sd_bus_message_get_member(message), questions[i]);
+    }
+    sd_bus_flush_close_unref(caller);
+    sd_bus_flush_close_unref(monitor);
+}
+
 /* Where the host has no machine ID, libsystemd closes the bus in place of an answer. */
 static bool can_be_answered(const struct rule *rule)
 {
@@ -916,6 +958,7 @@ int main(void)
         cmocka_unit_test(test_all_is_left_to_polkit),
         cmocka_unit_test(test_unlisted),
         cmocka_unit_test(test_no_polkit),
+        cmocka_unit_test(test_who_calls_is_asked_for_by_numbers),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_interaction),
         cmocka_unit_test(test_a_refusal_is_one_line),
