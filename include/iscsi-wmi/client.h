@@ -81,7 +81,7 @@ int iscsiwmi_get_portal_info_class(struct iscsiwmi_client *client, uint64_t adap
 int iscsiwmi_get_query_lb_policy(struct iscsiwmi_client *client, uint64_t adapter_id,
                                  struct iscsiwmi_query_lb_policy **ret_policies);
 
-/* The counters of one connection, which its UniqueConnectionId names. Can take 10 seconds. */
+/* The counters of one connection, which its UniqueConnectionId names. Can take some seconds. */
 int iscsiwmi_get_connection_statistics(struct iscsiwmi_client *client, uint64_t connection_id,
                                        struct iscsiwmi_connection_statistics **ret_statistics);
 
