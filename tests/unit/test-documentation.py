@@ -332,6 +332,33 @@ class Form(unittest.TestCase):
                                                "-Z", str(MAN / name))
                 self.assertEqual(errors, "")
 
+    def test_files_that_are_named(self):
+        """By their place from the top, or from one of these on; what has capitals stands for several."""
+        places = [SOURCE / place for place in (".", "src", "tests", "tests/guest")]
+        n = 0
+        for name in ("CONTRIBUTING.md", "docs/design.md"):
+            for named in re.findall(r"`([\w.-]+/[\w./-]+)`", (SOURCE / name).read_text()):
+                if not re.search(r"[A-Z]{4}", named.rpartition("WMI1.")[2]):
+                    with self.subTest(file=name, named=named):
+                        self.assertTrue(any((place / named).exists() for place in places))
+                    n += 1
+        self.assertGreater(n, 100)
+
+    def test_tests_that_are_named(self):
+        """To be run one at a time: a class of its file, and a test of it where one is given."""
+        text = (SOURCE / "CONTRIBUTING.md").read_text()
+        named = (re.findall(r"\./lab test test_(\w+)\.(\w+)(?:\.(\w+))?", text) +
+                 re.findall(r"host-(\w+) --test-args (\w+)\.(\w+)", text))
+        self.assertGreater(len(named), 2)
+        for name, cls, test in named:
+            with self.subTest(file=name, cls=cls, test=test):
+                found = "".join(file.read_text() for folder in ("service", "guest")
+                                for file in (SOURCE / "tests" / folder).rglob(f"test_{name}.py"))
+                part = found.partition(f"\nclass {cls}(")[2].partition("\nclass ")[0]
+                tests = re.findall(r"def (test_\w+)", part)
+                self.assertGreater(len(tests), 0)
+                self.assertTrue(not test or test in tests)
+
     def test_links_of_the_readme(self):
         for name in ("README.md", "CONTRIBUTING.md", "docs/design.md"):
             file = SOURCE / name
