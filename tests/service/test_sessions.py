@@ -2,6 +2,7 @@
 """Logins and logouts, of which udev tells: objects, and a policy over paths that come and go."""
 
 import errno
+import time
 
 import case
 import names
@@ -84,6 +85,20 @@ class Logins(SessionTest):
         self.host.set_value("iscsi_session/session4", "targetname", target)
         self.wait_for(lambda: "Connections" in str(self.agent.news()), "a signal")
         self.assertEqual(len(self.addresses()), 4)
+
+    def test_events_come_before_it_has_named_itself(self):
+        """However many, they do not make its path somebody else's."""
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for_agreement()
+        target = self.host.login_unnamed(4)
+        self.host.load_map(0, [("queue-length 0", [self.host.tree.disk(sid, 0) for sid in (1, 2, 3, 4)])])
+        for _ in range(25):
+            time.sleep(0.1)  # that all are looked at
+            self.host.map_event(0, "change")
+        self.host.set_value("iscsi_session/session4", "targetname", target)
+        self.wait_for(lambda: len(self.addresses()) == 4, "the connection")
+        self.wait_for_agreement()
+        self.assertEqual(self.agent.session("Reapplications"), 0)
 
 
 class Logouts(SessionTest):

@@ -134,7 +134,7 @@ struct active_path {
 
 /* What the reconciler counts (service/reconcile/reconcile.c); times are CLOCK_MONOTONIC. */
 struct map_watch {
-    unsigned transit_inspections;  /* at a map with a path on its way */
+    uint64_t transit_usec;         /* since when a path of it is on its way; 0: none is */
     uint64_t leaving_usec;         /* since when all of its paths log out; 0: they do not */
     unsigned inspections_left;     /* for access states that may change */
     uint64_t next_inspection_usec; /* the next of them, whatever inspections come before */

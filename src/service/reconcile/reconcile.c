@@ -37,7 +37,7 @@
 #define REPAIRS_MAX 8U       /* at a time, a child each: as many as a change has */
 #define TRANSIT_USEC                                                                               \
     500000U /* from one inspection to the next of a map with a path on its way ... */
-#define TRANSIT_INSPECTIONS_MAX 20U /* ... until it is taken for somebody else's */
+#define TRANSIT_MAX_USEC 10000000U /* ... until it is taken for somebody else's */
 
 struct reconcile_waiter {
     char *wwid; /* of a map, which may go meanwhile; NULL: all of the session's */
@@ -601,6 +601,21 @@ static void reconcile_on_failed_inspection(struct host *host, dev_t dev, int r)
         reconcile_inspect_unknown_after_failure(host, dev);
 }
 
+/* Since when a thing is so, which is so now. */
+static void reconcile_note_time(const struct host *host, uint64_t *since)
+{
+    if (!*since)
+        *since = loop_usec(host->event);
+}
+
+static bool reconcile_awaits_path(struct host_map *map, const struct map_snapshot *snapshot)
+{
+    if (!map_snapshot_is_in_transit(snapshot))
+        return false;
+    reconcile_note_time(map->host, &map->watch.transit_usec);
+    return loop_usec(map->host->event) < map->watch.transit_usec + TRANSIT_MAX_USEC;
+}
+
 static void reconcile_inspect(struct host *host, dev_t dev)
 {
     _cleanup_(map_snapshot_done) struct map_snapshot snapshot = {0};
@@ -619,12 +634,13 @@ static void reconcile_inspect(struct host *host, dev_t dev)
     }
     if (r >= 0 && !map_snapshot_has_iscsi_path(&snapshot) &&
         (map_snapshot_is_leaving(&snapshot) || !map)) {
-        if (map && !map->watch.leaving_usec)
-            map->watch.leaving_usec = loop_usec(host->event);
+        if (map) {
+            reconcile_note_time(host, &map->watch.leaving_usec);
+            map->watch.transit_usec = 0;
+        }
         return;
     }
-    if (r >= 0 && map && map_snapshot_is_in_transit(&snapshot) &&
-        map->watch.transit_inspections++ < TRANSIT_INSPECTIONS_MAX) {
+    if (r >= 0 && map && reconcile_awaits_path(map, &snapshot)) {
         reconcile_enqueue(host, dev, TRANSIT_USEC);
         return;
     }
@@ -632,7 +648,7 @@ static void reconcile_inspect(struct host *host, dev_t dev)
     if (r >= 0)
         r = maps_upsert(host, &snapshot, &map);
     if (r >= 0) {
-        map->watch.transit_inspections = 0;
+        map->watch.transit_usec = 0;
         map->watch.leaving_usec = 0;
         if (appears) {
             host->reconciler->unknown = (struct map_state){0};
