@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """From the answer on no map carries the groups of an earlier policy, whatever multipathd is in the midst of."""
 
+import errno
 import time
 
 import case
@@ -63,6 +64,33 @@ class Answered(case.HostTest):
         self.assertEqual(self.agent.set_policy(ROUND_ROBIN, primaries=[1, 2]), SUCCESS)
         self.assert_stays([("round-robin 0", {1, 2}), ("round-robin 0", {3, 4})], 2 * CONFIGURE)
         self.assertEqual((self.reapplied(), self.host.multipathd.loads), (0, 0))
+
+
+class NoProcess(case.HostTest):
+    """There is none to tell multipathd, which is well, and would build the maps by what it knows."""
+    access = False
+
+    def assert_refused(self, change, status):
+        before = self.host.shapes(), self.host.drop_in.read_text()
+        self.host.dm.fault("fork", error=errno.EAGAIN)
+        self.assertEqual(change(), status)
+        self.host.multipathd.check_paths()
+        self.assertEqual((self.host.shapes(), self.host.drop_in.read_text()), before)
+
+    def test_a_session(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()
+        self.assert_refused(lambda: self.agent.set_policy(FAILOVER, primaries=[2]), "ISDSC_OUT_OF_RESOURCES")
+        self.assert_refused(lambda: self.agent.set_policy(VENDOR), "ISDSC_OUT_OF_RESOURCES")
+        self.assertEqual(self.agent.set_policy(VENDOR), SUCCESS)
+
+    def test_a_disk(self):
+        self.assertEqual(self.agent.set_disk_policy(0, FAILOVER, primaries=[1], preferred=1), SUCCESS)
+        self.wait_for_disk_agreement()
+        self.assert_refused(lambda: self.agent.set_disk_policy(0, FAILOVER, primaries=[2], preferred=2),
+                            "STATUS_INSUFFICIENT_RESOURCES")
+        self.assert_refused(lambda: self.agent.clear_disk_policy(0), "STATUS_INSUFFICIENT_RESOURCES")
+        self.assertEqual(self.agent.clear_disk_policy(0), SUCCESS)
 
 
 class Ended(case.HostTest):

@@ -443,10 +443,20 @@ static void change_swap(struct change *change)
     change_fail(change, r);
 }
 
-/* Should it have failed, the policy comes first, and multipathd is told later. */
+/*
+ * Should it have failed, the policy comes first, and multipathd is told later. Not for want of
+ * resources: a multipathd that is well would build the maps by the old entries.
+ */
 static void change_on_begun(int r, void *userdata)
 {
-    change_swap(userdata);
+    struct change *change = userdata;
+
+    if (r != -ENOMEM) {
+        change_swap(change);
+        return;
+    }
+    intents_end(change->host, TRANSACTION_NO_RESOURCES, change->maps, change->n_maps);
+    change_fail(change, r);
 }
 
 /*
@@ -466,8 +476,13 @@ static void change_maps(struct change *change)
     }
     if (change->choice)
         intents_record(change->host, change->maps, change->n_maps);
-    if (!change->is_ahead || mpathd_sync_ahead(change->host, change_on_begun, change) < 0)
+    if (!change->is_ahead) {
         change_swap(change);
+        return;
+    }
+    r = mpathd_sync_ahead(change->host, change_on_begun, change);
+    if (r < 0)
+        change_on_begun(r, change);
 }
 
 static void change_on_synced(int r, void *userdata)
@@ -480,7 +495,7 @@ static void change_on_synced(int r, void *userdata)
     }
     log_warning("The maps of %s cannot be given back: %s", change->request.subject,
                 host_mpathd_error(change->host) ?: strerror(-r));
-    change_fail(change, -EIO);
+    change_fail(change, r == -ENOMEM ? r : -EIO);
 }
 
 /* Those that the policy takes along, of maps that are in transit, too. */

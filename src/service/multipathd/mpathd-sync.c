@@ -294,7 +294,7 @@ static void mpathd_sync_start(struct mpathd_sync *s)
         r = worker_start(s->host->event, sync_attempt_run, attempt, mpathd_sync_on_child_done, run);
     }
     if (r < 0) {
-        struct sync_outcome outcome = {.error = r};
+        struct sync_outcome outcome = {.error = -ENOMEM}; /* whatever it is that there is none of */
         snprintf(outcome.text, sizeof(outcome.text), "multipathd could not be told: %s.",
                  strerror(-r));
         mpathd_sync_conclude(s, &outcome);
