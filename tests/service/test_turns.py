@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Changes over the same maps have an order: each is answered when it is true, the ones before included."""
 
+import errno
+
 import case
+from device_mapper import FOREVER
 from names import FAILOVER, NONE, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS, VENDOR
 
 
@@ -95,6 +98,17 @@ class Turns(TurnsTest):
         self.assertEqual(second.status(), SUCCESS)
         self.assertGreater(fault.seen, 0)
         self.assert_shape([3], [4], [1, 2])
+
+
+    def test_behind_one_that_was_not_saved(self):
+        """The one chosen last leads, whichever of them the store has."""
+        fault = self.host.dm.fault("sync", count=FOREVER, error=errno.EIO)
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), "ISDSC_FAILURE_TO_PERSIST_LB_POLICY")
+        fault.clear()
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[3], target=1), SUCCESS)
+        self.wait_for_agreement(1)
+        self.assert_shape([3], [4], [1], [2])
+        self.assertEqual(self.agent.session("Reapplications", 1), 0)
 
 
 class Unseen(TurnsTest):

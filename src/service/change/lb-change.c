@@ -69,11 +69,12 @@ static uint32_t lb_change_save(struct change *change, const struct map_change *m
     if (r < 0) {
         log_error("The policy of %s is live but cannot be saved: %s.", session->target,
                   strerror(-r));
-        if (chosen) {
-            chosen->serial = (uint64_t)INT64_MAX + ++host->n_unsaved;
+        if (chosen)
             chosen->unsaved = true;
-        }
     }
+    /* The store's own does not do: it numbers none that it did not take. */
+    if (chosen)
+        chosen->serial = (uint64_t)INT64_MAX + ++host->n_chosen;
 
     store_policy_free(session->policy);
     session->policy = TAKE_PTR(change->choice);

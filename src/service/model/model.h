@@ -247,7 +247,7 @@ struct host {
     bool same_boot;          /* the service has run before in this boot */
     bool is_ending;          /* it was told to end: no change and no repair begins any more */
     struct change *changes;  /* of policies, that run or wait: in the order they came */
-    uint64_t n_unsaved; /* policies that the store did not take: chosen later than all of its own */
+    uint64_t n_chosen; /* policies of sessions, since the start: later than all that were loaded */
     struct guid_change *guid_changes;     /* SetGenerationalGuid calls that run */
     struct ping *pings;                   /* PingIPAddress calls that run */
     struct statistics_reader *statistics; /* NULL: never asked for */
