@@ -244,6 +244,32 @@ class Transit(case.HostTest):
         self.assert_as_before()
 
 
+class Shared(case.HostTest):
+    """Map 0 has the paths of two targets: with selectors of their own, no entry can have multipathd build it."""
+    sessions = 2
+    access = False
+
+    def prepare(self):
+        self.host.join(0, 1)
+
+    def test_a_change_that_no_entry_can_express(self):
+        """Refused, it leaves the entry of before, which can."""
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for_agreement()
+        self.host.dm.fault("load", 0, error=22, in_child=True)
+        self.assertEqual(self.agent.set_policy(ROUND_ROBIN, primaries=[5], target=1), "ISDSC_INITIATOR_ERROR")
+        self.wait_for_agreement()
+
+    def test_a_change_to_what_an_entry_can_express(self):
+        """Refused, it leaves the map alone as it was."""
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.assertEqual(self.agent.set_policy(ROUND_ROBIN, primaries=[5], target=1), SUCCESS)
+        self.assertEqual(self.agent.session("MultipathdAgreement"), "Alone")
+        self.host.dm.fault("load", 0, error=22, in_child=True)
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH, target=1), "ISDSC_INITIATOR_ERROR")
+        self.assertEqual(self.agent.session("MultipathdAgreement"), "Alone")
+
+
 class Silent(case.HostTest):
     def test_nobody_is_held_up(self):
         self.host.multipathd.silent = True

@@ -12,7 +12,8 @@
 
 struct former_entry {
     char *wwid;
-    char *text; /* NULL: it had none */
+    char *text;                /* NULL: it had none, ... */
+    const char *inexpressible; /* ... for this reason, or, NULL, for no policy counted */
 };
 
 static bool former_entries_has(const struct former_entries *former, const char *wwid)
@@ -38,7 +39,7 @@ int former_entries_keep(struct former_entries *former, const struct host_map *ma
     text = map->entry ? strdup(map->entry) : NULL;
     if (!wwid || (map->entry && !text))
         return -ENOMEM;
-    more[former->n++] = (struct former_entry){TAKE_PTR(wwid), TAKE_PTR(text)};
+    more[former->n++] = (struct former_entry){TAKE_PTR(wwid), TAKE_PTR(text), map->inexpressible};
     return 0;
 }
 
@@ -48,7 +49,8 @@ void former_entries_take_back(struct former_entries *former, struct host *host)
         struct host_map *map = maps_find_wwid(host, former->entries[i].wwid);
         if (!map)
             continue;
-        map_entry_take_back(map, TAKE_PTR(former->entries[i].text));
+        map_entry_take_back(map, TAKE_PTR(former->entries[i].text),
+                            former->entries[i].inexpressible);
         if (map->entry && !map->dev)
             gone_add(map); /* it waits for its return, like others */
     }

@@ -117,16 +117,20 @@ int map_entry_restore(struct host_map *map, const char *entry)
     return 0;
 }
 
-void map_entry_take_back(struct host_map *map, char *entry)
+void map_entry_take_back(struct host_map *map, char *entry, const char *inexpressible)
 {
-    if (map_entry_same_text(entry, map->entry)) {
+    bool same = map_entry_same_text(entry, map->entry);
+
+    map->inexpressible = inexpressible;
+    if (same) {
         free(entry);
-        return;
+    } else {
+        free(map->entry);
+        free(TAKE_PTR(map->override));
+        map->entry = entry;
     }
-    free(map->entry);
-    free(TAKE_PTR(map->override));
-    map->entry = entry;
-    map_state_set_entry(&map->state, entry, entry);
+    if (!same || !map->entry)
+        map_state_set_entry(&map->state, map->entry, map->entry || inexpressible);
 }
 
 bool map_entry_drop(struct host_map *map)

@@ -18,8 +18,9 @@ int map_entry_set(struct host_map *map, const struct map_snapshot *snapshot,
 /* Gives it the one that an earlier run had made, should it have none yet. -ENOMEM. */
 int map_entry_restore(struct host_map *map, const char *entry);
 
-/* Gives it the one that it had, which is taken over; NULL: none. */
-void map_entry_take_back(struct host_map *map, char *entry);
+/* Gives it the one that it had, which is taken over; NULL: none, for that reason, if there was one.
+ */
+void map_entry_take_back(struct host_map *map, char *entry, const char *inexpressible);
 
 /* Takes it away, for no policy counts for the map. Whether there was one. */
 bool map_entry_drop(struct host_map *map);
