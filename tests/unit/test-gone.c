@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "service/base/timer.h"
 #include "service/model/find.h"
@@ -30,6 +31,12 @@ static struct {
 } scene;
 
 int __wrap_timer_set_in(struct timer *timer, uint64_t usec);
+int __wrap_timer_set_at(struct timer *timer, uint64_t usec);
+
+int __wrap_timer_set_at(struct timer *timer, uint64_t usec)
+{
+    return 0; /* nothing that goes here waits so long */
+}
 
 int __wrap_timer_set_in(struct timer *timer, uint64_t usec)
 {
@@ -119,12 +126,40 @@ static void test_nobody_is_awaited(void **state)
     assert_int_equal(scene.due, 0);
 }
 
+static void come_and_go(unsigned first, unsigned n, bool returns)
+{
+    for (unsigned i = first; i < first + n; i++) {
+        struct host_map *map;
+        char wwid[16];
+
+        snprintf(wwid, sizeof(wwid), "37%04u", i);
+        assert_int_equal(maps_expect(&scene.host, wwid, &map), 0);
+        assert_int_equal(map_entry_restore(map, "an entry"), 0);
+        gone_add(map);
+        if (returns)
+            map->dev = makedev(253, i + 1);
+    }
+}
+
+static void test_those_that_have_returned(void **state)
+{
+    size_t before = entries();
+
+    come_and_go(0, GONE_MAX / 2, false);
+    come_and_go(GONE_MAX / 2, GONE_MAX / 2, true);
+    come_and_go(GONE_MAX, GONE_MAX / 2, false);
+    assert_int_equal(entries(), before + 3 * GONE_MAX / 2);
+    come_and_go(2 * GONE_MAX, 1, false);
+    assert_int_equal(entries(), before + 3 * GONE_MAX / 2 + 1 - GONE_AT_A_TIME);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_target_that_never_comes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_target_that_comes_late, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_is_awaited, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_those_that_have_returned, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

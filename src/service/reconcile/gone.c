@@ -138,6 +138,16 @@ static int gone_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+/* One that has returned takes the place of none that is away. */
+static void gone_remove_returned(struct gone *gone)
+{
+    for (size_t i = gone->n; i > 0; i--) {
+        const struct host_map *map = maps_find_wwid(gone->host, gone->maps[i - 1].wwid);
+        if (!map || map->dev)
+            gone_remove(gone, i - 1, 1);
+    }
+}
+
 void gone_add(struct host_map *map)
 {
     struct gone *gone = map->host->gone;
@@ -148,7 +158,9 @@ void gone_add(struct host_map *map)
     size_t before = gone_find(gone, wwid);
     if (before < gone->n)
         gone_remove(gone, before, 1);
-    else if (gone->n == GONE_MAX)
+    if (gone->n == GONE_MAX)
+        gone_remove_returned(gone);
+    if (gone->n == GONE_MAX)
         gone_forget_first(gone, GONE_AT_A_TIME);
     gone->maps[gone->n++] = (struct gone_map){wwid, loop_usec(map->host->event)};
     gone_arm(gone);
