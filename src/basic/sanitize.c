@@ -118,9 +118,9 @@ static size_t plain_length(const struct sink_rule *rule, const char *text)
 {
     size_t n = 0, n_free = rule->reserved ? strcspn(text, rule->reserved) : SIZE_MAX;
 
-    while (text[n] >= 0x20 && text[n] < 0x7f && n < n_free)
+    while (text[n] >= 0x20 && text[n] < 0x7f)
         n++;
-    return n;
+    return n < n_free ? n : n_free;
 }
 
 bool sink_takes(enum sink sink, const char *text)

@@ -47,16 +47,28 @@ static int connect_to(const char *name)
     return TAKE_FD(fd);
 }
 
+static bool is_locked(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    return fd >= 0 && fcntl(fd, F_GETLK, &lock) >= 0 && lock.l_type != F_UNLCK;
+}
+
 /*
- * It holds a lock on the file as long as it runs. To connect is no way to know: where systemd
- * listens in its place, that starts one that an administrator has stopped.
+ * It holds a lock on the file as long as it runs; the next one may make another file. To connect
+ * is no way to know: where systemd listens in its place, that starts one that an administrator has
+ * stopped.
  */
 bool mpathd_runs(void)
 {
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    _cleanup_close_ int fd = open(PID_FILE, O_RDONLY | O_CLOEXEC);
+    static int fd = -1; /* kept open: each command looks */
 
-    return fd >= 0 && fcntl(fd, F_GETLK, &lock) >= 0 && lock.l_type != F_UNLCK;
+    if (is_locked(fd))
+        return true;
+    if (fd >= 0)
+        close(fd);
+    fd = open(PID_FILE, O_RDONLY | O_CLOEXEC);
+    return is_locked(fd);
 }
 
 static int connect_any(void)

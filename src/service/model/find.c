@@ -46,12 +46,16 @@ struct connection *session_connection(const struct session *session, uint64_t id
 
 struct connection *session_named_connection(const struct session *session, uint64_t id)
 {
-    struct connection *found = session_connection(session, id);
+    struct connection *other = NULL;
 
-    for (size_t i = 0; i < session->n_connections && !found; i++)
-        if (session->connections[i]->other_id == id)
-            found = session->connections[i];
-    return found;
+    for (size_t i = 0; i < session->n_connections; i++) {
+        struct connection *connection = session->connections[i];
+        if (connection->id == id)
+            return connection;
+        if (connection->other_id == id)
+            other = connection;
+    }
+    return other;
 }
 
 struct connection *host_connection(struct host *host, uint64_t id)

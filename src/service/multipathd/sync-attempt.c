@@ -407,11 +407,10 @@ static int begin_reconfigure(struct run *run)
     return r < 0 ? sync_attempt_fail_at_multipathd(run, r) : 0;
 }
 
-/* Whether multipathd answers: requests wait for that. */
-static int sync_attempt_hear(void)
+/* Whether multipathd answers, and which release: requests wait for that. */
+static int sync_attempt_hear(struct run *run)
 {
-    unsigned version;
-    return mpathd_version(ANSWER_MS, &version);
+    return mpathd_version(ANSWER_MS, &run->configuration.version);
 }
 
 /* One that does not run is not asked where there is nothing to tell: systemd would start it. */
@@ -420,7 +419,7 @@ static int sync_attempt_tell(struct run *run)
     const struct sync_attempt *attempt = run->attempt;
     bool asks = attempt->has_seen || attempt->must_tell;
 
-    int heard = asks ? sync_attempt_hear() : 0;
+    int heard = asks ? sync_attempt_hear(run) : 0;
     int r = sync_attempt_write_file(run, heard >= 0);
     if (r < 0)
         return r;
@@ -438,7 +437,7 @@ static int prove(struct run *run)
     bool reread;
 
     run->outcome.reconfigured = true;
-    int r = sync_attempt_hear();
+    int r = sync_attempt_hear(run);
     if (r >= 0)
         r = mpathd_wait_until_idle(TIMEOUT_MS);
     for (unsigned i = 0; r >= 0 && i < PROOFS; i++) {
@@ -453,7 +452,7 @@ static int prove(struct run *run)
 
 static int sync_attempt_check(struct run *run)
 {
-    int r = sync_attempt_hear();
+    int r = sync_attempt_hear(run);
     if (r >= 0)
         r = ask_and_judge(run, &run->outcome.reread);
     return r < 0 ? sync_attempt_fail_at_multipathd(run, r) : 0;
