@@ -102,6 +102,11 @@ follow() {
             esac
         fi
         [[ $running = yes ]] || live "$1" $((SECONDS - start))
+        # After a panic the machine resets, as a rule: one whose second processor hangs does not.
+        if grep -qs 'Kernel panic' "$run/console.log"; then
+            say "the guest's kernel has panicked: ended it"
+            break
+        fi
         if (($2 > 0 && SECONDS - start >= $2)); then
             say "the guest was still running after $2 seconds: ended it"
             result=124
