@@ -8,7 +8,7 @@ import case
 from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS, VENDOR
 
 CONFIGURE = 1  # seconds: what a reconfiguration takes
-PATIENCE = 10  # likewise: how long one is waited for
+PATIENCE = 15  # likewise: how long one is waited for
 
 
 def failover(first):
@@ -91,6 +91,24 @@ class NoProcess(case.HostTest):
                             "STATUS_INSUFFICIENT_RESOURCES")
         self.assert_refused(lambda: self.agent.clear_disk_policy(0), "STATUS_INSUFFICIENT_RESOURCES")
         self.assertEqual(self.agent.clear_disk_policy(0), SUCCESS)
+
+
+class Busy(case.HostTest):
+    """multipathd takes long to read its configuration: many maps, or a slow machine."""
+    access = False
+
+    def test_a_change_behind_another(self):
+        """It is waited for, and then gets less rest than else."""
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()
+        self.host.multipathd.seconds = PATIENCE - 4
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[2]), SUCCESS)
+        self.host.multipathd.seconds = CONFIGURE
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[3]), SUCCESS)
+        self.host.multipathd.check_paths()
+        self.wait_for_agreement()
+        self.assert_everywhere(*failover(3))
+        self.assertEqual((self.agent.session("Reapplications"), self.host.multipathd.loads), (0, 0))
 
 
 class Ended(case.HostTest):

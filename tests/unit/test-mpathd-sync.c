@@ -31,6 +31,7 @@
 struct waiter {
     void (*then)(void); /* what it goes on with */
     unsigned since;     /* syncs that had begun by then */
+    uint64_t until;     /* 0: as long as it takes */
     unsigned n_answers;
     int r;
 };
@@ -67,6 +68,17 @@ static uint64_t min_usec(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* multipathd is left to its paths between two, unless who waits would be late for that. */
+static uint64_t earliest_sync(void)
+{
+    uint64_t earliest = scene.last_reconfigure + min_usec(scene.took, SYNC_INTERVAL_USEC);
+
+    for (size_t i = 0; i < scene.n_waiters; i++)
+        if (scene.waiters[i].n_answers == 0 && scene.waiters[i].until != 0)
+            earliest = min_usec(earliest, scene.waiters[i].until - SYNC_BEGINS_USEC);
+    return earliest;
+}
+
 int __wrap_worker_start(sd_event *event, worker_func_t func, void *arg, worker_done_t done,
                         void *userdata)
 {
@@ -76,10 +88,8 @@ int __wrap_worker_start(sd_event *event, worker_func_t func, void *arg, worker_d
     if (attempt->schedule.running == ATTEMPT_SYNC) {
         scene.begun = scene.now;
         scene.n_begun++;
-        /* multipathd is left to its paths between two. */
         if (scene.last_reconfigure)
-            assert_true(scene.now >=
-                        scene.last_reconfigure + min_usec(scene.took, SYNC_INTERVAL_USEC));
+            assert_true(scene.now >= earliest_sync());
     }
     scene.attempt = attempt;
     scene.done = done;
@@ -198,6 +208,7 @@ static struct waiter *wait_for(wait_t wait, void (*then)(void))
     *waiter = (struct waiter){
         .then = then,
         .since = scene.n_begun,
+        .until = wait == mpathd_sync_and_wait ? 0 : scene.now + MPATHD_SYNC_PATIENCE_USEC,
     };
     assert_int_equal(wait(&scene.host, on_answer, waiter), 0);
     return waiter;

@@ -196,6 +196,7 @@ static void test_due(void **state)
         enum sync_wish wish;
         unsigned failures;
         uint64_t last, took, due; /* seconds; it is 100 */
+        uint64_t until;           /* 0: for ever */
     } cases[] = {
         {WISH_SYNC, 0, 0, 0, 101},       {WISH_SYNC, 1, 0, 0, 105},
         {WISH_SYNC, 2, 0, 0, 110},       {WISH_SYNC, 4, 0, 0, 140},
@@ -205,6 +206,8 @@ static void test_due(void **state)
         {WISH_SYNC_SOON, 0, 0, 0, 100},  {WISH_SYNC_SOON, 9, 0, 0, 100},
         {WISH_SYNC_SOON, 0, 98, 0, 100}, {WISH_SYNC_SOON, 0, 98, 1, 100},
         {WISH_SYNC_SOON, 0, 98, 4, 102}, {WISH_SYNC_SOON, 0, 98, 9, 103},
+        {WISH_SYNC_SOON, 0, 98, 9, 103, 106}, {WISH_SYNC_SOON, 0, 98, 9, 102, 105},
+        {WISH_SYNC_SOON, 0, 98, 9, 100, 103}, {WISH_SYNC_SOON, 0, 98, 9, 100, 101},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {
@@ -214,7 +217,8 @@ static void test_due(void **state)
             .last_reconfigure = cases[i].last * SYNC_SECOND,
             .took = cases[i].took * SYNC_SECOND,
         };
-        assert_int_equal(sync_schedule_due(&schedule, 100 * SYNC_SECOND),
+        uint64_t until = cases[i].until ? cases[i].until * SYNC_SECOND : UINT64_MAX;
+        assert_int_equal(sync_schedule_due(&schedule, 100 * SYNC_SECOND, until),
                          cases[i].due * SYNC_SECOND);
     }
 }

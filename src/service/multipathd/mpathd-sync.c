@@ -170,13 +170,21 @@ static bool mpathd_sync_is_late(const struct mpathd_sync *s,
     return waiter->until != 0 && waiter->until <= loop_usec(s->host->event);
 }
 
-static void mpathd_sync_arm_late(struct mpathd_sync *s)
+/* When the first of those who do not wait for ever is late; UINT64_MAX: there is none. */
+static uint64_t mpathd_sync_first_late(const struct mpathd_sync *s)
 {
     uint64_t first = UINT64_MAX;
 
     for (size_t i = 0; i < s->n_waiters; i++)
         if (s->waiters[i].until != 0 && s->waiters[i].until < first)
             first = s->waiters[i].until;
+    return first;
+}
+
+static void mpathd_sync_arm_late(struct mpathd_sync *s)
+{
+    uint64_t first = mpathd_sync_first_late(s);
+
     if (first < UINT64_MAX)
         (void)timer_set_at(&s->late, first);
 }
@@ -340,7 +348,8 @@ static int mpathd_sync_on_timer(sd_event_source *source, uint64_t usec, void *us
 /* A sync that is due begins at once: a timer may come late. */
 static void mpathd_sync_arm(struct mpathd_sync *s)
 {
-    uint64_t now = loop_usec(s->host->event), due = sync_schedule_due(&s->schedule, now);
+    uint64_t now = loop_usec(s->host->event);
+    uint64_t due = sync_schedule_due(&s->schedule, now, mpathd_sync_first_late(s));
 
     if (due <= now && !mpathd_sync_must_wait(s)) {
         mpathd_sync_start(s);

@@ -36,8 +36,11 @@ int mpathd_sync_ahead(struct host *host, void (*func)(int r, void *userdata), vo
  */
 int mpathd_sync_behind(struct host *host, void (*func)(int r, void *userdata), void *userdata);
 
-/* These two wait no longer, and then say -ETIMEDOUT. */
-#define MPATHD_SYNC_PATIENCE_USEC UINT64_C(10000000)
+/*
+ * These two wait no longer, and then say -ETIMEDOUT. With the swaps, a client has its answer within
+ * the 25 s that libraries for D-Bus give a call.
+ */
+#define MPATHD_SYNC_PATIENCE_USEC UINT64_C(15000000)
 
 /*
  * The same as mpathd_sync_soon(), also on a multipathd that is else left to read the file when it

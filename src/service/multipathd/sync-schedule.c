@@ -107,11 +107,13 @@ static uint64_t pause_of(const struct sync_schedule *schedule)
     return SYNC_INTERVAL_USEC;
 }
 
-uint64_t sync_schedule_due(const struct sync_schedule *schedule, uint64_t now)
+uint64_t sync_schedule_due(const struct sync_schedule *schedule, uint64_t now, uint64_t until)
 {
-    uint64_t due = now + delay(schedule);
+    uint64_t due = now + delay(schedule), latest = until - SYNC_BEGINS_USEC;
     uint64_t earliest =
         schedule->last_reconfigure ? schedule->last_reconfigure + pause_of(schedule) : 0;
 
+    if (earliest > latest)
+        earliest = latest;
     return due < earliest ? earliest : due;
 }

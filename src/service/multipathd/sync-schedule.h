@@ -10,6 +10,7 @@
 #define SYNC_GATHER_USEC SYNC_SECOND         /* for requests that come one after another */
 #define SYNC_INTERVAL_USEC (5 * SYNC_SECOND) /* from one reconfigure to the next */
 #define SYNC_RETRY_MAX_USEC (60 * SYNC_SECOND)
+#define SYNC_BEGINS_USEC (3 * SYNC_SECOND) /* until multipathd has begun, if it is not busy */
 #define SYNC_TRIES 3U /* reconfigures in vain before one waits for something new to read */
 
 enum sync_wish {
@@ -77,6 +78,7 @@ enum sync_kind sync_schedule_end(struct sync_schedule *schedule, const struct sy
 
 /*
  * When to tell, wished for now: after a while, later after each failure, and never too often.
- * Where somebody waits, multipathd is left to its paths as long as it was kept from them.
+ * Where somebody waits, multipathd is left to its paths as long as it was kept from them; less
+ * where they wait no longer than `until`, UINT64_MAX for ever.
  */
-uint64_t sync_schedule_due(const struct sync_schedule *schedule, uint64_t now);
+uint64_t sync_schedule_due(const struct sync_schedule *schedule, uint64_t now, uint64_t until);
