@@ -2,7 +2,8 @@
 #
 # The base: what of the guest is the same for every run, and where its packages come from.
 
-# What the base is for: the "guest", or the "matrix", which needs more tools and no disk.
+# What the base is for: the "guest", that of the suite "shapes", which has more on it, or the "matrix",
+# which needs more tools and no disk.
 purpose=guest
 
 # sources: prints URI, suite, component and origin of each package source of this machine. The
@@ -43,7 +44,10 @@ apt_options() {
 # packages RELEASE: prints the packages of the base.
 packages() {
     local lists=("$machine/packages")
-    [[ $purpose = guest ]] || lists+=("$top/tests/$purpose/packages")
+    case $purpose in
+    shapes) lists+=("$guest/shapes/packages") ;;
+    matrix) lists+=("$top/tests/matrix/packages") ;;
+    esac
     awk -v release="$1" '
         /^#/ || !NF { next }
         !$2 || $2 == "@" release { print $1 }' "${lists[@]}"
@@ -117,7 +121,7 @@ ensure_base() {
         # Named for the whole run: a subshell builds here too, and cleanup has to find it.
         part=$(mktemp -d "$cache/base/.$name.$$.XXXXXX")
         make_root "$release" "$part/root" "$part/build.log" || keep_log "$part/build.log" "$name"
-        [[ $purpose != guest ]] || make_disk "$part" || die "could not make the guest's disk"
+        [[ $purpose = matrix ]] || make_disk "$part" || die "could not make the guest's disk"
         mv -T "$part" "$dir"
         drop_old_bases "$name" "$dir"
     fi

@@ -139,11 +139,15 @@ test_guest() {
 }
 
 # test_suite RELEASE NAME [ARG...]: one that has a guest to itself. That of the package suite has
-# nothing of us but the packages.
+# nothing of us but the packages, that of the shapes next to no target but those that it makes.
 test_suite() {
-    local release=$1 name=$2 contents=installed reboots=no
+    local release=$1 name=$2 contents=installed reboots=no purpose=guest
+    local luns=$luns portals=$portals memory=$memory timeout=$timeout
     shift 2
-    [[ $name != package ]] || contents=packages
+    case $name in
+    package) contents=packages ;;
+    shapes) purpose=shapes luns=1 portals=1 memory=${memory:-4096} timeout=$((timeout * 3)) ;;
+    esac
     [[ ! -d $guest/$name/after_reboot ]] || reboots=yes
     echo "== $release: $name tests"
     test_guest "$release" "$reboots" --suite "$name" "$@"
@@ -198,7 +202,7 @@ test_release() {
     elif wants events; then
         test_suite "$release" events "$@"
     fi
-    for each in agents documentation package endurance hostile; do
+    for each in agents documentation package endurance hostile shapes; do
         ! wants "$each" || test_suite "$release" "$each" "$@"
     done
     if wants counts && (($# == 0)); then

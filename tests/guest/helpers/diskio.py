@@ -51,23 +51,29 @@ def read_disk(device, count):
 
 
 class Load:
-    """Random reads and verified writes while a `with` runs, on all maps or on some. `output` is
-    fio's, `error` the same where it tells of one, else empty. With a rate, so many reads and writes
-    a second on each map: what runs for minutes has to leave the emulated machine some time for its
-    work."""
+    """Random reads and verified writes while a `with` runs, on all maps or on some, or on what is
+    built upon them: files or devices, by their paths. `output` is fio's, `error` the same where it
+    tells of one, else empty. With a rate, so many reads and writes a second on each map: what runs
+    for minutes has to leave the emulated machine some time for its work."""
 
-    def __init__(self, names=None, rate=None):
-        self._names = names
-        self._more = [f"--rate_iops={rate},{rate}", "--size=64m"] if rate else ["--size=16m"]
+    def __init__(self, names=None, rate=None, files=()):
+        self._names = [] if files else names
+        self._files = list(files)
+        # A whole map has 64 MiB, what is built upon one has less.
+        self._more = ["--size=16m" if files or not rate else "--size=64m"]
+        if rate:
+            self._more.append(f"--rate_iops={rate},{rate}")
 
     def __enter__(self):
         names = dm.maps() if self._names is None else self._names
+        files = self._files + [f"/dev/mapper/{name}" for name in names]
         self._process = subprocess.Popen(
             ["fio", "--rw=randrw", "--bs=4k", "--direct=1", "--ioengine=libaio", "--iodepth=4",
              "--verify=crc32c", "--verify_backlog=64", "--verify_fatal=1", "--time_based",
              "--runtime=1200", "--exitall_on_error", "--minimal", *self._more,
-             *(word for name in names
-               for word in (f"--name={name}", f"--filename=/dev/mapper/{name}"))],
+             *(word for file in files
+               for word in (f"--name={os.path.basename(file)}",
+                            "--filename=" + file.replace(":", "\\:")))],  # fio's separator
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         time.sleep(1)
         return self

@@ -82,11 +82,12 @@ def parse_table(line, named=disk_name):
 
 
 def _dmsetup(*command):
-    """What it says of all devices. It fails when one goes between its list and the look at it: then it
-    is asked again, a few times."""
+    """What it says of all devices, by the kernel's names (\\x20 for a blank), which those of the nodes
+    are. It fails when one goes between its list and the look at it: then it is asked again, a few
+    times."""
     for left in reversed(range(5)):
         try:
-            return run("dmsetup", *command)
+            return run("dmsetup", *command, "--manglename", "none")
         except RuntimeError as error:
             if left == 0 or "Device does not exist" not in str(error):
                 raise
