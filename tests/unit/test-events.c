@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <systemd/sd-device.h>
 #include <systemd/sd-event.h>
@@ -48,7 +49,9 @@ static struct {
     sd_event_source *source; /* the monitor's */
     int fd, sender;
     sd_device_monitor_handler_t handler;
+    sd_event_inotify_handler_t on_file; /* of the last watch: for multipath's main file */
     void *userdata;
+    unsigned n_configurations; /* that were taken for others than before */
     struct events *events;
     bool in_no_time; /* timers are due at once, and their times are added up */
     uint64_t usec;
@@ -66,6 +69,9 @@ int __wrap_kernel_session_list(uint32_t **ret, size_t *ret_n);
 int __wrap_host_refresh_sid(struct host *host, uint32_t sid);
 struct connection *__wrap_host_find_sid(struct host *host, uint32_t sid);
 void __wrap_reconcile_everything(struct host *host);
+void __wrap_reconcile_configuration(struct host *host);
+int __wrap_sd_event_add_inotify(sd_event *event, sd_event_source **ret, const char *path,
+                                uint32_t mask, sd_event_inotify_handler_t handler, void *userdata);
 
 int __wrap_sd_device_monitor_start(sd_device_monitor *monitor, sd_device_monitor_handler_t func,
                                    void *userdata)
@@ -127,6 +133,18 @@ struct connection *__wrap_host_find_sid(struct host *host, uint32_t sid)
 void __wrap_reconcile_everything(struct host *host)
 {
     world.n_looks_at_maps++;
+}
+
+void __wrap_reconcile_configuration(struct host *host)
+{
+    world.n_configurations++;
+}
+
+int __wrap_sd_event_add_inotify(sd_event *event, sd_event_source **ret, const char *path,
+                                uint32_t mask, sd_event_inotify_handler_t handler, void *userdata)
+{
+    world.on_file = handler;
+    return -EMFILE;
 }
 
 /* --- The host of a test --------------------------------------------------------------------- */
@@ -346,6 +364,30 @@ static void test_unnamed(void **state)
     assert_int_equal(world.looks[unnamed[0]], MINUTE_USEC / 500000U);
 }
 
+static void hear_of_file(uint32_t mask, const char *name)
+{
+    char data[sizeof(struct inotify_event) + 32]
+        __attribute__((aligned(__alignof__(struct inotify_event)))) = {0};
+    struct inotify_event *event = (struct inotify_event *)data;
+
+    event->mask = mask;
+    event->len = name ? 32 : 0;
+    strcpy(data + sizeof(*event), name ?: "");
+    assert_int_equal(world.on_file(NULL, event, world.events), 0);
+}
+
+/* More than inotify has room for: one of them can have been of multipath's configuration. */
+static void test_files_lost(void **state)
+{
+    begin_events();
+    hear_of_file(IN_CLOSE_WRITE, "passwd");
+    assert_int_equal(world.n_configurations, 0);
+    hear_of_file(IN_CLOSE_WRITE, "multipath.conf");
+    assert_int_equal(world.n_configurations, 1);
+    hear_of_file(IN_Q_OVERFLOW, NULL);
+    assert_int_equal(world.n_configurations, 2);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -354,6 +396,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_losses, begin, end),
         cmocka_unit_test_setup_teardown(test_list_fails, begin, end),
         cmocka_unit_test_setup_teardown(test_unnamed, begin, end),
+        cmocka_unit_test_setup_teardown(test_files_lost, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

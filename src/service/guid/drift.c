@@ -489,20 +489,28 @@ static int drift_on_events(sd_event_source *source, int fd, uint32_t revents, vo
     return 0;
 }
 
-/* A root has come, with open-iscsi. What is in it is watched when it is read. */
-static int drift_on_parent(sd_event_source *source, const struct inotify_event *event,
-                           void *userdata)
+static bool drift_is_root(const char *name)
 {
     struct record_places places;
 
     record_places(&places);
     for (size_t i = 0; i < RECORD_ROOTS && places.roots[i]; i++) {
-        const char *name = strrchr(places.roots[i], '/');
-        if (event->len > 0 && name && strcmp(event->name, name + 1) == 0) {
-            drift_notice(userdata);
-            return 0;
-        }
+        const char *last = strrchr(places.roots[i], '/');
+        if (last && strcmp(name, last + 1) == 0)
+            return true;
     }
+    return false;
+}
+
+/*
+ * A root has come, with open-iscsi; without a name, events were lost. What is in it is watched when
+ * it is read.
+ */
+static int drift_on_parent(sd_event_source *source, const struct inotify_event *event,
+                           void *userdata)
+{
+    if (event->len == 0 || drift_is_root(event->name))
+        drift_notice(userdata);
     return 0;
 }
 

@@ -251,16 +251,22 @@ static int events_on_event(sd_device_monitor *monitor, sd_device *device, void *
 
 /* --- multipath's configuration, changed by others ------------------------------------------- */
 
+static bool events_is_drop_in_of_others(const char *name)
+{
+    size_t length = strlen(name);
+
+    return length > 5 && strcmp(name + length - 5, ".conf") == 0 && strcmp(name, DROP_IN_NAME) != 0;
+}
+
 static int events_on_configuration(sd_event_source *source, const struct inotify_event *event,
                                    void *userdata)
 {
     struct events *events = userdata;
-    const char *name = event->len > 0 ? event->name : "";
-    size_t length = strlen(name);
 
-    if (source == events->watches[1] ? strcmp(name, events->main_name) == 0
-                                     : length > 5 && strcmp(name + length - 5, ".conf") == 0 &&
-                                           strcmp(name, DROP_IN_NAME) != 0)
+    /* Without a name, events were lost, or the directory is gone. */
+    if (event->len == 0 ||
+        (source == events->watches[1] ? strcmp(event->name, events->main_name) == 0
+                                      : events_is_drop_in_of_others(event->name)))
         reconcile_configuration(events->host);
     return 0;
 }

@@ -74,7 +74,7 @@ static void initiator_watch_directory(struct initiator_watch *watch)
 static int initiator_on_parent(sd_event_source *source, const struct inotify_event *event,
                                void *userdata)
 {
-    if (event->len > 0 && strcmp(event->name, strrchr(INITIATOR_NAME_DIRECTORY, '/') + 1) == 0)
+    if (event->len == 0 || strcmp(event->name, strrchr(INITIATOR_NAME_DIRECTORY, '/') + 1) == 0)
         initiator_watch_directory(userdata);
     return 0;
 }
