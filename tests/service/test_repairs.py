@@ -204,6 +204,19 @@ class Contests(RepairTest):
         self.reload(0)
         self.wait_for(lambda: self.host.shape(0) == self.host.shape(1), "a repair")
 
+    def test_not_until_a_policy_is_refused(self):
+        """That is no other policy than before."""
+        self.contest()
+        self.host.dm.suspend(0)  # which is left so
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), "ISDSC_SESSION_BUSY")
+        self.assertEqual(self.agent.set_disk_policy(0, FAILOVER, primaries=[1]), "STATUS_DEVICE_BUSY")
+        self.host.dm.run(0)
+        self.host.map_event(0, "change")
+        self.reload(1)
+        self.wait_for(lambda: self.host.shape(1) == WANTED, "the other map's repair")
+        self.assertEqual(self.host.shape(0), HOSTS_OWN)
+        self.assertEqual(self.agent.session("Agreement"), "Contested")
+
     def test_until_the_configuration_changes(self):
         self.contest()
         (self.host.drop_in.parent / "99-other.conf").write_text("defaults {\n}\n")

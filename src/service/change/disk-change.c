@@ -86,6 +86,7 @@ static uint32_t disk_change_save(struct change *change, const struct map_change 
     map->policy = TAKE_PTR(change->choice);
     change->is_in_force = true;
     freshness_model_changed(change->host);
+    map_state_reset(&map->state);
     map->active_path.id = 0; /* its primary is to be */
     return STATUS_SUCCESS;
 }

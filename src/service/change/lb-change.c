@@ -79,6 +79,8 @@ static uint32_t lb_change_save(struct change *change, const struct map_change *m
     store_policy_free(session->policy);
     session->policy = TAKE_PTR(change->choice);
     change->is_in_force = true;
+    for (size_t i = 0; i < session->n_maps; i++)
+        map_state_reset(&session->maps[i]->state);
     freshness_model_changed(host);
     return r < 0 ? ISDSC_FAILURE_TO_PERSIST_LB_POLICY : STATUS_SUCCESS;
 }

@@ -733,19 +733,16 @@ static void reconcile_drop_entries(struct host *host, struct session *session)
     }
 }
 
-void reconcile_changed(struct host *host, struct session *session)
-{
-    for (size_t i = 0; i < session->n_maps; i++)
-        map_state_reset(&session->maps[i]->state);
-    reconcile_for_each_device(host, session, reconcile_inspect);
-    reconcile_drop_entries(host, session);
-    announce_session(session, 0);
-}
-
 void reconcile_entries(struct host *host, struct session *session)
 {
     reconcile_for_each_device(host, session, reconcile_inspect);
     reconcile_drop_entries(host, session);
+}
+
+void reconcile_changed(struct host *host, struct session *session)
+{
+    reconcile_entries(host, session);
+    announce_session(session, 0);
 }
 
 void reconcile_map_entry(struct host_map *map)
@@ -759,7 +756,6 @@ void reconcile_map_changed(struct host_map *map)
 {
     struct host *host = map->host;
 
-    map_state_reset(&map->state);
     announce_disk(map, DISK_TABLE);
     reconcile_announce_sessions(host, map->session_ids, map->n_sessions, 0);
     reconcile_drop_entry(map);

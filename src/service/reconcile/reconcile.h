@@ -35,7 +35,7 @@ void reconcile_access(struct host *host, struct session *session);
 /* Events were lost, of any kind: looks at the maps of all sessions, and at all that are known. */
 void reconcile_everything(struct host *host);
 
-/* A request has changed the session's maps: looks at them now, contests forgotten. */
+/* A request has changed the session's maps, or has failed to: looks at them now. */
 void reconcile_changed(struct host *host, struct session *session);
 
 /* The entries of the session's maps follow its policy, nothing else happens. */
