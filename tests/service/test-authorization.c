@@ -266,10 +266,19 @@ static const struct change {
      "target=" TARGET "\npolicy=VENDOR_SPECIFIC\n", STATUS_SUCCESS},
 };
 
-#define CLEAR_CACHE (&changes[1])
-#define PING (&changes[2])
-#define CLEAR_DISK (&changes[4])
-#define SET_ORDER (&changes[6])
+#define CLEAR_CACHE find_change("ClearCache")
+#define PING find_change("PingIPAddress")
+#define CLEAR_DISK find_change("DsmSetLoadBalancePolicyALUA")
+#define SET_ORDER find_change("PathWeightOrder")
+
+static const struct change *find_change(const char *member)
+{
+    for (size_t i = 0; i < ELEMENTSOF(changes); i++)
+        if (strcmp(changes[i].member, member) == 0)
+            return &changes[i];
+    fail_msg("no change %s", member);
+    return NULL;
+}
 
 static void fill(sd_bus_message *message, const struct change *change)
 {

@@ -80,6 +80,20 @@ class Pages(unittest.TestCase):
             self.assertEqual(re.findall(r"^\.TP\n(\w+)", part, re.M), members)
             self.assertEqual(len(re.findall(r"^Security: ", part, re.M)), len(members))
 
+    def test_objects(self):
+        """Which interfaces each has, and that README's table has those of all that there are many of."""
+        part = section(page("com.open_iscsi.WMI1.5"), "Objects", "SS")
+        told = {kind: re.findall(r"\b[A-Z]\w+", words(text).split(": ", 1)[1]) for kind, text in
+                re.findall(r"^\.BI /com/open_iscsi/WMI1/(\w+)/ \w+\n(.*?)(?=\.TP|\.SS|The WWID|\Z)",
+                           part, re.M | re.S)}
+        made = {kind: re.findall(r'\{BUS_INTERFACE\("(\w+)"\), \w+_vtable\}',
+                                 (SOURCE / f"src/bus/objects/{kind}s.c").read_text())
+                for kind in ("adapter", "session", "connection", "disk")}
+        self.assertEqual(told, made)
+        table = (SOURCE / "README.md").read_text().partition("\n| class | on | |\n")[2]
+        rows = "".join(re.findall(r"^\| (`.*?) \|", table.partition("\n\n")[0], re.M))
+        self.assertEqual(sorted(re.findall(r"`(\w+)`", rows)), sorted(sum(made.values(), [])))
+
     def test_commands(self):
         synopses = re.findall(r"^  iscsi-wmi (?!--)(.*)", run("--help"), re.M)
         self.assertGreater(len(synopses), 10)
@@ -118,6 +132,12 @@ class Pages(unittest.TestCase):
         self.assertGreater(len(members), 5)
         self.assertGreater(len(classes), 5)
         self.assertEqual((members | classes) - called, set())
+
+    def test_windows_classes(self):
+        """Those that test-client-classes compares with Windows' are all that come before the list."""
+        before, _, after = (SOURCE / "src/client/classes.c").read_text().partition("windows_classes[] = {")
+        made = re.findall(r"^(?:static )?const struct class (class_\w+) = ", before, re.M)
+        self.assertEqual(sorted(re.findall(r"&(class_\w+),", after.partition("};")[0])), sorted(made))
 
     def test_actions(self):
         text = (SOURCE / "data/com.open-iscsi.wmi1.policy").read_text()
