@@ -131,6 +131,22 @@ class Logouts(SessionTest):
     def has_session(self):
         return names.session_path() in self.agent.objects()
 
+    def test_what_goes_is_told_with_all_its_interfaces(self):
+        """There are libraries by which an object stays until the last one has gone."""
+        def removed():
+            return dict(each.body for each in self.agent.news() if each.member == "InterfacesRemoved")
+
+        before = self.agent.objects()
+        self.agent.listen("member='InterfacesRemoved'")
+        for sid in range(1, 5):
+            self.host.logout(sid)
+        for minor in 0, 1:
+            self.host.remove_map(minor)
+        self.wait_for(lambda: len(removed()) == 4 + 1 + 2, "connections, the session and disks")
+        gone = before.keys() - self.agent.objects().keys()
+        self.assertEqual({path: set(interfaces) for path, interfaces in removed().items()},
+                         {path: set(before[path]) for path in gone})
+
     def test_a_whole_session(self):
         """Its object goes with the last connection, and the other session stays as it is."""
         self.logout_all()

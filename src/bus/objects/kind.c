@@ -17,14 +17,26 @@ int object_kind_register(const struct object_kind *kind, sd_bus *bus, struct hos
     return r;
 }
 
+/* What sd-bus gives each object, and names when it tells that one has come. */
+static const char *const standard_interfaces[] = {
+    "org.freedesktop.DBus.Peer",
+    "org.freedesktop.DBus.Introspectable",
+    "org.freedesktop.DBus.Properties",
+};
+
 void object_kind_emit_removed(const struct object_kind *kind, sd_bus *bus, const char *path)
 {
-    _cleanup_free_ char **names = calloc(kind->n_interfaces + 1, sizeof(*names));
+    size_t n = 0;
+    _cleanup_free_ char **names =
+        calloc(kind->n_interfaces + ELEMENTSOF(standard_interfaces) + 1, sizeof(*names));
 
     if (!names)
         return;
+    /* A client that keeps an object until its last interface has gone would keep it for ever. */
+    for (size_t i = 0; i < ELEMENTSOF(standard_interfaces); i++)
+        names[n++] = (char *)standard_interfaces[i];
     for (size_t i = 0; i < kind->n_interfaces; i++)
-        names[i] = (char *)kind->interfaces[i].name;
+        names[n++] = (char *)kind->interfaces[i].name;
     (void)sd_bus_emit_interfaces_removed_strv(bus, path, names);
 }
 
