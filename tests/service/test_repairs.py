@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A policy holds: a map that somebody gives other groups gets its own again, until it is contested."""
 
+import collections
 import errno
 import pathlib
 import time
 
 import case
+import names
 from device_mapper import FOREVER
 from multipathd import OWN_SELECTOR
 from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS
@@ -105,6 +107,23 @@ class Repairs(RepairTest):
         self.agent.news().clear()
         slow.clear()
         self.wait_for_signals("Reapplications", "Maps", "DSM_QueryLBPolicy_V2")
+
+    def read_meanwhile(self):
+        """What clients read who keep the service busy, so that nobody is told while a map is repaired."""
+        self.reload(0)
+        pending, values = collections.deque(), set()
+        until = time.monotonic() + 0.3
+        while time.monotonic() < until:
+            pending.append(self.agent.begin(names.NAME, names.session_path(), "org.freedesktop.DBus.Properties",
+                                            "Get", "ss", f"{names.NAME}.Session", "Agreement"))
+            if len(pending) > 60:
+                values.add(pending.popleft().result()[0])
+        return values | {call.result()[0] for call in pending}
+
+    def test_who_has_read_what_nobody_was_told_of_is_told_of_its_end(self):
+        self.agent.listen("member='PropertiesChanged'")
+        self.assertTrue(any("Pending" in self.read_meanwhile() for _ in range(3)))
+        self.wait_for_signals("'Agreement': 'Applied'")
 
     def test_what_means_the_same_is_left_alone(self):
         """Another order in a group, groups without a usable path at another place."""

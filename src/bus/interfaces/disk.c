@@ -12,7 +12,7 @@ static int disk_get_name(sd_bus *bus, const char *path, const char *interface, c
 {
     struct disk_view view;
 
-    disk_views_read(userdata, &view);
+    disk_views_show(userdata, &view);
     return sd_bus_message_append(reply, "s", view.name);
 }
 
@@ -29,7 +29,7 @@ static int disk_get_policy(sd_bus *bus, const char *path, const char *interface,
 {
     struct disk_view view;
 
-    disk_views_read(userdata, &view);
+    disk_views_show(userdata, &view);
     return sd_bus_message_append(reply, "u", view.policy);
 }
 
@@ -39,7 +39,7 @@ static int disk_get_provenance(sd_bus *bus, const char *path, const char *interf
 {
     struct disk_view view;
 
-    disk_views_read(userdata, &view);
+    disk_views_show(userdata, &view);
     return sd_bus_message_append(reply, "s", view.provenance);
 }
 
@@ -49,7 +49,7 @@ static int disk_get_agreement(sd_bus *bus, const char *path, const char *interfa
 {
     struct disk_view view;
 
-    disk_views_read(userdata, &view);
+    disk_views_show(userdata, &view);
     return sd_bus_message_append(reply, "s", agreement_word(view.agreement.kernel));
 }
 
@@ -59,7 +59,7 @@ static int disk_get_mpathd_agreement(sd_bus *bus, const char *path, const char *
 {
     struct disk_view view;
 
-    disk_views_read(userdata, &view);
+    disk_views_show(userdata, &view);
     return sd_bus_message_append(reply, "s", mpathd_agreement_word(view.agreement.mpathd));
 }
 
@@ -69,7 +69,7 @@ static int disk_get_reason(sd_bus *bus, const char *path, const char *interface,
 {
     struct disk_view view;
 
-    disk_views_read(userdata, &view);
+    disk_views_show(userdata, &view);
     return sd_bus_message_append(reply, "s", view.agreement.reason);
 }
 

@@ -125,17 +125,20 @@ static int session_get_policy(sd_bus *bus, const char *path, const char *interfa
                               const char *property, sd_bus_message *reply, void *userdata,
                               sd_bus_error *error)
 {
-    const struct session *session = userdata;
-    return sd_bus_message_append(reply, "u",
-                                 session->policy ? (uint32_t)session->policy->policy : 0U);
+    struct session_view view;
+
+    views_show(userdata, &view);
+    return sd_bus_message_append(reply, "u", (uint32_t)view.policy);
 }
 
 static int session_get_provenance(sd_bus *bus, const char *path, const char *interface,
                                   const char *property, sd_bus_message *reply, void *userdata,
                                   sd_bus_error *error)
 {
-    const struct session *session = userdata;
-    return sd_bus_message_append(reply, "s", session->policy ? "session" : "host");
+    struct session_view view;
+
+    views_show(userdata, &view);
+    return sd_bus_message_append(reply, "s", view.policy ? "session" : "host");
 }
 
 static int session_get_agreement(sd_bus *bus, const char *path, const char *interface,
@@ -144,7 +147,7 @@ static int session_get_agreement(sd_bus *bus, const char *path, const char *inte
 {
     struct session_view view;
 
-    views_read(userdata, &view);
+    views_show(userdata, &view);
     return sd_bus_message_append(reply, "s", agreement_word(view.agreement));
 }
 
@@ -154,7 +157,7 @@ static int session_get_mpathd_agreement(sd_bus *bus, const char *path, const cha
 {
     struct session_view view;
 
-    views_read(userdata, &view);
+    views_show(userdata, &view);
     return sd_bus_message_append(reply, "s", mpathd_agreement_word(view.mpathd));
 }
 
@@ -164,7 +167,7 @@ static int session_get_reason(sd_bus *bus, const char *path, const char *interfa
 {
     struct session_view view;
 
-    views_read(userdata, &view);
+    views_show(userdata, &view);
     return sd_bus_message_append(reply, "s", view.reason);
 }
 

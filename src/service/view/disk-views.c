@@ -80,6 +80,14 @@ static unsigned disk_views_compare(const struct disk_view *a, const struct disk_
     return changes;
 }
 
+void disk_views_show(struct host_map *map, struct disk_view *ret)
+{
+    disk_views_read(map, ret);
+    unsigned differences = map->is_shown ? disk_views_compare(&map->shown, ret) : 0;
+    if (differences)
+        map->untold |= differences;
+}
+
 static void disk_views_tell_change(struct host_map *map, unsigned changes)
 {
     struct disk_view view;
@@ -104,7 +112,7 @@ static void disk_views_tell(struct host_map *map)
 {
     unsigned changes = map->untold;
 
-    if (map->to_tell) {
+    if (map->to_tell || map->untold) {
         map->to_tell = false;
         map->untold = 0;
     }

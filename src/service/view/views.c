@@ -70,6 +70,14 @@ static unsigned views_compare(const struct session_view *a, const struct session
     return changes;
 }
 
+void views_show(struct session *session, struct session_view *ret)
+{
+    views_read(session, ret);
+    unsigned differences = views_compare(&session->shown, ret);
+    if (differences)
+        session->untold |= differences;
+}
+
 static void views_tell(struct session *session)
 {
     struct session_view view;
@@ -79,7 +87,7 @@ static void views_tell(struct session *session)
              changes = session->untold | differences;
     if (differences) /* memory that is not written stays shared with children */
         session->shown = view;
-    if (session->announced) {
+    if (session->announced || session->untold) {
         session->untold = 0;
         session->announced = false;
     }
