@@ -20,6 +20,7 @@
 #include "service/reconcile/reconcile.h"
 #include "service/start.h"
 #include "service/tables/intents.h"
+#include "service/tables/transaction.h"
 #include "service/view/disk-views.h"
 #include "service/view/views.h"
 
@@ -88,6 +89,8 @@ static int start_follow(struct host *host)
     }
     r = initiator_new(host);
     if (r >= 0)
+        r = transactions_new(host->event, &host->transactions);
+    if (r >= 0)
         r = reconciler_new(host);
     if (r >= 0)
         r = gone_new(host);
@@ -142,6 +145,7 @@ struct host *service_free(struct host *host)
     offers_free(host);
     statistics_free(host);
     maps_free_all(host);
+    host->transactions = transactions_free(host->transactions);
     return host_free(host);
 }
 

@@ -3,6 +3,8 @@
 
 import contextlib
 import os
+import pathlib
+import select
 import signal
 import sqlite3
 import threading
@@ -16,6 +18,10 @@ from names import FAILOVER, NONE, QUEUE_DEPTH, SUCCESS, VENDOR
 
 SYNC = 25  # milliseconds, of a failing disk
 SYNCS = 60  # for all maps together: one of each alone takes four
+CHILDREN = 16  # at any time
+ANSWER = 1  # second, to any call; or, under sanitizers, ...
+SLOWER = 3  # ... so many times what it takes when all is done
+WATCHDOG = 6  # seconds: within the 30 of the unit many repairs would have no sign of life
 
 
 class StartTest(case.HostTest):
@@ -63,6 +69,95 @@ class Starts(StartTest):
         self.restart()
         self.assertEqual({self.agent.disk(minor, "Provenance") for minor in self.host.minors()},
                          {"default"})
+
+
+class Watcher(threading.Thread):
+    """What the service has of children, the most, and when it gives signs of life."""
+
+    def __init__(self, host):
+        super().__init__()
+        self.children, self.signs = 0, [time.monotonic()]
+        self._host, self._ending = host, threading.Event()
+
+    def run(self):
+        children = pathlib.Path(f"/proc/{self._host.pid}/task/{self._host.pid}/children")
+        while not self._ending.is_set():
+            self.children = max(self.children, len(children.read_text().split()))
+            if select.select([self._host.notify], [], [], 0.005)[0]:
+                if self._host.notify.recv(4096).startswith(b"WATCHDOG=1"):
+                    self.signs.append(time.monotonic())
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ending.set()
+        self.join()
+
+    def longest_silence(self):
+        signs = [*self.signs, time.monotonic()]
+        return max(later - sign for sign, later in zip(signs, signs[1:]))
+
+
+class Thousand(StartTest):
+    """Maps that are all to be repaired at the start: everybody is answered meanwhile."""
+    sessions, luns = 50, 20
+
+    def starved(self):
+        """Seconds that the service and the bus have waited for a processor: other tests' doing."""
+        return sum(int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+                   for pid in (self.host.pid, self.host.children[0].pid))
+
+    def timed(self, call):
+        """The seconds until its answer has come, with a processor to itself."""
+        before, starved = time.monotonic(), self.starved()
+        self.wait_for(call.done, "an answer")
+        return time.monotonic() - before - (self.starved() - starved)
+
+    def objects(self):
+        return self.timed(self.agent.begin(names.NAME, names.ROOT, "org.freedesktop.DBus.ObjectManager",
+                                           "GetManagedObjects"))
+
+    def policies(self):
+        return self.timed(self.agent.begin(
+            names.NAME, names.adapter_path(), "org.freedesktop.DBus.Properties", "Get", "ss",
+            f"{names.NAME}.MSiSCSI_QueryLBPolicy", "LoadBalancePolicies"))
+
+    def change(self, target):
+        """To the groups of the default: what multipathd takes to read of others is its own time."""
+        change = self.agent.begin_policy(QUEUE_DEPTH, target=target)
+        seconds = self.timed(change)
+        self.assertEqual(change.status(), SUCCESS)
+        return seconds
+
+    def call_all(self, target):
+        """How long each kind of call takes; one is a change of a target's maps."""
+        return self.objects(), self.policies(), self.change(target)
+
+    def repaired(self):
+        return not any(self.host.shape(minor)[0][0] == OWN_SELECTOR for minor in self.host.minors())
+
+    def test_each_call(self):
+        self.put_default()
+        self.assertEqual(self.host.stop(), 0)
+        self.another_boot()
+        slow = self.host.dm.fault("sync", count=FOREVER, milliseconds=SYNC)
+        self.host.start("env", f"WATCHDOG_USEC={WATCHDOG}000000")
+        calls = []
+        with Watcher(self.host) as watcher:
+            while not self.repaired() or len(watcher.signs) < 2:
+                calls.append(self.call_all(len(calls) % self.sessions))
+            silence = watcher.longest_silence()
+        self.assertGreater(slow.seen, 0)
+        slow.clear()
+        for target in range(min(len(calls), self.sessions)):
+            self.wait_for_agreement(target)
+        at_peace = self.call_all(self.sessions - 1)
+        for worst, peace in zip(map(max, zip(*calls)), at_peace):
+            self.assertLess(worst, max(ANSWER, SLOWER * peace))
+        self.assertLess(silence, WATCHDOG)
+        self.assertLessEqual(watcher.children, CHILDREN)
 
 
 class Chances(StartTest):

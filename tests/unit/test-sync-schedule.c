@@ -198,16 +198,26 @@ static void test_due(void **state)
         uint64_t last, took, due; /* seconds; it is 100 */
         uint64_t until;           /* 0: for ever */
     } cases[] = {
-        {WISH_SYNC, 0, 0, 0, 101},       {WISH_SYNC, 1, 0, 0, 105},
-        {WISH_SYNC, 2, 0, 0, 110},       {WISH_SYNC, 4, 0, 0, 140},
-        {WISH_SYNC, 5, 0, 0, 160},       {WISH_SYNC, 1000, 0, 0, 160},
-        {WISH_SYNC, 0, 99, 0, 104},      {WISH_SYNC, 0, 90, 0, 101},
-        {WISH_SYNC, 0, 99, 9, 104},      {WISH_SYNC, 5, 99, 0, 160},
-        {WISH_SYNC_SOON, 0, 0, 0, 100},  {WISH_SYNC_SOON, 9, 0, 0, 100},
-        {WISH_SYNC_SOON, 0, 98, 0, 100}, {WISH_SYNC_SOON, 0, 98, 1, 100},
-        {WISH_SYNC_SOON, 0, 98, 4, 102}, {WISH_SYNC_SOON, 0, 98, 9, 103},
-        {WISH_SYNC_SOON, 0, 98, 9, 103, 106}, {WISH_SYNC_SOON, 0, 98, 9, 102, 105},
-        {WISH_SYNC_SOON, 0, 98, 9, 100, 103}, {WISH_SYNC_SOON, 0, 98, 9, 100, 101},
+        {WISH_SYNC, 0, 0, 0, 101},
+        {WISH_SYNC, 1, 0, 0, 105},
+        {WISH_SYNC, 2, 0, 0, 110},
+        {WISH_SYNC, 4, 0, 0, 140},
+        {WISH_SYNC, 5, 0, 0, 160},
+        {WISH_SYNC, 1000, 0, 0, 160},
+        {WISH_SYNC, 0, 99, 0, 104},
+        {WISH_SYNC, 0, 90, 0, 101},
+        {WISH_SYNC, 0, 99, 9, 104},
+        {WISH_SYNC, 5, 99, 0, 160},
+        {WISH_SYNC_SOON, 0, 0, 0, 100},
+        {WISH_SYNC_SOON, 9, 0, 0, 100},
+        {WISH_SYNC_SOON, 0, 98, 0, 100},
+        {WISH_SYNC_SOON, 0, 98, 1, 100},
+        {WISH_SYNC_SOON, 0, 98, 4, 102},
+        {WISH_SYNC_SOON, 0, 98, 9, 103},
+        {WISH_SYNC_SOON, 0, 98, 9, 103, 106},
+        {WISH_SYNC_SOON, 0, 98, 9, 102, 105},
+        {WISH_SYNC_SOON, 0, 98, 9, 100, 103},
+        {WISH_SYNC_SOON, 0, 98, 9, 100, 101},
     };
 
     for (size_t i = 0; i < ELEMENTSOF(cases); i++) {

@@ -30,8 +30,9 @@
 
 #define MAPS_MAX 32U
 #define MAJOR 253U
-#define WORKERS_MAX 8U /* as in transaction.c */
-#define N_ROUNDS 15U   /* of planning again, likewise */
+#define ALL_WORKERS_MAX 12U /* as in transaction.c */
+#define WORKERS_MAX 8U      /* likewise, of a lone transaction */
+#define N_ROUNDS 15U        /* of planning again, likewise */
 #define NEVER UINT32_MAX
 #define PATIENCE_USEC (60U * 1000000U)
 
@@ -254,6 +255,7 @@ static void set_scene(size_t n)
         scene.n_stale[i] = NEVER;
 }
 
+static struct transactions *all;
 static bool one_way;
 
 /* `n_given_back` maps, the last ones, are to be rebuilt by multipathd. */
@@ -273,7 +275,7 @@ static void start(sd_event *event, size_t n_given_back)
             .after = i + n_given_back < scene.n ? new_table(NEW) : NULL,
             .kpartx = kpartx_of(i),
         };
-    assert_int_equal(transaction_start(event, maps, scene.n, &calls, &scene), 0);
+    assert_int_equal(transaction_start(all, maps, scene.n, &calls, &scene), 0);
 }
 
 static void finish(sd_event *event)
@@ -343,6 +345,51 @@ static void test_children_share(void **state)
             per_child[i] += scene.maps[k].pid == scene.maps[i].pid;
         assert_int_equal(per_child[i], scene.n / WORKERS_MAX);
     }
+}
+
+/* Those that find no place begin as children of the others end. */
+static void test_several_share(void **state)
+{
+    const unsigned n = 6;
+
+    set_scene(8);
+    for (unsigned i = 0; i < n; i++)
+        start(*state, 0);
+    assert_int_equal(scene.n_workers, ALL_WORKERS_MAX);
+    while (answer.n_calls < n)
+        assert_true(sd_event_run(*state, PATIENCE_USEC) > 0);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+    assert_int_equal(answer.result, TRANSACTION_DONE);
+    for (size_t i = 0; i < scene.n; i++)
+        assert_int_equal(scene.maps[i].n_forward, n);
+}
+
+/* One whose maps hang leaves places to the next ones, which need not wait for it. */
+static void test_lone_one_leaves_places(void **state)
+{
+    set_scene(32);
+    start(*state, 0);
+    assert_int_equal(scene.n_workers, WORKERS_MAX);
+    start(*state, 0);
+    assert_true(scene.n_workers > WORKERS_MAX && scene.n_workers < ALL_WORKERS_MAX);
+    start(*state, 0);
+    assert_int_equal(scene.n_workers, ALL_WORKERS_MAX);
+    while (answer.n_calls < 3)
+        assert_true(sd_event_run(*state, PATIENCE_USEC) > 0);
+}
+
+/* Who waits when no more children are to be had is refused, and nobody is left waiting. */
+static void test_several_without_children(void **state)
+{
+    const unsigned n = 3 * ALL_WORKERS_MAX;
+
+    set_scene(1);
+    scene.refuse_worker = ALL_WORKERS_MAX;
+    for (unsigned i = 0; i < n; i++)
+        start(*state, 0);
+    while (answer.n_calls < n)
+        assert_true(sd_event_run(*state, PATIENCE_USEC) > 0);
+    assert_int_equal(scene.maps[0].n_forward, ALL_WORKERS_MAX);
 }
 
 static void test_no_map(void **state)
@@ -728,7 +775,8 @@ static int setup(void **state)
 
     sigemptyset(&signals);
     sigaddset(&signals, SIGCHLD);
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0 || sd_event_new(&event) < 0)
+    if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0 || sd_event_new(&event) < 0 ||
+        transactions_new(event, &all) < 0)
         return -1;
     void *shared = mmap(NULL, MAPS_MAX * sizeof(struct map), PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -741,6 +789,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+    transactions_free(all);
     sd_event_unref(*state);
     munmap(scene.maps, MAPS_MAX * sizeof(struct map));
     return 0;
@@ -751,6 +800,9 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_work),
         cmocka_unit_test(test_children_share),
+        cmocka_unit_test(test_several_share),
+        cmocka_unit_test(test_lone_one_leaves_places),
+        cmocka_unit_test(test_several_without_children),
         cmocka_unit_test(test_no_map),
         cmocka_unit_test(test_third_of_five_refuses),
         cmocka_unit_test(test_refused_at_read),

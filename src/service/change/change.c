@@ -434,7 +434,8 @@ static void change_swap(struct change *change)
     size_t n_maps = change->n_maps;
 
     change->n_maps = 0; /* they are the transaction's, which may end at once */
-    int r = transaction_start(change->host->event, maps, n_maps, &change_transaction_calls, change);
+    int r = transaction_start(change->host->transactions, maps, n_maps, &change_transaction_calls,
+                              change);
     if (r >= 0)
         return;
     change->maps = maps;

@@ -229,6 +229,7 @@ struct host {
     void *connections_by_sid; /* a tree of tsearch(3) */
     void *maps_by_dev;        /* likewise, of struct host_map */
     void *maps_by_wwid;
+    struct transactions *transactions;
     struct reconciler *reconciler;   /* NULL until it is started */
     struct gone *gone;               /* likewise */
     struct offers *offers;           /* likewise */

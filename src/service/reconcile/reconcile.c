@@ -318,7 +318,7 @@ static int reconcile_start_repair(struct repair *repair)
     const struct transaction_calls *how = repair->change->after ? &calls : &calls_to_give_back;
     struct map_change *change = TAKE_PTR(repair->change);
 
-    int r = transaction_start(repair->host->event, change, 1, how, repair);
+    int r = transaction_start(repair->host->transactions, change, 1, how, repair);
     if (r < 0)
         repair->change = change;
     return r;

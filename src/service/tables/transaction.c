@@ -8,11 +8,18 @@
 #include "service/base/worker.h"
 #include "service/tables/transaction.h"
 
-#define WORKERS_MAX 8U /* child processes of one transaction */
-#define ROUNDS_MAX 16U /* of planning, where paths come and go meanwhile: a login's, one by one */
+#define WORKERS_MAX 12U /* child processes of all transactions together */
+#define ROUNDS_MAX 16U  /* of planning, where paths come and go meanwhile: a login's, one by one */
+
+struct transactions {
+    sd_event *event;
+    size_t n_workers;            /* children that still run, of all */
+    struct transaction *waiting; /* for one of them to end, in the order they came */
+};
 
 struct transaction {
-    sd_event *event;
+    struct transactions *all;
+    struct transaction *next; /* that waits */
     struct map_change *maps;
     size_t n_maps;
     size_t *to_do; /* the maps of this round */
@@ -52,7 +59,6 @@ static void transaction_finish(struct transaction *t)
     t->calls.done(t->result, t->maps, t->n_maps, t->userdata);
     map_changes_free(t->maps, t->n_maps);
     free(t->to_do);
-    sd_event_unref(t->event);
     free(t);
 }
 
@@ -102,6 +108,7 @@ static void transaction_take_death(const struct transaction *t, struct map_chang
 }
 
 static void transaction_end_round(struct transaction *t);
+static void transactions_release(struct transactions *all);
 
 static void transaction_on_child_done(int error, const void *data, size_t size, void *userdata)
 {
@@ -119,7 +126,9 @@ static void transaction_on_child_done(int error, const void *data, size_t size, 
             transaction_take_death(t, map, error);
     }
 
-    if (--t->n_workers == 0)
+    t->n_workers--;
+    transactions_release(t->all);
+    if (t->n_workers == 0)
         transaction_end_round(t);
 }
 
@@ -130,25 +139,32 @@ static int transaction_start_child(struct transaction *t, size_t first, size_t s
         return -ENOMEM;
     *share = (struct share){t, first, step};
 
-    int r = worker_start(t->event, transaction_swap_share, share, transaction_on_child_done, share);
+    int r = worker_start(t->all->event, transaction_swap_share, share, transaction_on_child_done,
+                         share);
     if (r < 0)
         return r;
     (void)TAKE_PTR(share);
     t->n_workers++;
+    t->all->n_workers++;
     for (size_t i = first; i < t->n_to_do; i += step)
         t->maps[t->to_do[i]].progress = MAP_SENT;
     return 0;
 }
 
-/* Swaps all maps that are to do; a map that gets no child stays so. */
-static void transaction_start_round(struct transaction *t)
+/* Two thirds of the children that there may be yet: the next ones need not wait for maps that hang.
+ */
+static size_t transaction_share(const struct transaction *t)
 {
-    t->n_to_do = 0;
-    for (size_t i = 0; i < t->n_maps; i++)
-        if (t->maps[i].progress == MAP_TO_DO)
-            t->to_do[t->n_to_do++] = i;
+    size_t n = (2 * (WORKERS_MAX - t->all->n_workers) + 2) / 3;
 
-    size_t n = t->n_to_do < WORKERS_MAX ? t->n_to_do : WORKERS_MAX;
+    return t->n_to_do < n ? t->n_to_do : n;
+}
+
+/* A map that gets no child stays to be done. */
+static void transaction_start_children(struct transaction *t)
+{
+    size_t n = transaction_share(t);
+
     for (size_t i = 0; i < n; i++) {
         int r = transaction_start_child(t, i, n);
         if (r < 0) {
@@ -159,6 +175,40 @@ static void transaction_start_round(struct transaction *t)
     }
     if (t->n_workers == 0)
         transaction_end_round(t);
+}
+
+static void transactions_enqueue(struct transactions *all, struct transaction *t)
+{
+    struct transaction **last = &all->waiting;
+
+    while (*last)
+        last = &(*last)->next;
+    *last = t;
+}
+
+/* A child has ended. One that waits may get none in spite of that, and the next one has its turn.
+ */
+static void transactions_release(struct transactions *all)
+{
+    all->n_workers--;
+    while (all->waiting && all->n_workers < WORKERS_MAX) {
+        struct transaction *first = all->waiting;
+        all->waiting = TAKE_PTR(first->next);
+        transaction_start_children(first);
+    }
+}
+
+/* Swaps all maps that are to do. */
+static void transaction_start_round(struct transaction *t)
+{
+    t->n_to_do = 0;
+    for (size_t i = 0; i < t->n_maps; i++)
+        if (t->maps[i].progress == MAP_TO_DO)
+            t->to_do[t->n_to_do++] = i;
+    if (t->n_to_do > 0 && t->all->n_workers == WORKERS_MAX)
+        transactions_enqueue(t->all, t);
+    else
+        transaction_start_children(t);
 }
 
 /* Plans the stale maps again, should nothing else be wrong. False: there is nothing to plan. */
@@ -245,7 +295,25 @@ static void transaction_end_round(struct transaction *t)
         transaction_end_forward(t);
 }
 
-int transaction_start(sd_event *event, struct map_change *maps, size_t n_maps,
+int transactions_new(sd_event *event, struct transactions **ret)
+{
+    struct transactions *all = calloc(1, sizeof(*all));
+    if (!all)
+        return -ENOMEM;
+    all->event = sd_event_ref(event);
+    *ret = all;
+    return 0;
+}
+
+struct transactions *transactions_free(struct transactions *all)
+{
+    if (all)
+        sd_event_unref(all->event);
+    free(all);
+    return NULL;
+}
+
+int transaction_start(struct transactions *all, struct map_change *maps, size_t n_maps,
                       const struct transaction_calls *calls, void *userdata)
 {
     _cleanup_free_ struct transaction *t = calloc(1, sizeof(*t));
@@ -253,7 +321,7 @@ int transaction_start(sd_event *event, struct map_change *maps, size_t n_maps,
     if (!t || !to_do)
         return -ENOMEM;
 
-    t->event = sd_event_ref(event);
+    t->all = all;
     t->maps = maps;
     t->n_maps = n_maps;
     t->to_do = TAKE_PTR(to_do);

@@ -3,7 +3,8 @@
 
 /*
  * New tables for a set of maps: all of them, or none. Child processes swap, several maps at a
- * time; where one map fails, those that were changed get their old tables back.
+ * time; where one map fails, those that were changed get their old tables back. All transactions
+ * share a bounded number of children: one that gets none waits for the end of another's.
  */
 
 #include <stdbool.h>
@@ -14,7 +15,7 @@
 #include "multipath/swap.h"
 #include "service/tables/map-progress.h"
 
-struct transaction;
+struct transactions; /* all that run */
 
 /* One map of the set. The caller fills in the first four. */
 struct map_change {
@@ -48,11 +49,14 @@ struct transaction_calls {
                  void *userdata);
 };
 
+int transactions_new(sd_event *event, struct transactions **ret);
+struct transactions *transactions_free(struct transactions *all); /* NULL; none runs any more */
+
 /*
- * Starts it; `maps` is an allocated array that the transaction takes over. `done` may be called
+ * Starts one; `maps` is an allocated array that the transaction takes over. `done` may be called
  * before this returns. -ENOMEM: nothing was done or taken.
  */
-int transaction_start(sd_event *event, struct map_change *maps, size_t n_maps,
+int transaction_start(struct transactions *all, struct map_change *maps, size_t n_maps,
                       const struct transaction_calls *calls, void *userdata);
 
 void map_changes_free(struct map_change *maps, size_t n_maps);

@@ -27,7 +27,7 @@ PROGRAMS = HOME / "bench"
 FIRST, SECOND = wmi.FAILOVER, wmi.QUEUE_DEPTH
 POLICIES = FIRST, SECOND
 
-# The child processes that the service swaps with: WORKERS_MAX of src/service/tables/transaction.c.
+# The child processes that a lone change swaps with: transaction_share() of src/service/tables/transaction.c.
 PROCESSES = 8
 
 PROPERTIES = "org.freedesktop.DBus.Properties"
