@@ -188,7 +188,7 @@ class Job:
             return
         path = maps.groups[0].paths[0]
         for _ in range(8):
-            run("multipathd", "path", path, "setmarginal")
+            self.take_for_marginal(path)
             look_in(5, lambda: self.wrong(self.asked), bool)
             look_in(SECONDS, lambda: self.said()[0] == "Contested" or not self.wrong(self.asked), bool)
             said = self.said()
@@ -198,6 +198,16 @@ class Job:
         assert said[0] == "Contested" and "marginal_pathgroups" in said[2], said
         self.asked = self.shape.ask(self.values["holds"])
         self.assert_right(self.asked)
+
+    @staticmethod
+    def take_for_marginal(path):
+        """multipathd refuses it while udev is not done with the map."""
+        def taken():
+            with contextlib.suppress(RuntimeError):
+                run("multipathd", "path", path, "setmarginal")
+                return True
+
+        wait_for(taken, SECONDS, f"{path} is marginal", interval=1)
 
     # The end
 
