@@ -10,8 +10,7 @@
 #include "fuzz.h"
 #include "plan/classify.h"
 #include "plan/plan.h"
-
-#define PATHS_MAX 256U
+#include "service/base/bounds.h"
 
 /* The paths of a table; a connection is named after its device. */
 struct paths {

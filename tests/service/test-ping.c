@@ -246,6 +246,8 @@ static void test_many_at_a_time(void **state)
     assert_pings(harness, 1, 32, "127.0.0.1");
 }
 
+_Static_assert(PINGS_MAX % PINGS_MAX_PER_CLIENT == 0, "some clients have all, and none less");
+
 /* A client that leaves has its calls given up, and frees its share and that of all. */
 static void test_clients_leave(void **state)
 {
