@@ -71,9 +71,10 @@ class Load:
             ["fio", "--rw=randrw", "--bs=4k", "--direct=1", "--ioengine=libaio", "--iodepth=4",
              "--verify=crc32c", "--verify_backlog=64", "--verify_fatal=1", "--time_based",
              "--runtime=1200", "--exitall_on_error", "--minimal", *self._more,
+             # A map by its number: fio has a meaning for some characters of names.
              *(word for file in files
                for word in (f"--name={os.path.basename(file)}",
-                            "--filename=" + file.replace(":", "\\:")))],  # fio's separator
+                            f"--filename={os.path.realpath(file)}"))],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         time.sleep(1)
         return self
