@@ -174,6 +174,26 @@ class Logouts(SessionTest):
         self.wait_for_agreement()
 
 
+class Shared(SessionTest):
+    """Two targets export the disk of map 0."""
+    sessions = 2
+
+    def prepare(self):
+        self.host.join(0, 1)
+
+    def maps(self):
+        return [each[0] for each in self.agent.session("Maps", target=1)]
+
+    def test_a_map_loses_a_session(self):
+        """Which is logged in, and has another map."""
+        self.assertEqual(self.maps(), ["mpath0", "mpath3"])
+        self.agent.listen("member='PropertiesChanged'")
+        self.host.load_map(0, [("round-robin 0", [self.host.tree.disk(sid, 0) for sid in (1, 2, 3, 4)])])
+        self.wait_for(lambda: any(each.path == names.session_path(1) and "Maps" in each.body[2]
+                                  for each in self.agent.news()), "a signal")
+        self.assertEqual(self.maps(), ["mpath3"])
+
+
 class Twins(SessionTest):
     """nr_sessions above 1: two sessions at one portal, told apart by a number that one alone has not.
     Sessions 2 and 4 are at the first one's portal, and not there yet."""

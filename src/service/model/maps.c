@@ -6,6 +6,7 @@
 
 #include "basic/macros.h"
 #include "service/model/announce-disk.h"
+#include "service/model/announce.h"
 #include "service/model/find.h"
 #include "service/model/host.h"
 #include "service/model/maps.h"
@@ -92,15 +93,28 @@ static void maps_unlink_sessions(struct host *host, struct host_map *map)
     map->n_sessions = 0;
 }
 
+/* Tells of those that had paths in it, and have none any more. */
+static void maps_announce_lost(struct host *host, const struct host_map *map, const uint64_t *ids,
+                               size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct session *session = host_session(host, ids[i]);
+        if (session && !map_has_session(map, ids[i]))
+            announce_session(session, CHANGED_MAPS);
+    }
+}
+
 static int maps_link_sessions(struct host *host, struct host_map *map,
                               const struct map_snapshot *snapshot)
 {
-    uint64_t *ids = reallocarray(map->session_ids, snapshot->n_paths + 1, sizeof(*ids));
+    uint64_t *ids = calloc(snapshot->n_paths + 1, sizeof(*ids));
+    size_t n_before = map->n_sessions;
     if (!ids)
         return -ENOMEM;
-    map->session_ids = ids;
 
     maps_unlink_sessions(host, map);
+    _cleanup_free_ uint64_t *before = map->session_ids;
+    map->session_ids = ids;
     for (size_t i = 0; i < snapshot->n_paths; i++) {
         if (!snapshot->paths[i].connection)
             continue;
@@ -112,6 +126,7 @@ static int maps_link_sessions(struct host *host, struct host_map *map,
             return r;
         ids[map->n_sessions++] = session->id;
     }
+    maps_announce_lost(host, map, before, n_before);
     return 0;
 }
 
