@@ -16,8 +16,8 @@ typedef int (*worker_func_t)(int fd, void *arg);
 
 /*
  * Called once, from the main loop, when the child has ended. error: 0, the negated errno that the
- * function returned, or -ECANCELED where the child was killed. `data` is all that it wrote, also
- * on failure.
+ * function returned, -ECANCELED where the child was killed, or -ENOMEM where there was no room for
+ * what it wrote. `data` is all that was read of it, also on failure.
  */
 typedef void (*worker_done_t)(int error, const void *data, size_t size, void *userdata);
 

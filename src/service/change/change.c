@@ -528,7 +528,7 @@ static void change_give_back(struct change *change)
         return;
     }
     change_clear_policy(change);
-    bool withdraws = change->calls->withdraw(change); /* not the second time, after another look */
+    bool withdraws = change->calls->withdraw(change); /* after another look there may be no map */
     change->has_withdrawn = change->has_withdrawn || withdraws;
     if (!withdraws) {
         change_maps(change);

@@ -360,8 +360,7 @@ static int reconcile_repair(struct host *host, struct host_map *map, struct map_
     if (!repair || !repair->wwid || !repair->change) {
         mp_table_free(planned);
         if (repair)
-            free(repair->change);
-        free(repair);
+            repair_free(repair);
         return -ENOMEM;
     }
     map_change_init(host, repair->change, TAKE_PTR(snapshot->map), planned);
