@@ -9,6 +9,7 @@ import unittest
 import xml.etree.ElementTree as xml
 
 import bus
+import disks
 import dm
 import iscsi
 import lio
@@ -166,7 +167,9 @@ class Life(unittest.TestCase):
 
     def test_the_call_that_starts_it_meets_its_maps(self):
         self.assertEqual(wmi.set_policy(wmi.VENDOR), wmi.SUCCESS)
-        own = dm.shapes()
+        # A login just before may have made the maps while multipathd still had the policy of then.
+        own = dm.shapes_in(20, lambda found: {selector for groups in found.values()
+                                              for selector, _ in groups} == {disks.ST})
         self.assertEqual(wmi.set_policy(wmi.FAILOVER, lio.portals()[-1:]), wmi.SUCCESS)
         wmi.wait_for_agreement()
         self.assertNotEqual(dm.shapes(), own)

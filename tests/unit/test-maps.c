@@ -63,7 +63,9 @@ static int end(void **state)
     maps_free_all(&scene.host);
     for (unsigned i = 0; i < 2; i++)
         free(scene.sessions[i].maps);
+    announcer_done(&scene.host.announcer);
     announcer_done(&scene.host.disk_announcer);
+    free(scene.host.to_announce);
     sd_event_unref(scene.host.event);
     return 0;
 }
