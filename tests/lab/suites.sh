@@ -104,9 +104,10 @@ test_matrix() {
 # test_configuration RELEASE: what the project understands of multipathd's configuration, compared
 # with the base's own multipath over files that are made up.
 test_configuration() {
-    local release=$1 dir log=$run/configuration.log status=0 in_base_as=(--root)
+    local release=$1 dir log=$run/configuration.log status=0
     dir=$(build_dir "$release" sanitize)
     build_tests "$release" "$dir" || return 0
+    local in_base_as=(--root) # not what builds: the ordinary user goes on with that
     tests_in_base "$release" "$dir" "comparing configurations on $release" "$log" \
         python3 -B /run/lab/src/tests/configuration/compare.py --files "$files" \
         /run/lab/work/build/tests/configuration/dump-configuration || status=$?
