@@ -382,12 +382,15 @@ static int split_section(const char *begin, const char *end, entry_text_func_t f
 int entry_file_split(const char *file, entry_text_func_t func, void *userdata)
 {
     static const char section[] = "\n    ", end[] = "\n" SECTION_END;
-    const char *begin = file, *behind;
+    const char *begin = file;
     int r = 0;
 
-    while (r >= 0 && (begin = strstr(begin, section)) && (behind = strstr(++begin, end))) {
+    while (r >= 0 && (begin = strstr(begin, section))) {
+        const char *behind = strstr(begin + 1, end);
+        if (!behind)
+            break;
         behind += strlen(end);
-        r = split_section(begin, behind, func, userdata);
+        r = split_section(begin + 1, behind, func, userdata);
         begin = behind - 1; /* the line's end begins the next */
     }
     return r < 0 ? r : 0;
@@ -401,5 +404,6 @@ int entry_device_is_of(const char *device, const char *vendor, const char *produ
     int r = entry_device(vendor, product, "const", &own);
     if (r < 0)
         return r == -EOPNOTSUPP ? 0 : r;
-    return middle && strncmp(device, own, (size_t)(middle - device) + strlen(DEVICE_MIDDLE)) == 0;
+    return own && middle &&
+           strncmp(device, own, (size_t)(middle - device) + strlen(DEVICE_MIDDLE)) == 0;
 }
