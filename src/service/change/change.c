@@ -13,6 +13,7 @@
 #include "service/model/maps.h"
 #include "service/multipathd/map-entry.h"
 #include "service/multipathd/mpathd-sync.h"
+#include "service/reconcile/gone.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/intents.h"
 #include "service/tables/map-change.h"
@@ -486,11 +487,22 @@ static void change_maps(struct change *change)
         change_on_begun(r, change);
 }
 
+bool change_has_live_map(const struct change *change)
+{
+    const struct session *session = change->session;
+
+    for (size_t i = 0; session && i < session->n_maps; i++)
+        if (session->maps[i]->dev)
+            return true;
+    return change->map && change->map->dev;
+}
+
+/* What is away is built by a multipathd that has read the file when it starts. */
 static void change_on_synced(int r, void *userdata)
 {
     struct change *change = userdata;
 
-    if (r >= 0) {
+    if (r >= 0 || (r == -ENOTCONN && !change_has_live_map(change))) {
         change_maps(change);
         return;
     }
@@ -499,15 +511,32 @@ static void change_on_synced(int r, void *userdata)
     change_fail(change, r == -ENOMEM ? r : -EIO);
 }
 
-/* Those that the policy takes along, of maps that are in transit, too. */
+struct change_keeping {
+    struct former_entries *former;
+    int r;
+};
+
+static void change_keep_entry(struct host_map *map, void *userdata)
+{
+    struct change_keeping *keeping = userdata;
+
+    if (keeping->r >= 0)
+        keeping->r = former_entries_keep(keeping->former, map);
+}
+
+/* Those that the policy takes along, of maps that are in transit or gone, too. */
 static int change_keep_entries(struct change *change)
 {
+    struct change_keeping keeping = {.former = &change->former};
     const struct session *session = change->session;
-    int r = change->map ? former_entries_keep(&change->former, change->map) : 0;
 
-    for (size_t i = 0; session && i < session->n_maps && r >= 0; i++)
-        r = former_entries_keep(&change->former, session->maps[i]);
-    return r;
+    if (change->map)
+        change_keep_entry(change->map, &keeping);
+    for (size_t i = 0; session && i < session->n_maps; i++)
+        change_keep_entry(session->maps[i], &keeping);
+    if (session)
+        gone_each_entry(session, change_keep_entry, &keeping);
+    return keeping.r;
 }
 
 /*

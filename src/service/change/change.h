@@ -56,7 +56,7 @@ struct change_calls {
                 struct mp_table **ret, bool *ret_manual_failback);
     /*
      * The policy that was there counts no more, and none comes in its place: takes entries for it
-     * away. True: multipathd has to have read that before a map can go back to it.
+     * away. True: multipathd has to have read that before a map can go back to it, or return.
      */
     bool (*withdraw)(const struct change *change);
     /*
@@ -103,6 +103,9 @@ struct change {
  * returns. -ENOMEM: nothing was done or taken.
  */
 int change_start(const struct change *change);
+
+/* Whether a map that it is about is there, as far as the model knows. */
+bool change_has_live_map(const struct change *change);
 
 /* The status of an errno. */
 uint32_t change_status(const struct change_statuses *statuses, int r);

@@ -53,8 +53,9 @@ static bool disk_change_withdraw(const struct change *change)
 {
     if (map_has_session_policy(change->map))
         return false;
+    bool had_entry = change->map->entry;
     reconcile_map_entry(change->map);
-    return change->map->dev;
+    return had_entry || change->map->dev;
 }
 
 /*

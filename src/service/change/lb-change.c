@@ -15,6 +15,7 @@
 #include "service/model/host.h"
 #include "service/model/map-snapshot.h"
 #include "service/model/session-maps.h"
+#include "service/multipathd/map-entry.h"
 #include "service/reconcile/gone.h"
 #include "service/reconcile/reconcile.h"
 #include "service/tables/lb-plan.h"
@@ -41,20 +42,22 @@ static int lb_change_plan(const struct change *change, const struct map_snapshot
                : lb_plan(snapshot, ret);
 }
 
-static bool lb_change_has_live_map(const struct session *session)
+static void lb_change_drop_entry(struct host_map *map, void *userdata)
 {
-    for (size_t i = 0; i < session->n_maps; i++)
-        if (session->maps[i]->dev)
-            return true;
-    return false;
+    bool *dropped = userdata;
+
+    *dropped = map_entry_drop(map) || *dropped;
 }
 
 static bool lb_change_withdraw(const struct change *change)
 {
+    bool dropped = false;
+
     if (!change->session->policy)
         return false;
     reconcile_entries(change->host, change->session);
-    return lb_change_has_live_map(change->session);
+    gone_each_entry(change->session, lb_change_drop_entry, &dropped);
+    return dropped || change_has_live_map(change);
 }
 
 /* The tables carry the policy already: a store that fails does not undo it. */

@@ -199,10 +199,15 @@ static bool gone_may_be_of(const struct host_map *map, const struct session *ses
     return !map_was_seen(map) || map_has_session(map, session->id);
 }
 
-static bool gone_has_earlier_entry(const struct host_map *map, const struct session *session)
+static bool gone_is_of(const struct host_map *map, const struct session *session)
 {
-    return !map->dev && map->entry && !gone_has_chosen_policy(map) && !map->state.ahead &&
+    return !map->dev && !gone_has_chosen_policy(map) && !map->state.ahead &&
            gone_may_be_of(map, session);
+}
+
+static bool gone_has_entry_of(const struct host_map *map, const struct session *session)
+{
+    return map->entry && gone_is_of(map, session);
 }
 
 static void gone_forget_overdue(struct host *host, size_t kept)
@@ -224,17 +229,35 @@ static int gone_on_begin_timer(sd_event_source *source, uint64_t usec, void *use
     return waits ? timer_set_in(&gone->begin_timer, GONE_USEC) : 0;
 }
 
-void gone_session_changed(struct session *session)
+static void gone_search_each(struct gone_search *search,
+                             void (*func)(struct host_map *map, void *userdata), void *userdata)
 {
-    struct gone_search search = {.filter = gone_has_earlier_entry, .session = session};
+    maps_each(search->session->host, gone_collect, search);
+    for (size_t i = 0; i < search->found.n; i++)
+        func(search->found.maps[i], userdata);
+    free(search->found.maps);
+}
 
-    maps_each(session->host, gone_collect, &search);
-    for (size_t i = 0; i < search.found.n; i++) {
-        if (map_entry_drop(search.found.maps[i]))
-            mpathd_sync_request(session->host);
-        maps_drop_if_idle(session->host, search.found.maps[i]);
-    }
-    free(search.found.maps);
+void gone_each_entry(const struct session *session,
+                     void (*func)(struct host_map *map, void *userdata), void *userdata)
+{
+    struct gone_search search = {.filter = gone_has_entry_of, .session = session};
+
+    gone_search_each(&search, func, userdata);
+}
+
+static void gone_forget_entry(struct host_map *map, void *userdata)
+{
+    if (map_entry_drop(map))
+        mpathd_sync_request(map->host);
+    maps_drop_if_idle(map->host, map);
+}
+
+void gone_session_changed(const struct session *session)
+{
+    struct gone_search search = {.filter = gone_is_of, .session = session};
+
+    gone_search_each(&search, gone_forget_entry, NULL);
 }
 
 int gone_new(struct host *host)

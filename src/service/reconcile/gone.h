@@ -25,8 +25,14 @@ void gone_free(struct host *host);
 void gone_add(struct host_map *map);
 
 /*
- * A policy of that session has come into force, or counts no more: entries of its maps that are
- * gone are of the one before. They go, and multipathd builds what returns its own way, as any new
- * map. Any of an earlier run that has not come may be the session's.
+ * The session's maps that are gone and have an entry that its policy can have a part in. Any of an
+ * earlier run that has not come may be the session's.
  */
-void gone_session_changed(struct session *session);
+void gone_each_entry(const struct session *session,
+                     void (*func)(struct host_map *map, void *userdata), void *userdata);
+
+/*
+ * A policy of that session has come into force, or counts no more: these entries are of the one
+ * before. They go, and multipathd builds what returns its own way, as any new map.
+ */
+void gone_session_changed(const struct session *session);
