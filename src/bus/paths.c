@@ -42,7 +42,7 @@ static bool id_of_path(const char *path, const char *prefix, uint64_t *ret)
     if (strncmp(path, prefix, length) != 0 || path[length] != '/')
         return false;
     const char *digits = path + length + 1;
-    if (strlen(digits) != 16 || strspn(digits, "0123456789abcdef") != 16)
+    if (strspn(digits, "0123456789abcdef") != 16 || digits[16] != '\0')
         return false;
     *ret = strtoull(digits, NULL, 16);
     return true;

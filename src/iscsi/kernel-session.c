@@ -192,28 +192,34 @@ void kernel_session_state(uint32_t sid, struct kernel_session_state *ret)
     kernel_session_state_again(sid, &fd, ret);
 }
 
+/* Opens it, for another session may have the number by now. */
+static bool read_state_anew(uint32_t sid, int *fd, char *text, size_t size)
+{
+    closep(fd);
+    *fd = open_state(sid);
+    if (read_state(*fd, text, size))
+        return true;
+    closep(fd);
+    *fd = -1;
+    return false;
+}
+
+/* FREE: the recovery time has passed and the kernel fails the path's I/O. */
+static enum lb_connection_status status_of_state(const char *text)
+{
+    if (strcmp(text, "LOGGED_IN") == 0)
+        return LB_CONNECTED;
+    return strcmp(text, "FAILED") == 0 ? LB_RECONNECTING : LB_DISCONNECTED;
+}
+
 void kernel_session_state_again(uint32_t sid, int *fd, struct kernel_session_state *ret)
 {
-    char text[sizeof(ret->text)];
-
-    *ret = (struct kernel_session_state){.status = LB_DISCONNECTED};
-    if (!read_state(*fd, text, sizeof(text))) {
-        /* Another session may have the number by now. */
-        closep(fd);
-        *fd = open_state(sid);
-        if (!read_state(*fd, text, sizeof(text))) {
-            closep(fd);
-            *fd = -1;
-            return;
-        }
+    if (!read_state(*fd, ret->text, sizeof(ret->text)) &&
+        !read_state_anew(sid, fd, ret->text, sizeof(ret->text))) {
+        *ret = (struct kernel_session_state){.status = LB_DISCONNECTED};
+        return;
     }
-    memcpy(ret->text, text, sizeof(text));
-
-    /* FREE: the recovery time has passed and the kernel fails the path's I/O. */
-    if (strcmp(text, "LOGGED_IN") == 0)
-        ret->status = LB_CONNECTED;
-    else if (strcmp(text, "FAILED") == 0)
-        ret->status = LB_RECONNECTING;
+    ret->status = status_of_state(ret->text);
 }
 
 #define CONNECTION_FORMAT "/sys/class/iscsi_connection/connection%u:0/"

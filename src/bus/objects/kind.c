@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/objects/kind.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -52,12 +53,11 @@ static void emit_names(sd_bus *bus, const char *path, const char *interface, cha
 void object_emit_changed(sd_bus *bus, const char *path, const struct object_property *properties,
                          size_t n, unsigned changes)
 {
-    _cleanup_free_ char **names = calloc(n + 1, sizeof(*names));
+    char *names[OBJECT_PROPERTIES_MAX + 1];
     const char *interface = NULL;
     size_t n_names = 0;
 
-    if (!names)
-        return;
+    assert(n <= OBJECT_PROPERTIES_MAX);
     for (size_t i = 0; i < n; i++) {
         if (!(changes & properties[i].changes))
             continue;

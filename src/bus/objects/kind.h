@@ -33,6 +33,8 @@ struct object_property {
     unsigned changes;
 };
 
+#define OBJECT_PROPERTIES_MAX 16U /* that can change, of one kind */
+
 /* Tells clients of the properties in which the changes show, those of an interface at once. */
 void object_emit_changed(sd_bus *bus, const char *path, const struct object_property *properties,
                          size_t n, unsigned changes);

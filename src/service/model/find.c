@@ -74,8 +74,11 @@ int model_compare_sids(const void *a, const void *b)
 
 struct connection *host_find_sid(const struct host *host, uint32_t sid)
 {
-    struct kernel_session kernel = {.sid = sid};
-    const struct connection key = {.kernel = &kernel};
+    struct kernel_session kernel;
+    struct connection key;
+
+    kernel.sid = sid; /* all that is compared */
+    key.kernel = &kernel;
     struct connection **found = tfind(&key, &host->connections_by_sid, model_compare_sids);
     return found ? *found : NULL;
 }

@@ -42,16 +42,21 @@ static void map_free(struct host_map *map)
 
 DEFINE_CLEANUP(struct host_map *, map_free);
 
+/* A key has only what is compared: to clear all of a map would be the most of a search. */
 struct host_map *maps_find(struct host *host, dev_t dev)
 {
-    const struct host_map key = {.dev = dev};
+    struct host_map key;
+
+    key.dev = dev;
     struct host_map **found = tfind(&key, &host->maps_by_dev, compare_devs);
     return found ? *found : NULL;
 }
 
 struct host_map *maps_find_wwid(struct host *host, const char *wwid)
 {
-    const struct host_map key = {.wwid = (char *)wwid};
+    struct host_map key;
+
+    key.wwid = (char *)wwid;
     struct host_map **found = tfind(&key, &host->maps_by_wwid, compare_wwids);
     return found ? *found : NULL;
 }

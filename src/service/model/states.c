@@ -30,20 +30,28 @@ static bool states_will_close(struct host *host)
     return timer_set_in(closer, KEPT_USEC) >= 0;
 }
 
-void states_read(struct connection *connection, struct kernel_session_state *ret)
+static void states_read_first(struct connection *connection, struct kernel_session_state *ret)
 {
     struct host *host = connection->session->host;
-    bool was_open = connection->state_fd >= 0;
 
-    if (!was_open && (host->n_state_fds >= FDS_MAX || !states_will_close(host))) {
+    if (host->n_state_fds >= FDS_MAX || !states_will_close(host)) {
         kernel_session_state(connection->kernel->sid, ret);
         return;
     }
     kernel_session_state_again(connection->kernel->sid, &connection->state_fd, ret);
-    if (!was_open && connection->state_fd >= 0)
+    if (connection->state_fd >= 0)
         host->n_state_fds++;
-    else if (was_open && connection->state_fd < 0)
-        host->n_state_fds--;
+}
+
+void states_read(struct connection *connection, struct kernel_session_state *ret)
+{
+    if (connection->state_fd < 0) {
+        states_read_first(connection, ret);
+        return;
+    }
+    kernel_session_state_again(connection->kernel->sid, &connection->state_fd, ret);
+    if (connection->state_fd < 0)
+        connection->session->host->n_state_fds--;
 }
 
 bool session_read_states(struct session *session)
