@@ -11,6 +11,7 @@ import iscsi
 import lio
 import multipathd
 import stack
+import udev
 import wmi
 from basic import read, run, wait_for
 
@@ -157,7 +158,7 @@ class Policies(PolicyTest):
 
         before = links()
         self.set(wmi.SUBSET, self.portals[:1])
-        run("udevadm", "settle")
+        udev.settle()
         self.assertEqual(links(), before)
 
     def test_a_failed_path_is_failed_after_the_swap(self):

@@ -44,6 +44,14 @@ def changes_apart(maps, pause):
     return changes, watch.undone(tables.reads, changes)
 
 
+def tell(undone):
+    """Which of them were undone: maps, and when, in seconds since the answer."""
+    for each, wrong in undone:
+        first, last = min(wrong.values())[0], max(last for _, last in wrong.values())
+        tools.say(f"undone: {len(wrong)} of {len(each.maps)} maps, as "
+                  f"{first - each.ended:.2f} to {last - each.ended:.2f} s after an answer")
+
+
 def measure_undone(bench):
     """Of changes that come one after another, how many were undone, and for how long."""
     maps = frozenset(lio.wwid(lun) for lun in range(lio.luns()))
@@ -52,6 +60,9 @@ def measure_undone(bench):
     for pause in PAUSES:
         tools.say(f"undone: {CHANGES} changes {pause} s apart")
         changes, undone = changes_apart(maps, pause)
+        repairs = wmi.session("Reapplications") - before
+        tools.say(f"undone: {len(undone)} of them, {repairs} repairs until now")
+        tell(undone)
         longest = max((last - first for _, wrong in undone for first, last in wrong.values()),
                       default=0)
         call = sorted(each.ended - each.began for each in changes)[CHANGES // 2]

@@ -9,6 +9,7 @@ import re
 import time
 
 import iscsi
+import udev
 from basic import look_in, read, run, wait_for
 
 
@@ -185,7 +186,7 @@ def flush_maps():
         run("multipath", "-F", check=False)
         return not maps()
 
-    run("udevadm", "settle")
+    udev.settle()
     wait_for(flushed, 10, "no map left")
 
 

@@ -9,6 +9,7 @@ import dm
 import iscsi
 import lio
 import multipathd
+import udev
 from basic import patience, run, wait_for
 
 # What a test has an administrator configure.
@@ -25,8 +26,7 @@ def paths_due():
 
 def settle(paths):
     """Wait until udev has nothing left to do."""
-    seconds = patience(paths)
-    run("udevadm", "settle", f"--timeout={seconds}", timeout=seconds + 10)
+    udev.settle(patience(paths))
 
 
 def wait_for_disks(count):

@@ -15,6 +15,7 @@ import lio
 import meaning
 import multipathd
 import stack
+import udev
 import wmi
 from basic import MIB, read, run, wait_for, write
 
@@ -165,7 +166,7 @@ class Shape:
     def partition_up(self, node):
         run("wipefs", "--all", "--force", node)
         run("sfdisk", "--label=dos", node, input="2048,\n")
-        run("udevadm", "settle")
+        udev.settle()
         run("kpartx", "-a", "-s", "-p", "-part", node)
         return f"{node}-part1"
 
@@ -252,7 +253,7 @@ class Shape:
 
         with contextlib.suppress(TimeoutError):
             wait_for(gone, 20, "the end of the maps")
-        run("udevadm", "settle")
+        udev.settle()
         if dm.maps():
             dm.flush_maps()
 
