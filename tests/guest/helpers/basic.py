@@ -20,7 +20,7 @@ def run(*command, check=True, timeout=120, **kwargs):
                           stderr=subprocess.PIPE, text=True, timeout=timeout, **kwargs)
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))}: status {done.returncode}: "
-                           f"{(done.stderr or done.stdout).strip()}")
+                           f"{(done.stdout + done.stderr).strip()}")
     return done.stdout.strip()
 
 
