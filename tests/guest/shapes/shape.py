@@ -5,6 +5,7 @@ it taken down again.
 
 import contextlib
 import pathlib
+import time
 
 import alua
 import configuration
@@ -43,17 +44,49 @@ def initiator_of(session):
     return OTHER_INITIATOR if session.iface == OTHER_IFACE else iscsi.INITIATOR
 
 
-def connections():
+def connections(sessions):
     """{session ID of the kernel: connection}, as agents number them. Those that are alike are told apart
     by their place among each other."""
     alike, found = {}, {}
-    for each in iscsi.sessions():
+    for each in sessions:
         key = (initiator_of(each), each.target, each.iface, each.address, str(each.port))
         alike.setdefault(key, []).append(each.sid)
     for key, sids in alike.items():
         for i, sid in enumerate(sorted(sids), 1):
             found[sid] = wmi.number("connection", *key, *([str(i)] if len(sids) > 1 else []))
     return found
+
+
+class Seen:
+    """What the kernel says, at one time."""
+
+    def __init__(self):
+        self.sessions = iscsi.sessions()
+        self.connections = connections(self.sessions)
+        self.known = {path: self.connections[each.sid]
+                      for each in self.sessions for path in each.paths}
+        self.maps = {each.wwid: each for each in dm.maps().values()}
+
+    def tables(self):
+        """{WWID: [(selector, connections)]}."""
+        return {wwid: [(group.selector,
+                        frozenset(self.known.get(path, path) for path in group.paths))
+                       for group in each.groups] for wwid, each in self.maps.items()}
+
+    def access(self):
+        """{WWID: {connection: access state}}."""
+        return {wwid: {self.known[path]: read(f"/sys/block/{path}/device/access_state", "")
+                       for path in each.paths if path in self.known}
+                for wwid, each in self.maps.items()}
+
+    def order(self, target, initiator):
+        """The connections of a session, in the kernel's order."""
+        return [self.connections[each.sid] for each in self.sessions
+                if each.target == target and initiator_of(each) == initiator]
+
+    def addresses(self, wwid):
+        """{connection: its path's SCSI address} in a map."""
+        return {self.known[path]: iscsi.hbtl(path) for path in self.maps[wwid].paths}
 
 
 class Shape:
@@ -68,7 +101,8 @@ class Shape:
         self.has_groups = values["access"] not in ACCESS_TYPES or values["access"] == "explicit"
         half = (len(self.portals) + 1) // 2 if self.has_groups else len(self.portals)
         self.near, self.far = self.portals[:half], self.portals[half:]
-        self.used = None  # what I/O goes to, once it is there
+        self.used = None  # the device, or file, that I/O goes to, once it is there
+        self.answers = []  # how long each change has taken, in seconds
 
     @property
     def connections_due(self):
@@ -155,13 +189,12 @@ class Shape:
 
     def node(self, lun=0):
         """The device node of a LUN's map."""
-        return f"/dev/mapper/{self.maps()[self.wwids[lun]].name}"
+        return f"/dev/mapper/{Seen().maps[self.wwids[lun]].name}"
 
     def disk_up(self):
-        """The device, or file, that something uses."""
-        node = self.node()
-        return {"bare": lambda node: node, "partitions": self.partition_up, "lvm": self.lvm_up,
-                "filesystem": self.filesystem_up}[self.values["disks"]](node)
+        make = {"bare": lambda node: node, "partitions": self.partition_up, "lvm": self.lvm_up,
+                "filesystem": self.filesystem_up}[self.values["disks"]]
+        self.used = make(self.node())
 
     def partition_up(self, node):
         run("wipefs", "--all", "--force", node)
@@ -202,22 +235,31 @@ class Shape:
 
     # All of it
 
-    def set_up(self):
-        """Until all paths are in maps, and multipathd has nothing left to do."""
+    @property
+    def parts_up(self):
+        """{name: function} of what makes it, in order: until all paths are in maps, something uses one
+        of them, and multipathd has nothing left to do."""
+        return {"target": self.target_up, "login": self.login, "maps": self.maps_up,
+                "disk": self.disk_up}
+
+    def target_up(self):
         multipathd.stop()
         configuration.write(self.values, self.wwids)
         self.targets_up()
+
+    def login(self):
         self.sessions_up()
         stack.wait_for_disks(self.paths_due)
+
+    def maps_up(self):
         multipathd.start()
         stack.wait_for_paths(self.paths_due)
         stack.wait_until_whole(self.paths_due)
         if self.has_groups:
             multipathd.reconfigure()  # it has made its groups while the kernel asked for the states
-        self.used = self.disk_up()
 
     def tear_down(self):
-        """Whatever set_up() has come to. A part that fails keeps none of the others from it: the next
+        """Whatever parts_up has come to. A part that fails keeps none of the others from it: the next
         shape needs the place."""
         with contextlib.ExitStack() as parts:  # from the last to the first
             for part in (self.targets_down, self.records_down, self.maps_down, self.sessions_down,
@@ -277,8 +319,9 @@ class Shape:
 
     def ask(self, policy, target=TARGET, initiator=iscsi.INITIATOR):
         """Set a policy that is allowed on all disks of a session; what was asked for."""
-        order = self.order(target, initiator)
-        access = {each: max((states[each] for states in self.access().values()), key=meaning.rank)
+        seen = Seen()
+        order, states = seen.order(target, initiator), seen.access().values()
+        access = {each: max((of_map[each] for of_map in states), key=meaning.rank)
                   for each in order}
         asked = meaning.request(policy, order, access)
         paths = [(each, 0, asked.weights.get(each, 0), int(each in asked.primaries), 0, 0)
@@ -290,48 +333,17 @@ class Shape:
         self.set(wmi.VENDOR, [], target, initiator)
 
     def set(self, policy, paths, target, initiator):
+        began = time.monotonic()
         status = wmi.set_policy_raw(policy, paths, session=wmi.session_id(target, initiator),
                                     adapter=wmi.adapter_path(initiator))
+        self.answers.append(time.monotonic() - began)
         assert status == wmi.SUCCESS, f"policy {policy}: Status {status:#010x}"
 
     def turn(self, states, luns):
         """The array gives LUNs these states; the kernel learns it from each path's next command."""
+        maps = Seen().maps
         for lun in luns:
             for group, state in states.items():
                 alua.set_state(lun, group, state)
-            for path in self.maps()[self.wwids[lun]].paths:
+            for path in maps[self.wwids[lun]].paths:
                 diskio.read_disk(f"/dev/{path}", count=1)
-
-    # What the kernel says
-
-    def maps(self):
-        """{WWID: dm.Map} of the shape's."""
-        return {each.wwid: each for each in dm.maps().values()}
-
-    def known(self):
-        """{path: connection}."""
-        numbers = connections()
-        return {path: numbers[each.sid] for each in iscsi.sessions() for path in each.paths}
-
-    def tables(self):
-        """{WWID: [(selector, connections)]}."""
-        connection = self.known()
-        return {wwid: [(group.selector, frozenset(connection.get(path, path) for path in group.paths))
-                       for group in each.groups] for wwid, each in self.maps().items()}
-
-    def access(self):
-        """{WWID: {connection: access state}}."""
-        connection = self.known()
-        return {wwid: {connection[path]: read(f"/sys/block/{path}/device/access_state", "")
-                       for path in each.paths} for wwid, each in self.maps().items()}
-
-    def order(self, target, initiator):
-        """The connections of a session, in the kernel's order."""
-        numbers = connections()
-        return [numbers[each.sid] for each in iscsi.sessions()
-                if each.target == target and initiator_of(each) == initiator]
-
-    def addresses(self, wwid):
-        """{connection: its path's SCSI address} in a map."""
-        connection = self.known()
-        return {connection[path]: iscsi.hbtl(path) for path in self.maps()[wwid].paths}
