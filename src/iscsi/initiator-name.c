@@ -45,7 +45,7 @@ int initiator_name_parse(FILE *file, char **ret)
 
 int initiator_name_read(char **ret)
 {
-    _cleanup_fclose_ FILE *file = fopen(INITIATOR_NAME_DIRECTORY "/" INITIATOR_NAME_FILE, "re");
+    _cleanup_fclose_ FILE *file = fopen(INITIATOR_NAME_FILE, "re");
 
     return file ? initiator_name_parse(file, ret) : -errno;
 }

@@ -6,8 +6,7 @@
 
 #include <stdio.h>
 
-#define INITIATOR_NAME_DIRECTORY "/etc/iscsi"
-#define INITIATOR_NAME_FILE "initiatorname.iscsi"
+#define INITIATOR_NAME_FILE "/etc/iscsi/initiatorname.iscsi"
 
 /*
  * What stands behind the '=' of the first line that has a value for the key, blanks inside it

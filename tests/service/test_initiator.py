@@ -106,6 +106,22 @@ class Changes(NameTest):
         self.wait_for_adapters(tree.INITIATOR)
         self.wait_for(self.is_valid, "its records")
 
+    def test_a_link(self):
+        """What it leads to changes, and where it leads to."""
+        file, self.file = self.file, self.host.directory / "name"
+        self.write(tree.INITIATOR)
+        file.unlink()
+        file.symlink_to(self.file)
+        self.write(OTHER)
+        self.wait_for_adapters(tree.INITIATOR, OTHER)
+        new = self.file.with_name("other")
+        new.write_text(f"InitiatorName={tree.INITIATOR}\n")
+        self.file.unlink()
+        self.file.symlink_to(new)
+        self.wait_for_adapters(tree.INITIATOR)
+        new.write_text(f"InitiatorName={OTHER}\n")
+        self.wait_for_adapters(tree.INITIATOR, OTHER)
+
     def test_it_goes_for_a_moment(self):
         """As an editor has it, who moves the old file away first."""
         self.file.rename(self.file.with_suffix(".old"))

@@ -3,6 +3,7 @@
 
 import collections
 import errno
+import shutil
 import pathlib
 import time
 
@@ -241,6 +242,26 @@ class Contests(RepairTest):
         (self.host.drop_in.parent / "99-other.conf").write_text("defaults {\n}\n")
         self.wait_for(lambda: self.host.shape(0) == WANTED, "another attempt")
         self.wait_for(lambda: self.agent.session("Agreement") == "Applied", "its agreement")
+
+    def assert_another_attempt_after(self, write):
+        self.contest(limit=100)  # it is asked again first what wins, and may be busy
+        write("defaults {\n}\n")
+        self.wait_for(lambda: self.host.shape(0) == WANTED, "another attempt")
+
+    def test_until_a_file_comes_to_a_new_directory(self):
+        """It is deleted with all that is in it, or moved away, and the service has made it anew."""
+        directory = self.host.drop_in.parent
+        for remove in shutil.rmtree, lambda old: old.rename(old.with_name("old")):
+            remove(directory)
+            self.wait_for(self.host.drop_in.exists, "its own file")
+            self.assert_another_attempt_after((directory / "99-other.conf").write_text)
+
+    def test_until_what_a_link_leads_to_changes(self):
+        target, link = self.host.directory / "target", self.host.drop_in.parent / "99-other.conf"
+        target.touch()
+        for link in link, self.host.multipathd.directory.with_suffix(".conf"):
+            self.assert_another_attempt_after(lambda text: link.symlink_to(target))
+            self.assert_another_attempt_after(target.write_text)
 
     def test_what_wins_is_named(self):
         """An administrator's file is read after ours."""

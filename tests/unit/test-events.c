@@ -17,7 +17,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <systemd/sd-device.h>
 #include <systemd/sd-event.h>
@@ -25,6 +24,8 @@
 
 #include "basic/macros.h"
 #include "basic/netlink.h"
+#include "multipath/drop-in.h"
+#include "service/base/path-watch.h"
 #include "service/base/timer.h"
 #include "service/reconcile/events.h"
 #include "service/reconcile/reconcile.h"
@@ -49,7 +50,8 @@ static struct {
     sd_event_source *source; /* the monitor's */
     int fd, sender;
     sd_device_monitor_handler_t handler;
-    sd_event_inotify_handler_t on_file; /* of the last watch: for multipath's main file */
+    path_watch_filter_t concerns;            /* of what is in conf.d */
+    path_watch_func_t on_file, on_directory; /* multipath's main file, conf.d */
     void *userdata;
     unsigned n_configurations; /* that were taken for others than before */
     struct events *events;
@@ -70,8 +72,10 @@ int __wrap_host_refresh_sid(struct host *host, uint32_t sid);
 struct connection *__wrap_host_find_sid(struct host *host, uint32_t sid);
 void __wrap_reconcile_everything(struct host *host);
 void __wrap_reconcile_configuration(struct host *host);
-int __wrap_sd_event_add_inotify(sd_event *event, sd_event_source **ret, const char *path,
-                                uint32_t mask, sd_event_inotify_handler_t handler, void *userdata);
+int __wrap_path_watch_file(sd_event *event, const char *path, path_watch_func_t func,
+                           void *userdata, struct path_watch **ret);
+int __wrap_path_watch_directory(sd_event *event, const char *path, path_watch_filter_t filter,
+                                path_watch_func_t func, void *userdata, struct path_watch **ret);
 
 int __wrap_sd_device_monitor_start(sd_device_monitor *monitor, sd_device_monitor_handler_t func,
                                    void *userdata)
@@ -140,11 +144,19 @@ void __wrap_reconcile_configuration(struct host *host)
     world.n_configurations++;
 }
 
-int __wrap_sd_event_add_inotify(sd_event *event, sd_event_source **ret, const char *path,
-                                uint32_t mask, sd_event_inotify_handler_t handler, void *userdata)
+int __wrap_path_watch_file(sd_event *event, const char *path, path_watch_func_t func,
+                           void *userdata, struct path_watch **ret)
 {
-    world.on_file = handler;
-    return -EMFILE;
+    world.on_file = func;
+    return 0;
+}
+
+int __wrap_path_watch_directory(sd_event *event, const char *path, path_watch_filter_t filter,
+                                path_watch_func_t func, void *userdata, struct path_watch **ret)
+{
+    world.concerns = filter;
+    world.on_directory = func;
+    return 0;
 }
 
 /* --- The host of a test --------------------------------------------------------------------- */
@@ -364,27 +376,16 @@ static void test_unnamed(void **state)
     assert_int_equal(world.looks[unnamed[0]], MINUTE_USEC / 500000U);
 }
 
-static void hear_of_file(uint32_t mask, const char *name)
-{
-    char data[sizeof(struct inotify_event) + 32]
-        __attribute__((aligned(__alignof__(struct inotify_event)))) = {0};
-    struct inotify_event *event = (struct inotify_event *)data;
-
-    event->mask = mask;
-    event->len = name ? 32 : 0;
-    strcpy(data + sizeof(*event), name ?: "");
-    assert_int_equal(world.on_file(NULL, event, world.events), 0);
-}
-
-/* More than inotify has room for: one of them can have been of multipath's configuration. */
-static void test_files_lost(void **state)
+/* What the service writes itself is no news to it. */
+static void test_configuration(void **state)
 {
     begin_events();
-    hear_of_file(IN_CLOSE_WRITE, "passwd");
-    assert_int_equal(world.n_configurations, 0);
-    hear_of_file(IN_CLOSE_WRITE, "multipath.conf");
-    assert_int_equal(world.n_configurations, 1);
-    hear_of_file(IN_Q_OVERFLOW, NULL);
+    assert_true(world.concerns("99-admin.conf"));
+    assert_true(world.concerns(".old.conf"));
+    assert_false(world.concerns(DROP_IN_NAME));
+    assert_false(world.concerns("99-admin.conf~"));
+    world.on_file(world.events);
+    world.on_directory(world.events);
     assert_int_equal(world.n_configurations, 2);
 }
 
@@ -396,7 +397,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_losses, begin, end),
         cmocka_unit_test_setup_teardown(test_list_fails, begin, end),
         cmocka_unit_test_setup_teardown(test_unnamed, begin, end),
-        cmocka_unit_test_setup_teardown(test_files_lost, begin, end),
+        cmocka_unit_test_setup_teardown(test_configuration, begin, end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

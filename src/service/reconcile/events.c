@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <systemd/sd-device.h>
 
 #include "basic/log.h"
@@ -13,6 +12,7 @@
 #include "build-config.h"
 #include "iscsi/kernel-session.h"
 #include "multipath/drop-in.h"
+#include "service/base/path-watch.h"
 #include "service/base/timer.h"
 #include "service/guid/guid-change.h"
 #include "service/model/find.h"
@@ -43,9 +43,8 @@ struct events {
     int fd;          /* the monitor's */
     uint32_t n_lost; /* events, when everything was looked at last */
     struct timer inspection, retry;
-    unsigned retries_left;       /* rounds */
-    sd_event_source *watches[2]; /* conf.d; the directory of multipath.conf */
-    char main_name[64];
+    unsigned retries_left;         /* rounds */
+    struct path_watch *watches[2]; /* multipath's main file; conf.d */
 };
 
 static void events_arm_inspection(struct events *events)
@@ -258,33 +257,24 @@ static bool events_is_drop_in_of_others(const char *name)
     return length > 5 && strcmp(name + length - 5, ".conf") == 0 && strcmp(name, DROP_IN_NAME) != 0;
 }
 
-static int events_on_configuration(sd_event_source *source, const struct inotify_event *event,
-                                   void *userdata)
+static void events_on_configuration(void *userdata)
 {
-    struct events *events = userdata;
+    const struct events *events = userdata;
 
-    /* Without a name, events were lost, or the directory is gone. */
-    if (event->len == 0 ||
-        (source == events->watches[1] ? strcmp(event->name, events->main_name) == 0
-                                      : events_is_drop_in_of_others(event->name)))
-        reconcile_configuration(events->host);
-    return 0;
+    reconcile_configuration(events->host);
 }
 
-static void events_watch_configuration(struct events *events)
+static int events_watch_configuration(struct events *events)
 {
-    const uint32_t mask = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR;
+    sd_event *event = events->host->event;
     char path[PATH_MAX];
+    int r = 0;
 
-    (void)sd_event_add_inotify(events->host->event, &events->watches[0], drop_in_directory(), mask,
-                               events_on_configuration, events);
-    if (drop_in_main_file(path) < 0)
-        return;
-    char *name = strrchr(path, '/');
-    snprintf(events->main_name, sizeof(events->main_name), "%s", name + 1);
-    *name = '\0';
-    (void)sd_event_add_inotify(events->host->event, &events->watches[1], path[0] ? path : "/", mask,
-                               events_on_configuration, events);
+    if (drop_in_main_file(path) >= 0)
+        r = path_watch_file(event, path, events_on_configuration, events, &events->watches[0]);
+    return r < 0 ? r
+                 : path_watch_directory(event, drop_in_directory(), events_is_drop_in_of_others,
+                                        events_on_configuration, events, &events->watches[1]);
 }
 
 /* -------------------------------------------------------------------------------------------- */
@@ -297,7 +287,7 @@ struct events *events_free(struct events *events)
     timer_done(&events->inspection);
     timer_done(&events->retry);
     for (size_t i = 0; i < ELEMENTSOF(events->watches); i++)
-        sd_event_source_disable_unref(events->watches[i]);
+        path_watch_free(events->watches[i]);
     free(events);
     return NULL;
 }
@@ -341,9 +331,10 @@ int events_new(struct host *host, struct events **ret)
     events->retries_left = RETRIES_MAX;
     timer_init(&events->inspection, host->event, 0, events_on_inspection, events);
     timer_init(&events->retry, host->event, 0, events_on_retry, events);
-    events_watch_configuration(events);
 
-    int r = events_open_monitor(events);
+    int r = events_watch_configuration(events);
+    if (r >= 0)
+        r = events_open_monitor(events);
     /* Sessions that came or went between the first look at the host and the first event. */
     if (r >= 0)
         r = events_inspect_sessions(events, false);

@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/inotify.h>
 
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "iscsi/initiator-name.h"
+#include "service/base/path-watch.h"
 #include "service/base/timer.h"
 #include "service/guid/drift.h"
 #include "service/jobs/read-records.h"
@@ -17,7 +17,7 @@
 
 struct initiator_watch {
     struct host *host;
-    sd_event_source *parent, *directory; /* NULL: not there, or cannot be watched */
+    struct path_watch *file;
     struct timer timer;
 };
 
@@ -48,37 +48,14 @@ static int initiator_on_timer(sd_event_source *source, uint64_t usec, void *user
     return 0;
 }
 
-static int initiator_on_file(sd_event_source *source, const struct inotify_event *event,
-                             void *userdata)
+static void initiator_on_file(void *userdata)
 {
     struct initiator_watch *watch = userdata;
 
-    /* Without a name, events were lost, or the directory is gone. */
-    if (event->len == 0 || strcmp(event->name, INITIATOR_NAME_FILE) == 0)
-        (void)timer_set_in(&watch->timer, QUIET_USEC);
-    return 0;
-}
-
-/* The file can be in it by now. */
-static void initiator_watch_directory(struct initiator_watch *watch)
-{
-    const uint32_t mask =
-        IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR;
-
-    watch->directory = sd_event_source_disable_unref(watch->directory);
-    (void)sd_event_add_inotify(watch->host->event, &watch->directory, INITIATOR_NAME_DIRECTORY,
-                               mask, initiator_on_file, watch);
     (void)timer_set_in(&watch->timer, QUIET_USEC);
 }
 
-static int initiator_on_parent(sd_event_source *source, const struct inotify_event *event,
-                               void *userdata)
-{
-    if (event->len == 0 || strcmp(event->name, strrchr(INITIATOR_NAME_DIRECTORY, '/') + 1) == 0)
-        initiator_watch_directory(userdata);
-    return 0;
-}
-
+/* The file can be there, or another one, since it was read. */
 int initiator_new(struct host *host)
 {
     struct initiator_watch *watch = calloc(1, sizeof(*watch));
@@ -87,10 +64,9 @@ int initiator_new(struct host *host)
     watch->host = host;
     timer_init(&watch->timer, host->event, 0, initiator_on_timer, watch);
     host->initiator_watch = watch;
-    (void)sd_event_add_inotify(host->event, &watch->parent, "/etc",
-                               IN_CREATE | IN_MOVED_TO | IN_ONLYDIR, initiator_on_parent, watch);
-    initiator_watch_directory(watch);
-    return 0;
+    (void)timer_set_in(&watch->timer, QUIET_USEC);
+    return path_watch_file(host->event, INITIATOR_NAME_FILE, initiator_on_file, watch,
+                           &watch->file);
 }
 
 void initiator_free(struct host *host)
@@ -99,8 +75,7 @@ void initiator_free(struct host *host)
 
     if (!watch)
         return;
-    sd_event_source_disable_unref(watch->parent);
-    sd_event_source_disable_unref(watch->directory);
+    path_watch_free(watch->file);
     timer_done(&watch->timer);
     free(watch);
 }
