@@ -529,8 +529,12 @@ static int reconcile_inspect_map(struct host *host, struct host_map *map,
     if (to_repair && host->reconciler->n_running >= REPAIRS_MAX)
         reconcile_on_enqueued(host->reconciler,
                               inspection_queue_await_place(&host->reconciler->queue, map->dev));
-    else if (to_repair && reconcile_may_repair(host, map, planned))
-        return reconcile_repair(host, map, snapshot, TAKE_PTR(planned));
+    else if (to_repair && reconcile_may_repair(host, map, planned)) {
+        r = reconcile_repair(host, map, snapshot, TAKE_PTR(planned));
+        if (r < 0)
+            map_state_void_round(&map->state);
+        return r;
+    }
     if (!repaired) /* else clients are told at the end of it */
         reconcile_announce_map(host, map);
     return 0;
