@@ -49,7 +49,7 @@ static int start_load(struct host *host)
     if (r >= 0)
         r = maps_load_policies(host);
     if (r >= 0)
-        r = intents_load(host);
+        r = intents_new(host);
     if (r >= 0)
         r = offers_new(host);
     return r < 0 ? r : host_load_sessions(host);
@@ -143,6 +143,7 @@ struct host *service_free(struct host *host)
     gone_free(host);
     reconciler_free(host);
     offers_free(host);
+    intents_free(host);
     statistics_free(host);
     maps_free_all(host);
     host->transactions = transactions_free(host->transactions);

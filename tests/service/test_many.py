@@ -37,6 +37,10 @@ class StartTest(case.HostTest):
             file.execute(sql)
             file.commit()
 
+    def count(self, table):
+        with contextlib.closing(sqlite3.connect(self.host.directory / "state/state.db", timeout=60)) as file:
+            return file.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+
     def another_boot(self):
         """The service, which is not there, has not run in this one."""
         self.execute("UPDATE setting SET value = 'another' WHERE length(value) = 32")
@@ -69,6 +73,19 @@ class Starts(StartTest):
         self.restart()
         self.assertEqual({self.agent.disk(minor, "Provenance") for minor in self.host.minors()},
                          {"default"})
+
+
+    def test_the_intents_of_all(self):
+        """That maps are past their first policy is one change of the store, not one for each map."""
+        for target in range(self.sessions):
+            self.assertEqual(self.agent.set_policy(QUEUE_DEPTH, target=target), SUCCESS)
+        self.assertEqual(self.host.stop(), 0)
+        for minor in self.host.minors():
+            self.execute(f"INSERT INTO unfinished VALUES ('{self.host.wwid(minor)}')")
+        slow = self.host.dm.fault("sync", count=FOREVER, milliseconds=SYNC)
+        self.host.start()
+        self.wait_for(lambda: self.count("unfinished") == 0, "their end")
+        self.assertLess(slow.seen, SYNCS)
 
 
 class Watcher(threading.Thread):

@@ -233,6 +233,7 @@ struct host {
     struct reconciler *reconciler;   /* NULL until it is started */
     struct gone *gone;               /* likewise */
     struct offers *offers;           /* likewise */
+    struct intents *intents;         /* likewise */
     struct mpathd_sync *mpathd_sync; /* likewise */
     struct sync_status sync_status;
     struct drift *drift;                     /* likewise */

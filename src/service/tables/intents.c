@@ -5,17 +5,65 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "service/base/timer.h"
 #include "service/model/maps.h"
 #include "service/tables/intents.h"
+
+#define FORGET_USEC 1000000U /* until the store is told: of others, too */
+
+struct intents {
+    struct host *host;
+    struct timer timer;
+    char **over; /* WWIDs, which the store still has */
+    size_t n_over;
+};
+
+/* What cannot be deleted is found by the next start. */
+static void intents_save(struct intents *intents)
+{
+    if (intents->n_over == 0)
+        return;
+    timer_stop(&intents->timer);
+    int r = store_remove_intents(intents->host->store, (const char *const *)intents->over,
+                                 intents->n_over);
+    if (r < 0)
+        log_warning("That %zu maps are past their first policy cannot be saved: %s.",
+                    intents->n_over, strerror(-r));
+    while (intents->n_over > 0)
+        free(intents->over[--intents->n_over]);
+}
+
+static int intents_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    intents_save(userdata);
+    return 0;
+}
 
 static int intents_mark(const char *wwid, void *userdata)
 {
     return maps_mark_half_way(userdata, wwid);
 }
 
-int intents_load(struct host *host)
+int intents_new(struct host *host)
 {
+    struct intents *intents = calloc(1, sizeof(*intents));
+    if (!intents)
+        return -ENOMEM;
+    intents->host = host;
+    timer_init(&intents->timer, host->event, 0, intents_on_timer, intents);
+    host->intents = intents;
     return host->same_boot ? store_load_intents(host->store, intents_mark, host) : 0;
+}
+
+void intents_free(struct host *host)
+{
+    struct intents *intents = TAKE_PTR(host->intents);
+    if (!intents)
+        return;
+    intents_save(intents);
+    free(intents->over);
+    timer_done(&intents->timer);
+    free(intents);
 }
 
 void intents_forget_others(struct host *host)
@@ -38,6 +86,7 @@ void intents_record(struct host *host, struct map_change *maps, size_t n)
     _cleanup_free_ const char **wwids = calloc(n + 1, sizeof(*wwids));
     size_t n_wwids = 0;
 
+    intents_save(host->intents); /* of these maps, it can be */
     for (size_t i = 0; i < n && wwids; i++) {
         maps[i].has_intent = intents_needed(host, &maps[i]);
         if (maps[i].has_intent)
@@ -79,13 +128,19 @@ void intents_end(struct host *host, enum transaction_result result, const struct
 
 void intents_forget(struct host_map *map)
 {
-    const char *const wwids[] = {map->wwid};
+    struct intents *intents = map->host->intents;
 
     if (!map->state.has_intent)
         return;
     map_state_set_intent(&map->state, false);
-    int r = store_remove_intents(map->host->store, wwids, 1);
-    if (r < 0)
-        log_warning("That map %s is past its first policy cannot be saved: %s.",
-                    map->name ?: map->wwid, strerror(-r));
+    char **more = reallocarray(intents->over, intents->n_over + 1, sizeof(*more));
+    if (!more)
+        return;
+    intents->over = more;
+    more[intents->n_over] = strdup(map->wwid);
+    if (!more[intents->n_over])
+        return;
+    intents->n_over++;
+    if (!timer_is_set(&intents->timer))
+        (void)timer_set_in(&intents->timer, FORGET_USEC);
 }

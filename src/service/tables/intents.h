@@ -13,7 +13,8 @@
 #include "service/tables/transaction.h"
 
 /* Marks the maps that have one, where the service has run in this boot before. */
-int intents_load(struct host *host);
+int intents_new(struct host *host);
+void intents_free(struct host *host); /* what the store does not know yet is saved */
 
 /*
  * What an earlier boot has left is over, in this one's first run. Where that cannot be saved,
@@ -35,5 +36,8 @@ void intents_record(struct host *host, struct map_change *maps, size_t n);
 void intents_end(struct host *host, enum transaction_result result, const struct map_change *maps,
                  size_t n);
 
-/* The map is no more as a first policy has left it. */
+/*
+ * The map is no more as a first policy has left it. The store hears of it later, of many together:
+ * a service that is killed before looks at such a map once more.
+ */
 void intents_forget(struct host_map *map);
