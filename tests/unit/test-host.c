@@ -27,6 +27,7 @@
 /* What the kernel has: the last byte of a session's portal, 0: none; UNNAMED: it is logging in. */
 #define UNNAMED 255U
 static unsigned portals[SIDS];
+static int guid_error; /* of the store, else it has none */
 
 static struct {
     sd_event *event;
@@ -71,7 +72,7 @@ void __wrap_kernel_session_state(uint32_t sid, struct kernel_session_state *ret)
 
 int __wrap_store_get_guid(struct store *store, const char *initiator, uint8_t ret[GUID_SIZE])
 {
-    return -ENODATA;
+    return guid_error ?: -ENODATA;
 }
 
 static void hear(const char *what)
@@ -250,6 +251,22 @@ static void test_unnamed(void **state)
     assert_int_equal(scene.host->n_unidentified, 0);
 }
 
+/* Nobody knows the GUID of its adapter, which is new: it comes when the store can be read again. */
+static void test_a_store_that_cannot_be_read(void **state)
+{
+    guid_error = -EIO;
+    portals[1] = 1;
+    assert_int_equal(host_refresh_sid(scene.host, 1), -EIO);
+    host_refresh_unidentified(scene.host);
+    assert_null(host_find_sid(scene.host, 1));
+    assert_int_equal(scene.host->n_unidentified, 1);
+    guid_error = 0;
+    host_refresh_unidentified(scene.host);
+    assert_int_equal(scene.host->n_unidentified, 0);
+    assert_connection(1, id_of(1, 0));
+    assert_heard("adapter+ first-login session+ connection+ ");
+}
+
 /* A policy keeps its session without a login; a change that runs, too. */
 static void test_what_keeps_a_session(void **state)
 {
@@ -276,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_number_is_used_again, begin, end),
         cmocka_unit_test_setup_teardown(test_ranks, begin, end),
         cmocka_unit_test_setup_teardown(test_unnamed, begin, end),
+        cmocka_unit_test_setup_teardown(test_a_store_that_cannot_be_read, begin, end),
         cmocka_unit_test_setup_teardown(test_what_keeps_a_session, begin, end),
     };
 

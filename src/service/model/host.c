@@ -419,20 +419,17 @@ static int host_add_connection(struct host *host, struct kernel_session *kernel)
     return 0;
 }
 
-int host_refresh_sid(struct host *host, uint32_t sid)
+static int host_read_sid(struct host *host, uint32_t sid)
 {
     _cleanup_(kernel_session_freep) struct kernel_session *kernel = NULL;
     struct connection *known = host_find_sid(host, sid);
 
     int r = kernel_session_read(host->iscsi, sid, &kernel);
-    set_unidentified(host, sid, r == -EAGAIN);
     if (r == -ENOENT) {
         if (known)
             remove_connection(host, known);
         return 0;
     }
-    if (r == -EAGAIN)
-        return 0;
     if (r < 0)
         return r;
 
@@ -445,6 +442,14 @@ int host_refresh_sid(struct host *host, uint32_t sid)
     if (r >= 0)
         (void)TAKE_PTR(kernel);
     return r;
+}
+
+int host_refresh_sid(struct host *host, uint32_t sid)
+{
+    int r = host_read_sid(host, sid);
+
+    set_unidentified(host, sid, r < 0);
+    return r == -EAGAIN ? 0 : r;
 }
 
 void host_refresh_unidentified(struct host *host)
@@ -489,7 +494,7 @@ int host_load_sessions(struct host *host)
         if (r == -ENOMEM)
             return r;
         if (r < 0)
-            log_warning("iSCSI session %u cannot be read: %s. It is left out.", sids[i],
+            log_warning("iSCSI session %u cannot be read: %s. It is tried again.", sids[i],
                         strerror(-r));
     }
     return 0;

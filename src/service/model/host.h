@@ -45,11 +45,14 @@ static inline const char *host_mpathd_deferred(const struct host *host)
                : NULL;
 }
 
-/* A kernel session may have come, changed or gone: looks at that one. */
+/*
+ * A kernel session may have come, changed or gone: looks at that one. One that cannot be read, or
+ * whose adapter's GUID cannot be, is looked at again with those below.
+ */
 int host_refresh_sid(struct host *host, uint32_t sid);
 
 /*
- * Looks once more at those that could not say who they are, but for the ones that are known under
+ * Looks once more at those that have not said who they are, but for the ones that are known under
  * that number: sessions can come here, none goes.
  */
 void host_refresh_unidentified(struct host *host);

@@ -240,7 +240,7 @@ struct host {
     struct events *events;                   /* likewise */
     struct initiator_watch *initiator_watch; /* likewise */
     bool records_read;                       /* open-iscsi's, once since the start */
-    uint32_t *unidentified; /* sids whose login has not come far enough to say who they are */
+    uint32_t *unidentified; /* sids that have not said who they are, or could not be read */
     size_t n_unidentified;
     bool highest_first;      /* Manager.PathWeightOrder */
     uint32_t default_policy; /* Manager.DefaultLoadBalancePolicy, enum dsm_policy; 0: none */

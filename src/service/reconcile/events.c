@@ -24,7 +24,7 @@
 /*
  * A session's uevent comes before its login has named it, and the kernel sends none when it has.
  * Its disks announce themselves a moment later, but a session need not have any: so those few
- * that are still unnamed are looked at again, for a while.
+ * that are still unnamed are looked at again, for a while; so are those that could not be read.
  */
 #define RETRY_USEC 500000U
 #define RETRIES_MAX 120U
@@ -44,6 +44,7 @@ struct events {
     uint32_t n_lost; /* events, when everything was looked at last */
     struct timer inspection, retry;
     unsigned retries_left;         /* rounds */
+    int failed;                    /* to read a session, since the last event of one; 0: none has */
     struct path_watch *watches[2]; /* multipath's main file; conf.d */
 };
 
@@ -60,11 +61,14 @@ static void events_arm_retry(struct events *events)
         (void)timer_set_in(&events->retry, RETRY_USEC);
 }
 
+/* Why is said once, until there is another reason, or the next event. */
 static void events_refresh(struct events *events, uint32_t sid)
 {
     int r = host_refresh_sid(events->host, sid);
+    if (r < 0 && r != events->failed)
+        log_warning("iSCSI session %u cannot be read: %s. It is tried again.", sid, strerror(-r));
     if (r < 0)
-        log_warning("iSCSI session %u cannot be read: %s.", sid, strerror(-r));
+        events->failed = r;
     events_arm_retry(events);
 }
 
@@ -191,6 +195,7 @@ static void events_on_session_event(struct events *events, sd_device *device)
         return;
     }
     events->retries_left = RETRIES_MAX;
+    events->failed = 0;
     events_refresh(events, sid);
 }
 
