@@ -217,6 +217,19 @@ class Default(DiskTest):
         self.wait_for(lambda: self.host.shape(1) == SESSIONS, "the session's")
         self.assertEqual(self.provenance(1), "session")
 
+    def test_one_that_was_not_saved(self):
+        """It is so when there is no default any more."""
+        self.set_default(QUEUE_DEPTH)
+        fault = self.host.dm.fault("sync", count=FOREVER, error=errno.EIO)
+        self.rebuild(1)
+        self.wait_for(lambda: self.host.shape(1) == SESSIONS, "the default")
+        self.wait_for(lambda: fault.seen, "the store's failure")
+        fault.clear()
+        self.set_default(NONE)
+        self.restart()
+        self.assertEqual(self.provenance(1), "default")
+        self.assert_shapes(HOSTS_OWN, SESSIONS)
+
     def test_none(self):
         self.set_default(QUEUE_DEPTH)
         self.set_default(NONE)

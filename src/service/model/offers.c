@@ -222,7 +222,11 @@ int offers_set_policy(struct host *host, uint32_t policy)
 {
     if (!dsm_can_be_default(policy))
         return -EINVAL;
-    int r = host->default_policy == DSM_NONE && policy != DSM_NONE ? offers_begin(host) : 0;
+    int r = 0;
+    if (host->default_policy == DSM_NONE && policy != DSM_NONE)
+        r = offers_begin(host);
+    else if (policy == DSM_NONE)
+        r = offers_save(host->offers); /* what was taken stays; nothing more is saved after this */
     return r < 0 ? r : settings_set_default_policy(host, policy);
 }
 
