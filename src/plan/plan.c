@@ -291,13 +291,13 @@ static int add_slots(struct mp_table *table, const struct slot *slots, size_t n_
 }
 
 /*
- * Whether the array's controllers can be told apart by access states, or need not be. Other
- * handlers than ALUA's note states when they attach or activate a path, and dm-mpath activates each
- * path of a group (__pg_init_all_paths()): two controllers in one take the LUN from each other.
+ * Else the array's controllers can be told apart by access states, or need not be. Other handlers
+ * than ALUA's note states when they attach or activate a path, and dm-mpath activates each path of
+ * a group (__pg_init_all_paths()): two controllers in one take the LUN from each other.
  */
-static bool groups_can_have_several(const struct mp_table *live)
+bool plan_handler_moves_lun(const struct mp_table *live)
 {
-    return strcmp(live->hwhandler, "0") == 0 || strcmp(live->hwhandler, "1 alua") == 0;
+    return strcmp(live->hwhandler, "0") != 0 && strcmp(live->hwhandler, "1 alua") != 0;
 }
 
 int plan_check_access(const struct mp_table *live, const struct plan_policy *policies,
@@ -313,7 +313,7 @@ int plan_check_access(const struct mp_table *live, const struct plan_policy *pol
         return r;
     if (policy >= n_policies)
         return -EINVAL;
-    if (policies[policy].policy != LB_FAILOVER && !groups_can_have_several(live))
+    if (policies[policy].policy != LB_FAILOVER && plan_handler_moves_lun(live))
         return -EOPNOTSUPP;
     if (policies[policy].policy > LB_ROUND_ROBIN_WITH_SUBSET)
         return 0;

@@ -80,14 +80,18 @@ int plan_map(const struct mp_table *live, const struct plan_policy *policies, si
              const struct plan_path *paths, size_t n_paths, struct mp_table **ret);
 
 /*
+ * Whether another hardware handler than ALUA's (rdac, emc, hp_sw) moves the LUN from controller to
+ * controller: no state that it notes says which paths can stand in one group.
+ */
+bool plan_handler_moves_lun(const struct mp_table *live);
+
+/*
  * Whether access states let policies[policy] be chosen for the map. -EOPNOTSUPP: it is one of 1 to
  * 3, has a primary in this map, and none of them is in the best access state that its own paths
  * have here (another session's better paths do not count: where each controller is a target of
  * its own, no policy of the second one's session could ever be set). This is for the choice alone:
  * a policy that was chosen stays when the array changes its mind, with access state ranking first.
- * Nor can any but 1 be chosen where another hardware handler than ALUA's (rdac, emc, hp_sw) moves
- * the LUN from controller to controller: no state that it notes says which paths can stand in one
- * group. -EINVAL, -ENOMEM as above.
+ * Nor can any but 1 be chosen where plan_handler_moves_lun(). -EINVAL, -ENOMEM as above.
  */
 int plan_check_access(const struct mp_table *live, const struct plan_policy *policies,
                       size_t n_policies, const struct plan_path *paths, size_t n_paths,

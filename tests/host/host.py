@@ -73,6 +73,7 @@ class Host:
         self.children = []
         self.service = None
         self.up = set()
+        self.handler = "alua"  # of maps that are loaded from now on
         self.joined = {}  # other targets that export a map's disk, by minor
         self.tree = tree.Tree(self.root, connections, luns, access)
         self.dm = device_mapper.DeviceMapper(self.root / "dev/mapper/control")
@@ -160,11 +161,10 @@ class Host:
             self.tree.add_map(minor)
         self.dm.load(minor, f"mpath{minor}", f"mpath-{self.wwid(minor)}", self.table(groups))
 
-    @staticmethod
-    def table(groups):
+    def table(self, groups):
         text = "".join(f" {selector} {len(disks)} 1" + "".join(f" {disk} 1" for disk in disks)
                        for selector, disks in groups)
-        return f"1 queue_if_no_path 1 alua {len(groups)} 1{text}"
+        return f"1 queue_if_no_path 1 {self.handler} {len(groups)} 1{text}"
 
     def map_event(self, minor, action):
         self.udev.event("block", f"/devices/virtual/block/dm-{minor}", action, DEVTYPE="disk",

@@ -217,6 +217,19 @@ class Default(DiskTest):
         self.wait_for(lambda: self.host.shape(1) == SESSIONS, "the session's")
         self.assertEqual(self.provenance(1), "session")
 
+    def test_handlers_that_move_the_lun(self):
+        """Such a map stays the host's own, also when its disk's own policy is cleared."""
+        for handler in "rdac", "emc":
+            self.host.handler = handler
+            for default in FAILOVER, QUEUE_DEPTH:
+                self.set_default(default)
+                self.rebuild(1)
+                self.wait_for(lambda: names.disk_path(1) in self.agent.objects(), "its return")
+                self.assertEqual(self.agent.set_disk_policy(1, FAILOVER, primaries=[2]), SUCCESS)
+                self.assertEqual(self.agent.clear_disk_policy(1), SUCCESS)
+                self.assert_shapes(HOSTS_OWN, HOSTS_OWN)
+                self.assertEqual(self.provenance(1), "host")
+
     def test_one_that_was_not_saved(self):
         """It is so when there is no default any more."""
         self.set_default(QUEUE_DEPTH)

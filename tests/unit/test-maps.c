@@ -24,6 +24,7 @@ static struct {
     struct host host;
     struct session sessions[2], *sorted[2];
     struct connection connections[N];
+    struct mp_table *table;
     struct dm_map dm;
     struct map_path paths[N];
     struct map_snapshot snapshot;
@@ -52,6 +53,7 @@ static int begin(void **state)
             .id = 1 + i,
         };
     }
+    assert_int_equal(mp_table_parse("0 0 0 0", &scene.table), 0);
     scene.snapshot = (struct map_snapshot){&scene.host, &scene.dm, scene.paths, N};
     assert_true(sd_event_new(&scene.host.event) >= 0);
     host_observe(&scene.host, &(struct host_observer){.disk_removed = on_disk_removed});
@@ -61,6 +63,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     maps_free_all(&scene.host);
+    mp_table_free(scene.table);
     for (unsigned i = 0; i < 2; i++)
         free(scene.sessions[i].maps);
     announcer_done(&scene.host.announcer);
@@ -76,8 +79,11 @@ static struct host_map *take(unsigned minor, const char *wwid, const char *name)
     struct host_map *map = NULL;
 
     snprintf(uuid, sizeof(uuid), "mpath-%s", wwid);
-    scene.dm = (struct dm_map){
-        .dev = makedev(253, minor), .name = (char *)name, .uuid = uuid, .sectors = 2048};
+    scene.dm = (struct dm_map){.dev = makedev(253, minor),
+                               .name = (char *)name,
+                               .uuid = uuid,
+                               .sectors = 2048,
+                               .table = scene.table};
     assert_int_equal(maps_upsert(&scene.host, &scene.snapshot, &map), 0);
     return map;
 }

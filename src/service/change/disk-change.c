@@ -115,7 +115,7 @@ static struct store_disk_policy *disk_change_default(const struct host_map *map)
 {
     if (!map->dev || map_has_session_policy(map))
         return NULL;
-    return settings_default_for(map->host, map->wwid);
+    return settings_default_for(map);
 }
 
 static void disk_change_begin(struct change *change)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "basic/macros.h"
+#include "plan/plan.h"
 #include "service/model/announce-disk.h"
 #include "service/model/announce.h"
 #include "service/model/find.h"
@@ -193,6 +194,7 @@ int maps_upsert(struct host *host, const struct map_snapshot *snapshot, struct h
     if (r < 0)
         return r;
     map->sectors = snapshot->map->sectors;
+    map->handler_moves_lun = plan_handler_moves_lun(snapshot->map->table);
     *ret = map;
     return 0;
 }

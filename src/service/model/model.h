@@ -153,8 +153,9 @@ struct host_map {
     size_t n_paths;
     char *appearance; /* table, path and group states, as last seen: another one is a change */
     struct map_state state;
-    enum kpartx kpartx; /* as udev has told last */
-    bool asymmetric;    /* its paths differ in access state */
+    enum kpartx kpartx;     /* as udev has told last */
+    bool handler_moves_lun; /* plan/plan.h */
+    bool asymmetric;        /* its paths differ in access state */
     bool
         asymmetric_now; /* likewise, as a client asked last (service/view/disk-query.c), and when */
     uint64_t asymmetry_moment;

@@ -117,7 +117,7 @@ static void offers_give(struct host_map *map)
 {
     if (map->policy || map_state_is_requested(&map->state) || map_has_any_policy(map))
         return;
-    map->policy = settings_default_for(map->host, map->wwid);
+    map->policy = settings_default_for(map);
     if (!map->policy)
         return;
     map->policy->unsaved = true;

@@ -117,18 +117,19 @@ int settings_set_default_policy(struct host *host, uint32_t policy)
     return 0;
 }
 
-struct store_disk_policy *settings_default_for(const struct host *host, const char *wwid)
+struct store_disk_policy *settings_default_for(const struct host_map *map)
 {
-    enum dsm_policy policy = (enum dsm_policy)host->default_policy;
+    enum dsm_policy policy = (enum dsm_policy)map->host->default_policy;
     struct store_disk_policy *given;
 
-    if (policy == DSM_NONE || !dm_selector_available(plan_selector(dsm_to_lb(policy))))
+    if (policy == DSM_NONE || map->handler_moves_lun ||
+        !dm_selector_available(plan_selector(dsm_to_lb(policy))))
         return NULL;
     given = calloc(1, sizeof(*given));
     if (!given)
         return NULL;
     *given = (struct store_disk_policy){
-        .wwid = strdup(wwid),
+        .wwid = strdup(map->wwid),
         .policy = policy,
         .by_default = true,
     };

@@ -8,6 +8,7 @@
 #define BOOT_SIZE 33U /* of a boot's ID, as a text */
 
 struct host;
+struct host_map;
 struct store_disk_policy;
 
 /* This boot's ID. A negative errno: it cannot be told. */
@@ -28,5 +29,9 @@ int settings_set_weight_order(struct host *host, const char *order);
 /* The same for the policy of maps that appear (offers_set_policy()). */
 int settings_set_default_policy(struct host *host, uint32_t policy);
 
-/* The default policy for a disk, NULL: there is none, or none that this kernel can do. */
-struct store_disk_policy *settings_default_for(const struct host *host, const char *wwid);
+/*
+ * The default policy for the disk of a map that is there. NULL: there is none, or none that this
+ * kernel or its hardware handler can do, which knows better than a policy that names no path which
+ * controller is to have the LUN.
+ */
+struct store_disk_policy *settings_default_for(const struct host_map *map);
