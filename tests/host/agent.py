@@ -21,6 +21,7 @@ class Request:
     def __init__(self, call):
         self._call = call
         self.done = call.done
+        self.cookie = call.cookie  # of its reply, in a bus' `replies`
 
     def status(self):
         (code,) = self._call.result()

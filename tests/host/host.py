@@ -60,7 +60,7 @@ class Host:
 
     def __init__(self, program, fake, sessions=1, connections=4, luns=2, access=True):
         self.program, self.fake = program, fake
-        self.per_session, self.luns = connections, luns
+        self.sessions, self.per_session, self.luns = sessions, connections, luns
         # sysfs is no file system of a disk's either, where there is such a place.
         shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="wmi-", dir=shared))

@@ -147,6 +147,10 @@ class Multipathd:
 
     # --- Maps
 
+    def standing_still(self):
+        """A context in which it builds no map of its own accord, nor reads a file."""
+        return self._maps
+
     def _detects_prio(self, path):
         """Whether it asks sysfs for the prio, whatever an entry says."""
         detect = self._defaults["detect_prio"]
@@ -178,22 +182,24 @@ class Multipathd:
             by_prio[self._prio(entry, path)].append(path.disk)
         return [(selector, by_prio[prio]) for prio in sorted(by_prio, reverse=True)]
 
-    def _own_groups(self, minor):
+    def would_build(self, minor):
+        """[(selector, [disk])], over the paths that are there."""
         return self.groups(self.host.wwid(minor), self.host.paths(minor))
 
     def load(self, minor):
-        """A map's own groups, over the paths that are there, unless the kernel refuses them."""
+        """A map's own groups, over the paths that are there; False: the kernel refuses them."""
         if self.host.dm.refuses(minor):
-            return
+            return False
         self.loads += 1
-        self.host.load_map(minor, self._own_groups(minor))
+        self.host.load_map(minor, self.would_build(minor))
+        return True
 
     def _reload_other(self, minor):
         """Likewise, where it has others; not a map that has gone meanwhile."""
         def meaning(groups):
             return [(selector, set(paths)) for selector, paths in groups]
 
-        now, wanted = self.host.dm.read(minor), self._own_groups(minor)
+        now, wanted = self.host.dm.read(minor), self.would_build(minor)
         if not now or self.host.dm.refuses(minor):
             return
         if meaning(device_mapper.parse(now.table)) != meaning(wanted):
@@ -212,6 +218,11 @@ class Multipathd:
                     time.sleep(0.01)
                 self._reload_other(minor)
 
+    def _start(self, run, *arguments):
+        thread = threading.Thread(target=run, args=arguments, daemon=True)
+        thread.start()  # whoever stops waits for those that run
+        self._threads.append(thread)
+
     def _reconfigure_later(self):
         """It says yes, and goes about it."""
         def run():
@@ -219,8 +230,7 @@ class Multipathd:
             self._waiting -= 1
 
         self._waiting += 1
-        self._threads.append(threading.Thread(target=run, daemon=True))
-        self._threads[-1].start()
+        self._start(run)
 
     def check_paths(self):
         """What follows from each check of a path since 0.9.6 (main.c, update_mpp_prio()): a map whose
@@ -264,16 +274,14 @@ class Multipathd:
     def _reload(self, name):
         for minor in self.host.minors():
             if name in self._names(minor):
-                self.load(minor)
-                return "ok\n"
+                return "ok\n" if self.load(minor) else "fail\n"
         return "fail\n"
 
     def _run(self):
         with contextlib.suppress(OSError):  # it was stopped
             while True:
                 peer, _ = self._socket.accept()
-                self._threads.append(threading.Thread(target=self._serve, args=(peer,), daemon=True))
-                self._threads[-1].start()
+                self._start(self._serve, peer)
 
     def _serve(self, peer):
         with peer, contextlib.suppress(ConnectionError):
