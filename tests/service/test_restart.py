@@ -348,6 +348,21 @@ class PlainBoot(BootTest):
     """Of an array without access states."""
     access = False
 
+    def test_numbers_of_the_last_boot(self):
+        """By them another path leads, which each check of multipathd's brings about until it is told."""
+        self.set_policies()
+        self.assertEqual(self.host.stop(), 0)
+        stale = self.host.drop_in.read_text().replace("^2:", "^1:").replace("^4:", "^3:")
+        self.host.drop_in.write_text(stale)
+        self.host.multipathd.reconfigure()
+        loads, reconfigures = self.host.multipathd.loads, self.count()
+        self.host.start()
+        self.wait_for(lambda: self.host.multipathd.check_paths() or self.count() > reconfigures, "the news")
+        for target in 0, 1:
+            self.wait_for_agreement(target)
+            self.assertEqual(self.host.shape(target), self.groups(target))
+        self.assertLess(self.host.multipathd.loads - loads, 10)
+
     def test_long_after_the_start(self):
         """multipathd has answered for nothing by then."""
         self.set_policies()

@@ -846,6 +846,9 @@ void reconcile_begin(struct host *host)
     }
     host->reconciler->begun = true;
     reconcile_inspect_due(host->reconciler, BEGIN_USEC);
+    /* By the entries that it has, another boot's maybe, multipathd would build them back. */
+    if (reconcile_is_running(host))
+        mpathd_sync_soon(host);
 }
 
 void reconciler_free(struct host *host)
