@@ -73,6 +73,7 @@ class Multipathd:
         self.seconds = 0.2
         self._maps = threading.Lock()
         self._waiting = 0  # reconfigurations that have not ended
+        self._configures = False  # one of them has begun: nothing else is done by what was read before
         self._entries, self._devices, self._defaults = {}, [], DEFAULTS
         self._talking = threading.Event()
         self._talking.set()
@@ -210,13 +211,21 @@ class Multipathd:
         if self.refuses:
             return
         seconds = self.seconds
-        with self._maps:
+        with self._maps, self._configuring():
             self.read()
             time.sleep(seconds)
             for minor in self.host.minors():
                 while self.host.dm.is_in_a_call(minor):
                     time.sleep(0.01)
                 self._reload_other(minor)
+
+    @contextlib.contextmanager
+    def _configuring(self):
+        self._configures = True
+        try:
+            yield
+        finally:
+            self._configures = False
 
     def _start(self, run, *arguments):
         thread = threading.Thread(target=run, args=arguments, daemon=True)
@@ -256,7 +265,7 @@ class Multipathd:
         if command == "help":
             return f"multipath-tools v{self.release} (03/01, 2025)\n"
         if command == "show daemon":
-            return f"pid 1 {'configure' if self._waiting else 'idle'}\n"
+            return f"pid 1 {self._state()}\n"
         if command == "show config":
             return self.config()
         if command == "reconfigure":
@@ -265,6 +274,11 @@ class Multipathd:
         if command.startswith("reload map "):
             return self._reload(command.removeprefix("reload map "))
         return "fail\n"
+
+    def _state(self):
+        if self._configures:
+            return "configure"
+        return "running (reconfigure pending)" if self._waiting else "idle"
 
     def _names(self, minor):
         """What commands find a map by: before 0.10, its WWID is no such thing."""
