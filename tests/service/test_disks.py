@@ -149,6 +149,7 @@ class Alone(DiskTest):
 
     def test_killed_in_the_midst_of_a_first_policy(self):
         """The next service has multipathd build the map by what counts: nothing of it is left."""
+        self.host.multipathd.seconds = 3  # else it builds the map when the swap has ended
         slow = self.host.dm.fault("resume", 0, milliseconds=20000, in_child=True)
         self.agent.begin_disk_policy(0, SUBSET, primaries=[2])
         self.wait_for(lambda: slow.seen, "the swap")
