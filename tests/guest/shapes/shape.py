@@ -255,6 +255,8 @@ class Shape:
         multipathd.start()
         stack.wait_for_paths(self.paths_due)
         stack.wait_until_whole(self.paths_due)
+        if self.values["access"] == "explicit":
+            self.turn(STATES, self.luns)  # a map that was made has asked for states of its own
         if self.has_groups:
             multipathd.reconfigure()  # it has made its groups while the kernel asked for the states
 
