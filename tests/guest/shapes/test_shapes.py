@@ -201,8 +201,9 @@ class Job:
         if self.values["marginal"] == "off" or len(of_disk.paths) == 1:
             return
         path = of_disk.groups[0].paths[0]
-        if self.values["access"] == "explicit" and self.is_best_alone(seen, of_disk, path):
-            self.best_moves(path)
+        moves = self.values["access"] == "explicit" and self.is_best_alone(seen, of_disk, path)
+        if moves or not self.can_be_told():
+            self.survive(path)
         else:
             self.contest(path)
 
@@ -213,36 +214,34 @@ class Job:
         best = access.pop(seen.known[path])
         return all(meaning.rank(state) > meaning.rank(best) for state in access.values())
 
-    def best_moves(self, path):
-        """The kernel has the array move the LUN to the path that multipathd puts first: what the policy
-        means goes with it, and nothing is lost."""
-        self.take_for_marginal(path)
-        self.assert_right(self.asked, seconds=SECONDS)
-        run("multipathd", "unsetmarginal", "path", path)
-        self.assert_right(self.asked, seconds=SECONDS)
+    def survive(self, path):
+        """Where the kernel has the array move the LUN to the path that multipathd puts first, what the
+        policy means goes with it. Where multipathd cannot be told, the service holds the map for good."""
+        for command in ("setmarginal", "unsetmarginal"):
+            self.say_of(path, command)
+            self.assert_right(self.asked, seconds=SECONDS)
 
     def contest(self, path):
-        """The groups are given again, and again, and then no more; the reason has its name, where
-        multipathd can be told of groups at all."""
-        name = "marginal_pathgroups" if self.can_be_told() else "again and again"
+        """The groups are given again, and again, and then no more; the reason has its name."""
         for _ in range(8):
-            self.take_for_marginal(path)
+            self.say_of(path, "setmarginal")
             look_in(5, lambda: self.wrong(self.asked), bool)
             look_in(SECONDS, lambda: self.said()[0] == "Contested" or not self.wrong(self.asked), bool)
             said = self.said()
-            run("multipathd", "unsetmarginal", "path", path)
+            self.say_of(path, "unsetmarginal")
             if said[0] == "Contested":
                 break
-        assert said[0] == "Contested" and name in said[2], said
+        assert said[0] == "Contested" and "marginal_pathgroups" in said[2], said
         self.asked = self.shape.ask(self.values["holds"])
         self.assert_right(self.asked)
 
     @staticmethod
-    def take_for_marginal(path):
+    def say_of(path, command):
         """multipathd answers some commands that it does not know with success: its state counts."""
-        run("multipathd", "setmarginal", "path", path)
+        run("multipathd", command, "path", path)
         states = run("multipathd", "show", "paths", "format", "%d %M").splitlines()
-        assert [path, "marginal"] in map(str.split, states), states
+        state = {"setmarginal": "marginal", "unsetmarginal": "normal"}[command]
+        assert [path, state] in map(str.split, states), states
 
     # The end
 
