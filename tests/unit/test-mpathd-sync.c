@@ -200,6 +200,16 @@ static void on_answer(int r, void *userdata)
 
 typedef int (*wait_t)(struct host *host, void (*func)(int r, void *userdata), void *userdata);
 
+static int ahead(struct host *host, void (*func)(int r, void *userdata), void *userdata)
+{
+    return mpathd_sync_ahead(host, scene.now, func, userdata);
+}
+
+static int behind(struct host *host, void (*func)(int r, void *userdata), void *userdata)
+{
+    return mpathd_sync_behind(host, scene.now, func, userdata);
+}
+
 static struct waiter *wait_for(wait_t wait, void (*then)(void))
 {
     struct waiter *waiter = &scene.waiters[scene.n_waiters++];
@@ -239,16 +249,16 @@ static void come_to_rest(void)
 
 static void wait_once_more(void)
 {
-    wait_for(mpathd_sync_ahead, NULL);
+    wait_for(ahead, NULL);
 }
 
 /* One who is answered goes on at once, and so begins the attempt of those behind it. */
 static void test_each_by_its_own_attempt(void **state)
 {
     come_to_rest();
-    const struct waiter *first = wait_for(mpathd_sync_ahead, wait_once_more);
+    const struct waiter *first = wait_for(ahead, wait_once_more);
     assert_runs(ATTEMPT_SYNC);
-    const struct waiter *second = wait_for(mpathd_sync_ahead, NULL);
+    const struct waiter *second = wait_for(ahead, NULL);
     end((struct sync_outcome){0});
     assert_int_equal(first->n_answers, 1);
     assert_int_equal(second->n_answers, 0);
@@ -262,31 +272,31 @@ static void test_each_by_its_own_attempt(void **state)
 static void test_ahead_and_behind(void **state)
 {
     come_to_rest();
-    const struct waiter *ahead = wait_for(mpathd_sync_ahead, NULL);
-    const struct waiter *behind = wait_for(mpathd_sync_behind, NULL);
+    const struct waiter *first = wait_for(ahead, NULL);
+    const struct waiter *second = wait_for(behind, NULL);
     end((struct sync_outcome){.changed = true, .reconfigured = true});
     /* The second is for the attempt after this one. */
-    assert_int_equal(ahead->n_answers, 1);
-    assert_int_equal(behind->n_answers, 0);
+    assert_int_equal(first->n_answers, 1);
+    assert_int_equal(second->n_answers, 0);
     assert_runs(ATTEMPT_PROVE);
     end((struct sync_outcome){0});
-    assert_int_equal(behind->n_answers, 0);
+    assert_int_equal(second->n_answers, 0);
     pass(SYNC_INTERVAL_USEC);
     assert_runs(ATTEMPT_SYNC);
     end((struct sync_outcome){.changed = true, .reconfigured = true});
-    assert_int_equal(behind->n_answers, 0);
+    assert_int_equal(second->n_answers, 0);
     end((struct sync_outcome){0});
-    assert_int_equal(behind->n_answers, 1);
-    assert_int_equal(behind->r, 0);
+    assert_int_equal(second->n_answers, 1);
+    assert_int_equal(second->r, 0);
 }
 
 /* Each is told when it is late, not the first alone. */
 static void test_patience(void **state)
 {
     come_to_rest();
-    const struct waiter *first = wait_for(mpathd_sync_ahead, NULL);
+    const struct waiter *first = wait_for(ahead, NULL);
     pass(SYNC_SECOND);
-    const struct waiter *second = wait_for(mpathd_sync_behind, NULL);
+    const struct waiter *second = wait_for(behind, NULL);
     const struct waiter *third = wait_for(mpathd_sync_and_wait, NULL);
     pass(MPATHD_SYNC_PATIENCE_USEC - SYNC_SECOND);
     assert_int_equal(first->n_answers, 1);
@@ -297,6 +307,29 @@ static void test_patience(void **state)
     assert_int_equal(second->r, -ETIMEDOUT);
     pass(10 * MPATHD_SYNC_PATIENCE_USEC);
     assert_int_equal(third->n_answers, 0);
+}
+
+/* A client's time goes on while its change waits for another one; who comes late has the least. */
+static void test_patience_since_it_asked(void **state)
+{
+    static struct waiter early, late;
+
+    come_to_rest();
+    early = late = (struct waiter){.since = scene.n_begun};
+    uint64_t asked = scene.now;
+    pass(MPATHD_SYNC_PATIENCE_USEC - MPATHD_SYNC_LEAST_USEC - SYNC_SECOND);
+    assert_int_equal(mpathd_sync_ahead(&scene.host, asked, on_answer, &early), 0);
+    pass(3 * SYNC_SECOND);
+    assert_int_equal(mpathd_sync_behind(&scene.host, asked, on_answer, &late), 0);
+    pass(asked + MPATHD_SYNC_PATIENCE_USEC - scene.now - 1);
+    assert_int_equal(early.n_answers, 0);
+    pass(1);
+    assert_int_equal(early.r, -ETIMEDOUT);
+    assert_int_equal(early.n_answers, 1);
+    assert_int_equal(late.n_answers, 0);
+    pass(2 * SYNC_SECOND);
+    assert_int_equal(late.r, -ETIMEDOUT);
+    assert_int_equal(late.n_answers, 1);
 }
 
 /* What multipathd was told, and may have read, is looked for in what it has in force ever after. */
@@ -341,7 +374,7 @@ static void test_put_off(void **state)
     end((struct sync_outcome){.changed = true, .reconfigured = true});
     end((struct sync_outcome){0});
     mpathd_sync_request(&scene.host);
-    wait_for(mpathd_sync_ahead, NULL);
+    wait_for(ahead, NULL);
     pass(SYNC_SECOND);
     assert_runs(ATTEMPT_SYNC);
     end((struct sync_outcome){0});
@@ -377,7 +410,7 @@ static struct sync_outcome random_outcome(struct prng *prng)
 
 static void step(struct prng *prng)
 {
-    static const wait_t waits[] = {mpathd_sync_ahead, mpathd_sync_behind, mpathd_sync_and_wait};
+    static const wait_t waits[] = {ahead, behind, mpathd_sync_and_wait};
     static void (*const wishes[])(struct host *) = {mpathd_sync_request, mpathd_sync_soon,
                                                     mpathd_sync_check};
 
@@ -424,6 +457,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_each_by_its_own_attempt, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ahead_and_behind, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_patience, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_patience_since_it_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_proof_that_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_timer_of_an_earlier_wish, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_put_off, set_up, tear_down),

@@ -268,7 +268,7 @@ static void change_conclude(struct change *change, const struct map_change *maps
     if ((change->is_ahead || change->has_withdrawn) && !change->is_in_force) {
         change->status = status;
         change->calls->take_back(change);
-        if (mpathd_sync_behind(change->host, change_on_taken_back, change) >= 0)
+        if (mpathd_sync_behind(change->host, change->asked_usec, change_on_taken_back, change) >= 0)
             return;
     }
     change_finish(change, status);
@@ -482,7 +482,7 @@ static void change_maps(struct change *change)
         change_swap(change);
         return;
     }
-    r = mpathd_sync_ahead(change->host, change_on_begun, change);
+    r = mpathd_sync_ahead(change->host, change->asked_usec, change_on_begun, change);
     if (r < 0)
         change_on_begun(r, change);
 }
@@ -610,6 +610,7 @@ int change_start(const struct change *change)
     if (!copy)
         return -ENOMEM;
     *copy = *change;
+    copy->asked_usec = loop_usec(change->host->event);
     timer_init(&copy->suspended, change->host->event, 1000, change_on_suspended, copy);
     change_enlist(copy);
     change_begin_due(copy->host);

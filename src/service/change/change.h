@@ -84,6 +84,7 @@ struct change {
     void *userdata;
     /* change.c's own */
     struct change *next; /* that came after it */
+    uint64_t asked_usec; /* of the loop's clock */
     bool has_begun;
     bool is_under_way;       /* it has seen that nobody else changes its maps */
     struct change *behind;   /* one that it has seen over a map of its own */

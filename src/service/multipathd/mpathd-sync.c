@@ -412,23 +412,32 @@ static int mpathd_sync_wait(struct host *host, const struct mpathd_sync_waiter *
     return 0;
 }
 
-int mpathd_sync_ahead(struct host *host, void (*func)(int r, void *userdata), void *userdata)
+static uint64_t mpathd_sync_patience(const struct host *host, uint64_t asked_usec)
+{
+    uint64_t until = asked_usec + MPATHD_SYNC_PATIENCE_USEC,
+             least = loop_usec(host->event) + MPATHD_SYNC_LEAST_USEC;
+    return until > least ? until : least;
+}
+
+int mpathd_sync_ahead(struct host *host, uint64_t asked_usec, void (*func)(int r, void *userdata),
+                      void *userdata)
 {
     const struct mpathd_sync_waiter waiter = {
         .func = func,
         .userdata = userdata,
         .ahead = true,
-        .until = loop_usec(host->event) + MPATHD_SYNC_PATIENCE_USEC,
+        .until = mpathd_sync_patience(host, asked_usec),
     };
     return mpathd_sync_wait(host, &waiter);
 }
 
-int mpathd_sync_behind(struct host *host, void (*func)(int r, void *userdata), void *userdata)
+int mpathd_sync_behind(struct host *host, uint64_t asked_usec, void (*func)(int r, void *userdata),
+                       void *userdata)
 {
     const struct mpathd_sync_waiter waiter = {
         .func = func,
         .userdata = userdata,
-        .until = loop_usec(host->event) + MPATHD_SYNC_PATIENCE_USEC,
+        .until = mpathd_sync_patience(host, asked_usec),
     };
     return mpathd_sync_wait(host, &waiter);
 }

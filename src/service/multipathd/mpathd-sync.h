@@ -28,19 +28,23 @@ void mpathd_sync_soon(struct host *host);
  * The same, for a change whose tables come next: calls func when multipathd has begun to read what
  * the entries are now, or has nothing to read. Negative: as below.
  */
-int mpathd_sync_ahead(struct host *host, void (*func)(int r, void *userdata), void *userdata);
+int mpathd_sync_ahead(struct host *host, uint64_t asked_usec, void (*func)(int r, void *userdata),
+                      void *userdata);
 
 /*
  * The same, for a change that has failed, whose entries were taken back: calls func when multipathd
  * has read that, and built anew what it had built by them.
  */
-int mpathd_sync_behind(struct host *host, void (*func)(int r, void *userdata), void *userdata);
+int mpathd_sync_behind(struct host *host, uint64_t asked_usec, void (*func)(int r, void *userdata),
+                       void *userdata);
 
 /*
- * These two wait no longer, and then say -ETIMEDOUT. With the swaps, a client has its answer within
- * the 25 s that libraries for D-Bus give a call.
+ * These two wait no longer than that from when a client asked (loop_usec()), though LEAST from when
+ * they are called, and then say -ETIMEDOUT. With what else a change waits for, and the swaps, its
+ * client has the answer within the 25 s that libraries for D-Bus give a call.
  */
 #define MPATHD_SYNC_PATIENCE_USEC UINT64_C(15000000)
+#define MPATHD_SYNC_LEAST_USEC UINT64_C(5000000)
 
 /*
  * The same as mpathd_sync_soon(), also on a multipathd that is else left to read the file when it
