@@ -70,8 +70,10 @@ class Undone(holds.HoldsTest):
             disturbing = pool.submit(self.logins, random.Random(self.seed))
             clients = [pool.submit(self.client, random.Random(self.seed + 1 + i), sessions)
                        for i, sessions in enumerate(CLIENTS)]
-            changes = [each for client in clients for each in client.result()]
-            self.working = False
+            try:
+                changes = [each for client in clients for each in client.result()]
+            finally:
+                self.working = False
             disturbing.result()
             wmi.wait_for_agreement(*(hold.target for hold in SESSIONS))
         done = [each for each in changes if each.groups is not None]
