@@ -18,6 +18,7 @@ PAUSES = (0, 0.005, 0.02, 0.1, 0.3, 0.6)  # seconds between steps
 ROUNDS, STEPS = 3, 25  # at the end of each round it comes to rest
 SETTLE = 60  # seconds until all is as it has to be, when nothing happens any more
 LIE = 3  # seconds for which what is said need not be so
+PATIENCE = 15  # seconds for which a change waits for multipathd, before the maps come first
 
 
 class Wrong(Exception):
@@ -40,6 +41,7 @@ class Run:
         self.disturbed = set()  # maps of changes in whose midst they were given other groups, or paths
         self.away = []  # maps that are to return
         self.untold = 0  # until then, multipathd may know what counts no more
+        self.n_untold = 0  # how often the service has said so
         self.knows_store = True  # it has not failed
         self.be_quiet()
 
@@ -96,11 +98,18 @@ class Run:
                 self.expect(self.kinds & happenings.MAKE_FAIL or (change.behind and status in BUSY),
                             status, "was answered to", change)
                 self.rest(happenings.LOOK, minors)
+            if self.is_untold(change):
+                self.rest(happenings.UNTOLD, minors)
             self.rest(happenings.LOOK, minors & self.disturbed)
             self.disturbed -= minors
         self.expect(not self.changes.late(), "there is no answer to", self.changes.late())
         self.changes.watch_others()
         self.expect(not self.watch.wrong, *self.watch.wrong[:1])
+
+    def is_untold(self, change):
+        """Whether multipathd, on a slow machine, may have begun to read the entries after the answer."""
+        before, self.n_untold = self.n_untold, self.host.said().count("multipathd does not read the policy")
+        return self.n_untold > before or time.monotonic() > change.begun + PATIENCE
 
     def repairs(self):
         return {minor: self.agent.disk(minor, "Reapplications") for minor in self.host.minors()}
