@@ -115,13 +115,16 @@ class Job:
                 function()
 
     def agreement(self):
-        """multipathd agrees, or is alone where it cannot be told; Reason says so."""
+        """multipathd agrees; or it cannot be told, as Reason says, and the service puts right what it builds."""
         told = self.can_be_told()
         wanted = ("Applied", "Agrees" if told else "Alone", "" if told else "cannot be told of map")
-        said = look_in(SECONDS, self.said, lambda said: said[:2] == wanted[:2])
-        assert said[:2] == wanted[:2] and wanted[2] in said[2] and bool(said[2]) != told, \
-            f"{said}, not {wanted}"
-        self.assert_right(self.asked)
+
+        def right(said):
+            return said[:2] == wanted[:2] and wanted[2] in said[2] and bool(said[2]) != told
+
+        said = look_in(SECONDS, self.said, right)
+        assert right(said), f"{said}, not {wanted}"
+        self.assert_right(self.asked, seconds=0 if told else 5)
 
     def can_be_told(self):
         """Whether multipathd can be told of all maps."""
