@@ -25,16 +25,23 @@ def settle():
     stack.settle(lio.expected_paths())
 
 
+def lone_change(probe, policy):
+    """The time of a change for which nothing is in the way, and the Work meanwhile."""
+    tools.agree_and_leave()
+    with tools.Work() as work:
+        took = probe.set_policy(policy)
+    return took, work
+
+
 def measure_change(bench):
     """From the call to its reply, against a reconfigure and against bare swaps."""
     policies = tools.wanted(bench.probe)
-    service, floor, administrator = [], [], []
+    service, floor, administrator, works = [], [], [], []
     for _ in tools.repetitions("change", bench.repetitions):
-        times = []
-        for policy in tools.POLICIES:
-            times.append(bench.probe.set_policy(policy))
-            tools.agree()
-        service.append(statistics.mean(times))
+        changes = [lone_change(bench.probe, policy) for policy in tools.POLICIES]
+        service.append(statistics.mean(took for took, _ in changes))
+        works += [work for _, work in changes]
+        tools.agree()
         with tools.service_frozen():
             floor.append(statistics.mean(tools.bare_swaps(policies.values())))
             settle()
@@ -54,6 +61,11 @@ def measure_change(bench):
                     note=note(reconfigure, call))
     yield bench.row("change", f"SetLoadBalancePolicy, in bare swaps by {tools.PROCESSES} processes",
                     figures.ratios(service, floor), "<= 1.3", note=note(call, bare))
+    mine, multipathd = (statistics.median(getattr(each, name) for each in works)
+                        for name in ("service", "multipathd"))
+    yield bench.row("change", "of a call's time, what the processors were idle",
+                    [each.idle_part() for each in works],
+                    note=f"processor time of service / multipathd: {note(mine, multipathd)}")
 
 
 # --- I/O -------------------------------------------------------------------------------------

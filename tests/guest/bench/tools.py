@@ -4,6 +4,7 @@ changed between, and the ways to change.
 """
 
 import contextlib
+import os
 import pathlib
 import socket
 import struct
@@ -29,6 +30,10 @@ POLICIES = FIRST, SECOND
 
 # The child processes that a lone change swaps with: transaction_share() of src/service/tables/transaction.c.
 PROCESSES = 8
+
+# So long, at most, the service leaves multipathd to its paths behind a reconfiguration before somebody's next
+# change: SYNC_INTERVAL_USEC of src/service/multipathd/sync-schedule.h.
+LEFT_TO_PATHS = 5
 
 PROPERTIES = "org.freedesktop.DBus.Properties"
 
@@ -133,6 +138,12 @@ def agree():
     wait_for(service_rests, patience(paths), "the service at rest")
 
 
+def agree_and_leave():
+    """The same, and the next change waits for nothing."""
+    agree()
+    time.sleep(LEFT_TO_PATHS)
+
+
 def service_rests(seconds=1):
     """Whether it has nothing to do for so long."""
     before = cpu(service.UNIT)
@@ -152,6 +163,34 @@ def cpu(unit):
     """The CPU seconds that a unit has used, its children's too."""
     text = read(f"/sys/fs/cgroup/system.slice/{unit}/cpu.stat")
     return int(dict(line.split() for line in text.splitlines())["usage_usec"]) / 1e6
+
+
+def idle():
+    """The seconds that all processors together have had nothing to do."""
+    words = read("/proc/stat").split("\n", 1)[0].split()
+    return sum(map(int, words[4:6])) / os.sysconf("SC_CLK_TCK")
+
+
+class Work:
+    """What was worked inside a `with`, in seconds of a processor."""
+
+    def __enter__(self):
+        self._before = self._now()
+        self._began = time.monotonic()
+        return self
+
+    def __exit__(self, *exception):
+        self.took = time.monotonic() - self._began
+        self.service, self.multipathd, self.idle = (
+            after - before for after, before in zip(self._now(), self._before))
+
+    @staticmethod
+    def _now():
+        return cpu(service.UNIT), cpu("multipathd.service"), idle()
+
+    def idle_part(self):
+        """How much of the time of all processors there was nothing to do."""
+        return self.idle / self.took / os.cpu_count()
 
 
 # --- The same change by other means ----------------------------------------------------------
