@@ -45,14 +45,11 @@ struct way {
     unsigned n_links;
 };
 
-static struct place *place_free(struct place *place)
+static void place_free(struct place *place)
 {
-    if (!place)
-        return NULL;
     sd_event_source_disable_unref(place->source);
     free(place->name);
     free(place);
-    return NULL;
 }
 
 static void places_done(struct places *places)

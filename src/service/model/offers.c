@@ -9,6 +9,7 @@
 #include "service/model/maps.h"
 #include "service/model/offers.h"
 #include "service/model/settings.h"
+#include "service/model/wwids.h"
 
 #define WITHDRAW_USEC 1000000U /* until the store is told: of others, too */
 #define RETRY_USEC 60000000U   /* after a failure of the store */
@@ -16,9 +17,8 @@
 struct offers {
     struct host *host;
     struct timer timer;
-    bool unknown;     /* to whom it was offered in this boot, before this service */
-    char **withdrawn; /* WWIDs, which the store still has */
-    size_t n_withdrawn;
+    bool unknown;           /* to whom it was offered in this boot, before this service */
+    struct wwids withdrawn; /* which the store still has */
 };
 
 /* What is told to the store at once. */
@@ -70,31 +70,23 @@ static void offers_mark_saved(struct host_map *map, void *userdata)
     map->offer_unsaved = false;
 }
 
-static void offers_forget_withdrawn(struct offers *offers)
-{
-    for (size_t i = 0; i < offers->n_withdrawn; i++)
-        free(offers->withdrawn[i]);
-    free(TAKE_PTR(offers->withdrawn));
-    offers->n_withdrawn = 0;
-}
-
 /* What was withdrawn and cannot be deleted is so after the next start. */
 static int offers_save(struct offers *offers)
 {
     _cleanup_(offers_unsaved_done) struct offers_unsaved all = {0};
 
     maps_each(offers->host, offers_collect, &all);
-    if (all.error >= 0 && (all.n_made > 0 || offers->n_withdrawn > 0))
-        all.error = store_change_offers(offers->host->store,
-                                        &(struct store_offers){
-                                            .withdrawn = (const char *const *)offers->withdrawn,
-                                            .n_withdrawn = offers->n_withdrawn,
-                                            .made = all.made,
-                                            .n_made = all.n_made,
-                                            .taken = all.taken,
-                                            .n_taken = all.n_taken,
-                                        });
-    offers_forget_withdrawn(offers);
+    if (all.error >= 0 && (all.n_made > 0 || offers->withdrawn.n > 0))
+        all.error = store_change_offers(
+            offers->host->store, &(struct store_offers){
+                                     .withdrawn = (const char *const *)offers->withdrawn.list,
+                                     .n_withdrawn = offers->withdrawn.n,
+                                     .made = all.made,
+                                     .n_made = all.n_made,
+                                     .taken = all.taken,
+                                     .n_taken = all.n_taken,
+                                 });
+    wwids_clear(&offers->withdrawn);
     if (all.error >= 0)
         maps_each(offers->host, offers_mark_saved, NULL);
     else
@@ -143,11 +135,7 @@ void offers_withdraw(struct host_map *map)
     struct offers *offers = map->host->offers;
 
     if (map->offered && !map->offer_unsaved && offers_are_kept(map->host)) {
-        char **more = reallocarray(offers->withdrawn, offers->n_withdrawn + 1, sizeof(*more));
-        if (more)
-            offers->withdrawn = more;
-        if (more && (more[offers->n_withdrawn] = strdup(map->wwid)))
-            offers->n_withdrawn++;
+        (void)wwids_add(&offers->withdrawn, map->wwid);
         if (!timer_is_set(&offers->timer))
             (void)timer_set_in(&offers->timer, WITHDRAW_USEC);
     }
@@ -192,7 +180,7 @@ void offers_free(struct host *host)
         return;
     if (offers_are_kept(host))
         (void)offers_save(offers);
-    offers_forget_withdrawn(offers);
+    wwids_clear(&offers->withdrawn);
     timer_done(&offers->timer);
     free(offers);
     host->offers = NULL;

@@ -7,6 +7,7 @@
 #include "basic/macros.h"
 #include "service/base/timer.h"
 #include "service/model/maps.h"
+#include "service/model/wwids.h"
 #include "service/tables/intents.h"
 
 #define FORGET_USEC 1000000U /* until the store is told: of others, too */
@@ -14,23 +15,21 @@
 struct intents {
     struct host *host;
     struct timer timer;
-    char **over; /* WWIDs, which the store still has */
-    size_t n_over;
+    struct wwids over; /* which the store still has */
 };
 
 /* What cannot be deleted is found by the next start. */
 static void intents_save(struct intents *intents)
 {
-    if (intents->n_over == 0)
+    if (intents->over.n == 0)
         return;
     timer_stop(&intents->timer);
-    int r = store_remove_intents(intents->host->store, (const char *const *)intents->over,
-                                 intents->n_over);
+    int r = store_remove_intents(intents->host->store, (const char *const *)intents->over.list,
+                                 intents->over.n);
     if (r < 0)
         log_warning("That %zu maps are past their first policy cannot be saved: %s.",
-                    intents->n_over, strerror(-r));
-    while (intents->n_over > 0)
-        free(intents->over[--intents->n_over]);
+                    intents->over.n, strerror(-r));
+    wwids_clear(&intents->over);
 }
 
 static int intents_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -61,7 +60,7 @@ void intents_free(struct host *host)
     if (!intents)
         return;
     intents_save(intents);
-    free(intents->over);
+    wwids_clear(&intents->over);
     timer_done(&intents->timer);
     free(intents);
 }
@@ -133,14 +132,8 @@ void intents_forget(struct host_map *map)
     if (!map->state.has_intent)
         return;
     map_state_set_intent(&map->state, false);
-    char **more = reallocarray(intents->over, intents->n_over + 1, sizeof(*more));
-    if (!more)
+    if (wwids_add(&intents->over, map->wwid) < 0)
         return;
-    intents->over = more;
-    more[intents->n_over] = strdup(map->wwid);
-    if (!more[intents->n_over])
-        return;
-    intents->n_over++;
     if (!timer_is_set(&intents->timer))
         (void)timer_set_in(&intents->timer, FORGET_USEC);
 }
