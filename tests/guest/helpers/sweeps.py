@@ -146,8 +146,13 @@ class SweepTest(unittest.TestCase):
         # As in a round: multipathd may be asked at once in the next one.
         service.restart()
 
+    def calls_each_time(self, old, new):
+        """The calls that the change from one state to another makes: the fewest of two times, for
+        where multipathd takes longer, it is asked more often."""
+        return min((self.count_calls(old, new) for _ in range(2)), key=len)
+
     def count_calls(self, old, new):
-        """The calls that the change from one state to another makes."""
+        """The calls that it makes this time."""
         self.go_to(old)
         self.calls.arm(self.calls.COUNT)
         self.assertEqual(set(self.ask(new)), {wmi.SUCCESS})
@@ -250,7 +255,7 @@ class SweepTest(unittest.TestCase):
     def sweep(self, name, holders, meanings, seconds):
         """Changes between the states of the meanings, {state: {map: groups}}, each with a fault."""
         self.holders, self.meanings = holders, meanings
-        calls = {state: self.count_calls(state, self.opposite(state)) for state in meanings}
+        calls = {state: self.calls_each_time(state, self.opposite(state)) for state in meanings}
         queues = {state: points.in_order(state, self.opposite(state), calls[state])
                   for state in meanings}
         left = self.run_rounds(queues, seconds)
