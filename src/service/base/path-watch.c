@@ -132,7 +132,7 @@ static int way_follow(struct way *way, const char *target)
         return r;
     if (target[0] == '/')
         way->at[0] = '\0';
-    strcpy(way->rest, rest);
+    memcpy(way->rest, rest, strlen(rest) + 1);
     return 0;
 }
 
@@ -164,7 +164,7 @@ static int path_watch_step(struct path_watch *watch, struct way *way, const char
         target[n] = '\0';
         return way_follow(way, target);
     }
-    strcpy(way->at, next);
+    memcpy(way->at, next, strlen(next) + 1);
     return errno == EINVAL ? 0 : -errno; /* EINVAL: it is no link */
 }
 
@@ -203,7 +203,7 @@ static void path_watch_look(struct path_watch *watch)
     struct way way = {0};
 
     watch->places.n = 0;
-    strcpy(way.rest, watch->path);
+    memcpy(way.rest, watch->path, strlen(watch->path) + 1);
     if (path_watch_go(watch, &way) >= 0 && watch->filter)
         path_watch_add_contents(watch, way.at);
     places_done(&before);
