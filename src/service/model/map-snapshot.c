@@ -132,12 +132,13 @@ bool map_snapshot_is_leaving(const struct map_snapshot *snapshot)
     return true;
 }
 
-bool map_snapshot_is_in_transit(const struct map_snapshot *snapshot)
+size_t map_snapshot_n_in_transit(const struct map_snapshot *snapshot)
 {
+    size_t n = 0;
+
     for (size_t i = 0; i < snapshot->n_paths; i++) {
         const struct map_path *path = &snapshot->paths[i];
-        if (!path->connection && !is_of_another_transport(path))
-            return true;
+        n += !path->connection && !is_of_another_transport(path);
     }
-    return false;
+    return n;
 }

@@ -47,10 +47,10 @@ bool map_snapshot_has_iscsi_path(const struct map_snapshot *snapshot);
 bool map_snapshot_is_leaving(const struct map_snapshot *snapshot);
 
 /*
- * Whether a path is on its way out, or in: its session is gone already, or has not named itself
- * yet. It is nobody else's path, and a snapshot of the map now would take it for one.
+ * How many paths are on their way out, or in: their sessions are gone already, or have not named
+ * themselves yet. They are nobody else's, and a snapshot of the map now would take them for that.
  */
-bool map_snapshot_is_in_transit(const struct map_snapshot *snapshot);
+size_t map_snapshot_n_in_transit(const struct map_snapshot *snapshot);
 
 /* Gone by now, or a dm device that is no multipath map. Anything else is a map not to be missed. */
 static inline bool is_no_map(int r)

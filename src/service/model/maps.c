@@ -333,6 +333,7 @@ void maps_mark_gone(struct host *host, dev_t dev)
     map_state_reset(&map->state);
     map->active_path.id = 0;
     map->watch.transit_usec = map->watch.leaving_usec = 0;
+    map->watch.n_strangers = 0;
     announce_disk(map, DISK_PRESENT);
     maps_drop_if_idle(host, map);
 }

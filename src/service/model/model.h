@@ -134,7 +134,8 @@ struct active_path {
 
 /* What the reconciler counts (service/reconcile/reconcile.c); times are CLOCK_MONOTONIC. */
 struct map_watch {
-    uint64_t transit_usec;         /* since when a path of it is on its way; 0: none is */
+    uint64_t transit_usec;         /* since when a path of it is on its way; 0: none is, but ... */
+    size_t n_strangers;            /* ... such that were waited for in vain */
     uint64_t leaving_usec;         /* since when all of its paths log out; 0: they do not */
     unsigned inspections_left;     /* for access states that may change */
     uint64_t next_inspection_usec; /* the next of them, whatever inspections come before */

@@ -611,12 +611,20 @@ static void reconcile_note_time(const struct host *host, uint64_t *since)
         *since = loop_usec(host->event);
 }
 
+/* Each is waited for once: there are sessions that never name themselves. */
 static bool reconcile_awaits_path(struct host_map *map, const struct map_snapshot *snapshot)
 {
-    if (!map_snapshot_is_in_transit(snapshot))
-        return false;
-    reconcile_note_time(map->host, &map->watch.transit_usec);
-    return loop_usec(map->host->event) < map->watch.transit_usec + TRANSIT_MAX_USEC;
+    struct map_watch *watch = &map->watch;
+    size_t n = map_snapshot_n_in_transit(snapshot);
+
+    if (n > watch->n_strangers) {
+        reconcile_note_time(map->host, &watch->transit_usec);
+        if (loop_usec(map->host->event) < watch->transit_usec + TRANSIT_MAX_USEC)
+            return true;
+    }
+    watch->n_strangers = n;
+    watch->transit_usec = 0;
+    return false;
 }
 
 static void reconcile_inspect(struct host *host, dev_t dev)
@@ -651,7 +659,6 @@ static void reconcile_inspect(struct host *host, dev_t dev)
     if (r >= 0)
         r = maps_upsert(host, &snapshot, &map);
     if (r >= 0) {
-        map->watch.transit_usec = 0;
         map->watch.leaving_usec = 0;
         if (appears) {
             host->reconciler->unknown = (struct map_state){0};
