@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+#include <limits.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +32,51 @@ static struct {
     struct map_path paths[N];
     struct map_snapshot snapshot;
     unsigned n_removed;
+    unsigned n_left; /* allocations that succeed, UINT_MAX: all */
 } scene;
+
+/* --- Memory that there is none of, by the linker's doing ------------------------------------- */
+
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_reallocarray(void *data, size_t n, size_t size);
+void *__real_reallocarray(void *data, size_t n, size_t size);
+char *__wrap_strdup(const char *text);
+char *__real_strdup(const char *text);
+void *__wrap_tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
+void *__real_tsearch(const void *key, void **root, int (*compare)(const void *, const void *));
+
+static bool has_memory(void)
+{
+    if (scene.n_left == UINT_MAX)
+        return true;
+    if (scene.n_left == 0)
+        return false;
+    scene.n_left--;
+    return true;
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return has_memory() ? __real_calloc(n, size) : NULL;
+}
+
+void *__wrap_reallocarray(void *data, size_t n, size_t size)
+{
+    return has_memory() ? __real_reallocarray(data, n, size) : NULL;
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return has_memory() ? __real_strdup(text) : NULL;
+}
+
+void *__wrap_tsearch(const void *key, void **root, int (*compare)(const void *, const void *))
+{
+    return has_memory() ? __real_tsearch(key, root, compare) : NULL;
+}
+
+/* -------------------------------------------------------------------------------------------- */
 
 static void on_disk_removed(const char *wwid, void *userdata)
 {
@@ -39,6 +86,7 @@ static void on_disk_removed(const char *wwid, void *userdata)
 static int begin(void **state)
 {
     memset(&scene, 0, sizeof(scene));
+    scene.n_left = UINT_MAX;
     for (unsigned i = 0; i < 2; i++) {
         scene.sessions[i] = (struct session){.id = 100 + i, .host = &scene.host};
         scene.sorted[i] = &scene.sessions[i];
@@ -73,10 +121,9 @@ static int end(void **state)
     return 0;
 }
 
-static struct host_map *take(unsigned minor, const char *wwid, const char *name)
+static int try_to_take(unsigned minor, const char *wwid, const char *name, struct host_map **ret)
 {
     static char uuid[64];
-    struct host_map *map = NULL;
 
     snprintf(uuid, sizeof(uuid), "mpath-%s", wwid);
     scene.dm = (struct dm_map){.dev = makedev(253, minor),
@@ -84,7 +131,14 @@ static struct host_map *take(unsigned minor, const char *wwid, const char *name)
                                .uuid = uuid,
                                .sectors = 2048,
                                .table = scene.table};
-    assert_int_equal(maps_upsert(&scene.host, &scene.snapshot, &map), 0);
+    return maps_upsert(&scene.host, &scene.snapshot, ret);
+}
+
+static struct host_map *take(unsigned minor, const char *wwid, const char *name)
+{
+    struct host_map *map = NULL;
+
+    assert_int_equal(try_to_take(minor, wwid, name, &map), 0);
     return map;
 }
 
@@ -107,6 +161,29 @@ static void test_take(void **state)
     assert_string_equal(map->name, "other");
     assert_int_equal(map->n_sessions, 1);
     assert_int_equal(scene.sessions[1].n_maps, 0);
+}
+
+/* One that cannot be taken in is not there: it has yet to appear, and leaves nothing behind. */
+static void test_without_memory(void **state)
+{
+    struct host_map *map = NULL;
+    unsigned n = 0;
+
+    for (;; n++) {
+        scene.n_left = n;
+        int r = try_to_take(1, "3600a", "mpatha", &map);
+        scene.n_left = UINT_MAX;
+        if (r >= 0)
+            break;
+        assert_int_equal(r, -ENOMEM);
+        assert_null(maps_find(&scene.host, makedev(253, 1)));
+        assert_null(maps_find_wwid(&scene.host, "3600a"));
+        for (unsigned i = 0; i < 2; i++)
+            assert_int_equal(scene.sessions[i].n_maps, 0);
+    }
+    assert_in_range(n, 7, 20);
+    assert_string_equal(map->name, "mpatha");
+    assert_int_equal(map->n_sessions, 2);
 }
 
 static void test_paths(void **state)
@@ -217,6 +294,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_take, begin, end),
+        cmocka_unit_test_setup_teardown(test_without_memory, begin, end),
         cmocka_unit_test_setup_teardown(test_paths, begin, end),
         cmocka_unit_test_setup_teardown(test_a_number_is_used_again, begin, end),
         cmocka_unit_test_setup_teardown(test_what_keeps_a_map, begin, end),

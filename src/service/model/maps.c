@@ -186,13 +186,16 @@ int maps_upsert(struct host *host, const struct map_snapshot *snapshot, struct h
 
     int r = map ? 0 : add(host, dm_map_wwid(snapshot->map), &map);
     if (r >= 0)
-        r = set_dev(host, map, snapshot->map->dev);
-    if (r >= 0)
         r = set_name(map, snapshot->map->name);
     if (r >= 0)
         r = maps_link_sessions(host, map, snapshot);
-    if (r < 0)
+    if (r >= 0) /* by its number it is known to have appeared */
+        r = set_dev(host, map, snapshot->map->dev);
+    if (r < 0) {
+        if (map)
+            maps_drop_if_idle(host, map);
         return r;
+    }
     map->sectors = snapshot->map->sectors;
     map->handler_moves_lun = plan_handler_moves_lun(snapshot->map->table);
     *ret = map;
