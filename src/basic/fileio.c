@@ -8,6 +8,11 @@
 #include "basic/fileio.h"
 #include "basic/macros.h"
 
+bool is_shortage(int r)
+{
+    return r == -ENOMEM || r == -EMFILE || r == -ENFILE;
+}
+
 /* Without stdio, which asks for the file's size and for a buffer each time. */
 int read_first_line(const char *path, char **ret)
 {

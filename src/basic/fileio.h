@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Whether it is for want of memory or of descriptors, which says nothing of the file. */
+bool is_shortage(int r);
 
 /*
  * The first line of a small file, without its newline, as sysfs has them. Negative errno of

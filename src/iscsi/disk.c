@@ -30,7 +30,7 @@ static int read_access(dev_t dev, struct scsi_disk *disk)
     _cleanup_free_ char *access = NULL;
 
     int r = read_first_linef(&access, DISK_PATH "/device/access_state", major(dev), minor(dev));
-    if (r == -ENOMEM)
+    if (is_shortage(r))
         return r;
     disk->has_access = r >= 0;
     if (access_state_parse(access) == ACCESS_OPTIMIZED)

@@ -80,7 +80,7 @@ int target_port_is_followed(dev_t dev)
     _cleanup_free_ char *handler = NULL;
 
     int r = read_first_linef(&handler, DEVICE_PATH "/dh_state", major(dev), minor(dev));
-    if (r == -ENOMEM)
+    if (is_shortage(r))
         return r;
     return r >= 0 && strcmp(handler, "alua") == 0;
 }

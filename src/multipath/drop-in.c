@@ -196,10 +196,16 @@ static int read_other(struct reading *reading, const char *path, bool is_main)
 
     int r = read_whole(path, FILE_MAX, &text, &size);
     if (r < 0)
-        return r == -ENOMEM ? r : 0;
+        return is_shortage(r) ? r : 0;
     reading->digest = digest(reading->digest, path, strlen(path) + 1);
     reading->digest = digest(reading->digest, text, size);
     return mpath_conf_read(reading->conf, path, is_main, text, size);
+}
+
+/* What is in a directory that could not be read for that is not known. */
+static int on_glob_error(const char *path, int error)
+{
+    return is_shortage(-error);
 }
 
 static int read_directory(struct reading *reading)
@@ -210,8 +216,9 @@ static int read_directory(struct reading *reading)
 
     if (snprintf(pattern, sizeof(pattern), "%s/*.conf", drop_in_directory()) >= PATH_MAX)
         return -ENAMETOOLONG;
-    if (glob(pattern, GLOB_PERIOD, NULL, &found) == GLOB_NOSPACE)
-        return -ENOMEM;
+    int listed = glob(pattern, GLOB_PERIOD, on_glob_error, &found);
+    if (listed == GLOB_NOSPACE || listed == GLOB_ABORTED)
+        return listed == GLOB_NOSPACE ? -ENOMEM : -EMFILE;
     for (size_t i = 0; i < found.gl_pathc && r >= 0; i++) {
         int order = compare_with_ours(found.gl_pathv[i]);
         if (order >= 0)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -189,6 +190,23 @@ static void test_order_of_files(void **state)
     assert_alias_from("old", "", NULL); /* what is there of ours does not count */
 }
 
+/* A file that cannot be read for want of a descriptor may say something all the same. */
+static void test_no_descriptor(void **state)
+{
+    const struct mpath_release release = mpath_release_of(1101);
+    struct mpath_conf *conf;
+    struct rlimit limit;
+    uint64_t digest;
+
+    put("multipath.conf", SECTION("w"));
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int r = drop_in_read(&release, "", &conf, &digest);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(r, -EMFILE);
+}
+
 static uint64_t digest_of_files(const char *text)
 {
     const struct mpath_release release = mpath_release_of(1101);
@@ -238,6 +256,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_failure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failure_at_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_order_of_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_descriptor, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_digest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_main_file, set_up, tear_down),
     };

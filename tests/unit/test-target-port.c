@@ -6,10 +6,13 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "basic/macros.h"
+#include "iscsi/disk.h"
 #include "iscsi/target-port.h"
 #include "prng.h"
 
@@ -132,6 +135,21 @@ static void test_alua(void **state)
     assert_int_equal(target_port_alua(inquiry, 0), DSM_ALUA_NONE);
 }
 
+/* Nor does one say anything that cannot be read for want of a descriptor: that is no state. */
+static void test_no_descriptor(void **state)
+{
+    struct scsi_disk disk;
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int of_handler = target_port_is_followed(0), of_disk = scsi_disk_read(0, &disk);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(of_handler, -EMFILE);
+    assert_int_equal(of_disk, -EMFILE);
+}
+
 /* A device that is not there says nothing. */
 static void test_no_device(void **state)
 {
@@ -148,10 +166,11 @@ static void test_no_device(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ids),         cmocka_unit_test(test_short_pages),
-        cmocka_unit_test(test_page_length), cmocka_unit_test(test_other_pages),
-        cmocka_unit_test(test_noise),       cmocka_unit_test(test_states),
-        cmocka_unit_test(test_alua),        cmocka_unit_test(test_no_device),
+        cmocka_unit_test(test_ids),           cmocka_unit_test(test_short_pages),
+        cmocka_unit_test(test_page_length),   cmocka_unit_test(test_other_pages),
+        cmocka_unit_test(test_noise),         cmocka_unit_test(test_states),
+        cmocka_unit_test(test_alua),          cmocka_unit_test(test_no_device),
+        cmocka_unit_test(test_no_descriptor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/fileio.h"
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "service/change/change.h"
@@ -53,7 +54,7 @@ uint32_t change_status(const struct change_statuses *statuses, int r)
     if (r >= 0)
         return STATUS_SUCCESS;
     return r == -EOPNOTSUPP ? statuses->unsupported
-           : r == -ENOMEM   ? statuses->no_resources
+           : is_shortage(r) ? statuses->no_resources
            : r == -EBUSY    ? statuses->busy
                             : statuses->failed;
 }
