@@ -46,6 +46,7 @@ static struct {
     worker_done_t done;
     void *userdata;
     unsigned n_begun;
+    unsigned n_refused;                     /* children that are not to be had */
     uint64_t last_reconfigure, took, begun; /* as they have to be */
     struct waiter waiters[WAITERS_MAX];
     size_t n_waiters;
@@ -85,6 +86,10 @@ int __wrap_worker_start(sd_event *event, worker_func_t func, void *arg, worker_d
     const struct sync_attempt *attempt = arg;
 
     assert_null(scene.attempt);
+    if (scene.n_refused > 0) {
+        scene.n_refused--;
+        return -EAGAIN;
+    }
     if (attempt->schedule.running == ATTEMPT_SYNC) {
         scene.begun = scene.now;
         scene.n_begun++;
@@ -348,6 +353,19 @@ static void test_a_proof_that_fails(void **state)
     assert_ptr_equal(scene.attempt->previous, told);
 }
 
+static void test_a_proof_that_cannot_begin(void **state)
+{
+    come_to_rest();
+    mpathd_sync_soon(&scene.host);
+    const struct sync_attempt *told = scene.attempt;
+    scene.n_refused = 1;
+    end((struct sync_outcome){.changed = true, .reconfigured = true});
+    assert_null(scene.attempt);
+    pass(SYNC_INTERVAL_USEC);
+    assert_runs(ATTEMPT_SYNC);
+    assert_ptr_equal(scene.attempt->previous, told);
+}
+
 /* A timer that was set for what has begun begins nothing after it. */
 static void test_timer_of_an_earlier_wish(void **state)
 {
@@ -459,6 +477,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_patience, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_patience_since_it_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_proof_that_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_proof_that_cannot_begin, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_timer_of_an_earlier_wish, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_put_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_is_forgotten, set_up, tear_down),

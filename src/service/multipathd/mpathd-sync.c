@@ -303,6 +303,8 @@ static void mpathd_sync_start(struct mpathd_sync *s)
     }
     if (r < 0) {
         struct sync_outcome outcome = {.error = -ENOMEM}; /* whatever it is that there is none of */
+        if (s->schedule.running == ATTEMPT_PROVE)
+            mpathd_sync_keep(s, TAKE_PTR(attempt), false);
         snprintf(outcome.text, sizeof(outcome.text), "multipathd could not be told: %s.",
                  strerror(-r));
         mpathd_sync_conclude(s, &outcome);
