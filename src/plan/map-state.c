@@ -130,6 +130,17 @@ void map_state_succeed(struct map_state *state)
 void map_state_set_entry(struct map_state *state, bool has_entry, bool has_policy)
 {
     state->sync = has_entry ? SYNC_PENDING : has_policy ? SYNC_INEXPRESSIBLE : SYNC_NONE;
+    state->is_read = false;
+}
+
+void map_state_begin_reading(struct map_state *state)
+{
+    state->is_read = true;
+}
+
+bool map_state_is_unread(const struct map_state *state)
+{
+    return state->sync == SYNC_PENDING && !state->is_read;
 }
 
 void map_state_recheck(struct map_state *state)
@@ -143,6 +154,7 @@ void map_state_take_verdict(struct map_state *state, bool in_force, bool is_over
 {
     bool again = recheck_wished && state->sync == SYNC_RECHECK;
 
+    state->is_read = in_force;
     if (is_overridden)
         state->sync = SYNC_OVERRIDDEN;
     else if (!in_force)

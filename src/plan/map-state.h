@@ -56,6 +56,7 @@ struct map_state {
     enum map_sync sync;
     enum map_hold hold;
     bool ahead;        /* its entry is that of a change, whose table is on its way */
+    bool is_read;      /* multipathd has begun to read its entry, at least */
     bool has_intent;   /* in the store: its first policy is not finished */
     unsigned rounds;   /* lost, one after another */
     uint64_t last;     /* when, in microseconds */
@@ -135,6 +136,12 @@ void map_state_succeed(struct map_state *state);
 
 /* The map has another entry than before, or none; `has_policy`: though there is one to tell. */
 void map_state_set_entry(struct map_state *state, bool has_entry, bool has_policy);
+
+/* multipathd has begun to read the entry that the map has. */
+void map_state_begin_reading(struct map_state *state);
+
+/* Whether it has yet to begin: until then it builds the map by an earlier one. */
+bool map_state_is_unread(const struct map_state *state);
 
 /* multipathd is being asked about an entry that it had in force. */
 void map_state_recheck(struct map_state *state);

@@ -16,7 +16,7 @@ def failover(first):
     return [("round-robin 0", {sid}) for sid in (first, *(sid for sid in range(1, 5) if sid != first))]
 
 
-class Answered(case.HostTest):
+class AnsweredTest(case.HostTest):
     access = False
 
     def prepare(self):
@@ -33,6 +33,8 @@ class Answered(case.HostTest):
     def reapplied(self):
         return self.agent.session("Reapplications")
 
+
+class Answered(AnsweredTest):
     def test_a_lone_change(self):
         self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
         self.wait_for_agreement()
@@ -63,6 +65,36 @@ class Answered(case.HostTest):
         self.assertEqual(self.host.multipathd.answer("reconfigure"), "ok\n")
         self.assertEqual(self.agent.set_policy(ROUND_ROBIN, primaries=[1, 2]), SUCCESS)
         self.assert_stays([("round-robin 0", {1, 2}), ("round-robin 0", {3, 4})], 2 * CONFIGURE)
+        self.assertEqual((self.reapplied(), self.host.multipathd.loads), (0, 0))
+
+
+class Untold(AnsweredTest):
+    """multipathd has yet to hear of what an event has led to."""
+    access = True
+
+    def test_the_same_policy_once_more(self):
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.wait_for_agreement()
+        for lun in 0, 1:
+            self.host.set_access(2, lun, "active/non-optimized")
+        wanted = [("round-robin 0", {sid}) for sid in (1, 3, 4, 2)]
+        self.wait_for(lambda: self.host.shapes() == {0: wanted, 1: wanted}, "groups by the new states")
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[1]), SUCCESS)
+        self.assert_stays(wanted, 0.2)
+
+
+class Unheard(AnsweredTest):
+    """A map has come of which udev has yet to tell; the kernel has."""
+
+    def prepare(self):
+        super().prepare()
+        self.host.remove_map(1)
+
+    def test_a_change(self):
+        self.host.write_map(1, self.host.own_groups(1))
+        self.host.udev.kernel_event("/devices/virtual/block/dm-1", "add")
+        self.assertEqual(self.agent.set_policy(FAILOVER, primaries=[3]), SUCCESS)
+        self.assert_stays(failover(3), 2 * CONFIGURE)
         self.assertEqual((self.reapplied(), self.host.multipathd.loads), (0, 0))
 
 

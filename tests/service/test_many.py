@@ -153,7 +153,8 @@ class Thousand(StartTest):
             f"{names.NAME}.MSiSCSI_QueryLBPolicy", "LoadBalancePolicies"))
 
     def change(self, target):
-        """To the groups of the default: what multipathd takes to read of others is its own time."""
+        """To the groups of the default, when multipathd reads of them: what it takes is its own time."""
+        self.wait_for(lambda: "reconfigure" in self.host.multipathd.asked, "what it is told of")
         change = self.agent.begin_policy(QUEUE_DEPTH, target=target)
         seconds = self.timed(change)
         self.assertEqual(change.status(), SUCCESS)

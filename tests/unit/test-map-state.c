@@ -317,6 +317,25 @@ static void test_hold(void **state)
     }
 }
 
+/* multipathd reads an entry from when it has begun to, until the map has another one. */
+static void test_read(void **state)
+{
+    struct map_state map = {0};
+
+    assert_false(map_state_is_unread(&map)); /* there is none */
+    map_state_set_entry(&map, true, true);
+    assert_true(map_state_is_unread(&map));
+    map_state_begin_reading(&map);
+    assert_false(map_state_is_unread(&map));
+    map_state_set_entry(&map, true, true);
+    assert_true(map_state_is_unread(&map));
+    map_state_begin_reading(&map);
+    map_state_take_verdict(&map, false, false, false); /* and has lost it */
+    assert_true(map_state_is_unread(&map));
+    map_state_take_verdict(&map, true, false, false);
+    assert_false(map_state_is_unread(&map));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_untold_does_not_count),
         cmocka_unit_test(test_note),
         cmocka_unit_test(test_told),
+        cmocka_unit_test(test_read),
         cmocka_unit_test(test_hold),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_end_of_failures),

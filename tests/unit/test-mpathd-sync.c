@@ -20,7 +20,8 @@
 #include "prng.h"
 #include "service/base/timer.h"
 #include "service/base/worker.h"
-#include "service/model/model.h"
+#include "service/model/maps.h"
+#include "service/multipathd/map-entry.h"
 #include "service/multipathd/mpathd-sync.h"
 #include "service/multipathd/sync-attempt.h"
 
@@ -240,6 +241,7 @@ static int tear_down(void **state)
     while (scene.attempt)
         end((struct sync_outcome){.error = -EIO});
     mpathd_sync_free(&scene.host);
+    maps_free_all(&scene.host);
     return 0;
 }
 
@@ -293,6 +295,30 @@ static void test_ahead_and_behind(void **state)
     end((struct sync_outcome){0});
     assert_int_equal(second->n_answers, 1);
     assert_int_equal(second->r, 0);
+}
+
+/* Entries that stay are told of by the attempt that runs, unless others have changed meanwhile. */
+static void test_begun(void **state)
+{
+    static struct waiter first, second;
+
+    come_to_rest();
+    mpathd_sync_soon(&scene.host);
+    assert_runs(ATTEMPT_SYNC);
+    first = (struct waiter){.since = scene.n_begun - 1};
+    second = (struct waiter){.since = scene.n_begun};
+    assert_int_equal(mpathd_sync_begun(&scene.host, scene.now, on_answer, &first), 0);
+    mpathd_sync_request(&scene.host);
+    assert_int_equal(mpathd_sync_begun(&scene.host, scene.now, on_answer, &second), 0);
+    end((struct sync_outcome){.changed = true, .reconfigured = true});
+    assert_int_equal(first.n_answers, 1);
+    assert_int_equal(first.r, 0);
+    end((struct sync_outcome){0});
+    assert_int_equal(second.n_answers, 0);
+    pass(SYNC_INTERVAL_USEC);
+    assert_runs(ATTEMPT_SYNC);
+    end((struct sync_outcome){0});
+    assert_int_equal(second.n_answers, 1);
 }
 
 /* Each is told when it is late, not the first alone. */
@@ -364,6 +390,32 @@ static void test_a_proof_that_cannot_begin(void **state)
     pass(SYNC_INTERVAL_USEC);
     assert_runs(ATTEMPT_SYNC);
     assert_ptr_equal(scene.attempt->previous, told);
+}
+
+/* multipathd reads an entry from when it has begun to, be it proved or not; not one that is newer.
+ */
+static void test_what_is_read(void **state)
+{
+    struct host_map *maps[2];
+
+    come_to_rest();
+    assert_int_equal(maps_expect(&scene.host, "3600a", &maps[0]), 0);
+    assert_int_equal(maps_expect(&scene.host, "3600b", &maps[1]), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(map_entry_restore(maps[i], "an earlier run's"), 0);
+        assert_false(map_state_is_unread(&maps[i]->state));
+        map_entry_take_back(maps[i], strdup("one"), NULL);
+    }
+    mpathd_sync_soon(&scene.host);
+    assert_runs(ATTEMPT_SYNC);
+    assert_true(map_state_is_unread(&maps[0]->state));
+    map_entry_take_back(maps[1], strdup("another"), NULL);
+    end((struct sync_outcome){.changed = true, .reconfigured = true});
+    assert_runs(ATTEMPT_PROVE);
+    assert_false(map_state_is_unread(&maps[0]->state));
+    assert_true(map_state_is_unread(&maps[1]->state));
+    end((struct sync_outcome){.error = -ETIMEDOUT});
+    assert_false(map_state_is_unread(&maps[0]->state));
 }
 
 /* A timer that was set for what has begun begins nothing after it. */
@@ -474,10 +526,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_each_by_its_own_attempt, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ahead_and_behind, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_begun, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_patience, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_patience_since_it_asked, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_proof_that_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_proof_that_cannot_begin, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_timer_of_an_earlier_wish, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_put_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nobody_is_forgotten, set_up, tear_down),

@@ -338,6 +338,8 @@ static int change_read(struct change *change, struct session_maps *ret)
     if (change_finds_suspended(ret))
         return -EBUSY;
     change->is_under_way = true;
+    for (size_t i = 0; i < ret->n; i++)
+        reconcile_found(change->host, ret->snapshots[i].map);
     return 0;
 }
 
@@ -385,8 +387,8 @@ static int change_on_stale_map(struct map_change *map, void *userdata)
 }
 
 /*
- * What multipathd is to make of a map, before the map carries it. One that the model does not know
- * yet comes with its next inspection.
+ * What multipathd is to make of a map, before the map carries it. One that could not be taken into
+ * the model comes with its next inspection.
  */
 static int change_lead_entry(struct change *change, const struct map_snapshot *snapshot,
                              const struct map_change *planned, bool manual_failback)
@@ -402,6 +404,8 @@ static int change_lead_entry(struct change *change, const struct map_snapshot *s
         return r;
     map->state.ahead = true;
     change->is_ahead = change->is_ahead || r > 0;
+    change->is_unread =
+        change->is_unread || (map_awaits_mpathd(map) && map_state_is_unread(&map->state));
     return 0;
 }
 
@@ -479,11 +483,12 @@ static void change_maps(struct change *change)
     }
     if (change->choice)
         intents_record(change->host, change->maps, change->n_maps);
-    if (!change->is_ahead) {
+    if (!change->is_ahead && !change->is_unread) {
         change_swap(change);
         return;
     }
-    r = mpathd_sync_ahead(change->host, change->asked_usec, change_on_begun, change);
+    r = (change->is_ahead ? mpathd_sync_ahead : mpathd_sync_begun)(change->host, change->asked_usec,
+                                                                   change_on_begun, change);
     if (r < 0)
         change_on_begun(r, change);
 }

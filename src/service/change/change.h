@@ -94,6 +94,7 @@ struct change {
     struct timer suspended; /* until the next look at maps that somebody has suspended */
     unsigned n_looks;       /* at those */
     bool is_ahead;          /* the maps' entries are its own already */
+    bool is_unread;         /* multipathd has yet to begin to read one, be it new or not */
     bool has_withdrawn;     /* those of the policy that it clears are gone */
     bool is_in_force;       /* what was asked for counts; else, at the end, it has failed */
     uint32_t status;        /* to be answered, while entries are taken back */

@@ -96,13 +96,16 @@ int map_entry_set(struct host_map *map, const struct map_snapshot *snapshot,
     map->inexpressible = reason;
     if (!entry)
         map_state_set_entry(&map->state, false, planned);
-    if (map_entry_same_text(entry, map->entry) && !changed)
+    bool same = map_entry_same_text(entry, map->entry), is_read = same && map->state.is_read;
+    if (same && !changed)
         return 0;
 
     free(map->entry);
     free(TAKE_PTR(map->override));
     map->entry = TAKE_PTR(entry);
     map_state_set_entry(&map->state, map->entry, planned);
+    if (is_read) /* only the disk is another one, or was not known */
+        map_state_begin_reading(&map->state);
     return 1;
 }
 
@@ -114,6 +117,7 @@ int map_entry_restore(struct host_map *map, const char *entry)
     if (!map->entry)
         return -ENOMEM;
     map_state_set_entry(&map->state, true, true);
+    map_state_begin_reading(&map->state);
     return 0;
 }
 

@@ -15,7 +15,7 @@
 int map_entry_set(struct host_map *map, const struct map_snapshot *snapshot,
                   const struct mp_table *planned, bool manual_failback);
 
-/* Gives it the one that an earlier run had made, should it have none yet. -ENOMEM. */
+/* Gives it the one that an earlier run had made and told of, should it have none yet. -ENOMEM. */
 int map_entry_restore(struct host_map *map, const char *entry);
 
 /* Gives it the one that it had, which is taken over; NULL: none, for that reason, if there was one.

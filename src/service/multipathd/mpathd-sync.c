@@ -114,14 +114,20 @@ static struct sync_attempt *mpathd_sync_make_attempt(const struct mpathd_sync *s
     return collecting.failed ? NULL : TAKE_PTR(attempt);
 }
 
+/* A part's map; NULL: it has another entry by now, which comes with the next attempt, or none. */
+static struct host_map *mpathd_sync_find_map(struct host *host, const struct sync_part *part)
+{
+    struct host_map *map = maps_find_wwid(host, part->wwid);
+
+    return map && map->entry && strcmp(map->entry, part->entry) == 0 ? map : NULL;
+}
+
 static void mpathd_sync_take_verdict(struct host *host, const struct sync_attempt *attempt,
                                      const struct sync_verdict *verdict)
 {
-    const struct sync_part *part = &attempt->parts[verdict->part];
-    struct host_map *map = maps_find_wwid(host, part->wwid);
+    struct host_map *map = mpathd_sync_find_map(host, &attempt->parts[verdict->part]);
 
-    /* One that has another entry by now comes with the next attempt. */
-    if (!map || !map->entry || strcmp(map->entry, part->entry) != 0)
+    if (!map)
         return;
     free(TAKE_PTR(map->override));
     if (verdict->override[0])
@@ -234,11 +240,21 @@ struct mpathd_sync_run {
     struct sync_attempt *attempt;
 };
 
+static void mpathd_sync_begin_reading(const struct mpathd_sync *s)
+{
+    for (size_t i = 0; i < s->told->n; i++) {
+        struct host_map *map = mpathd_sync_find_map(s->host, &s->told->parts[i]);
+        if (map)
+            map_state_begin_reading(&map->state);
+    }
+}
+
 /* What multipathd reads, is to be proved; what it was told, or had already, is known. */
 static void mpathd_sync_keep(struct mpathd_sync *s, struct sync_attempt *attempt, bool reconfigured)
 {
     if (attempt->schedule.running == ATTEMPT_SYNC && reconfigured) {
         s->told = attempt;
+        mpathd_sync_begin_reading(s);
         return;
     }
     if (s->read)
@@ -410,7 +426,8 @@ static int mpathd_sync_wait(struct host *host, const struct mpathd_sync_waiter *
     s->waiters = more;
     more[s->n_waiters++] = *waiter;
     mpathd_sync_arm_late(s);
-    mpathd_sync_soon(host);
+    if (!waiter->is_told)
+        mpathd_sync_soon(host);
     return 0;
 }
 
@@ -429,6 +446,25 @@ int mpathd_sync_ahead(struct host *host, uint64_t asked_usec, void (*func)(int r
         .userdata = userdata,
         .ahead = true,
         .until = mpathd_sync_patience(host, asked_usec),
+    };
+    return mpathd_sync_wait(host, &waiter);
+}
+
+/* Whether the attempt that runs, if any does, tells of all entries as they are. */
+static bool mpathd_sync_tells_all(const struct mpathd_sync *s)
+{
+    return s->schedule.running == ATTEMPT_SYNC && s->schedule.wish == WISH_NOTHING;
+}
+
+int mpathd_sync_begun(struct host *host, uint64_t asked_usec, void (*func)(int r, void *userdata),
+                      void *userdata)
+{
+    const struct mpathd_sync_waiter waiter = {
+        .func = func,
+        .userdata = userdata,
+        .ahead = true,
+        .until = mpathd_sync_patience(host, asked_usec),
+        .is_told = mpathd_sync_tells_all(host->mpathd_sync),
     };
     return mpathd_sync_wait(host, &waiter);
 }

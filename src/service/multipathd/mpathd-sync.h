@@ -31,6 +31,10 @@ void mpathd_sync_soon(struct host *host);
 int mpathd_sync_ahead(struct host *host, uint64_t asked_usec, void (*func)(int r, void *userdata),
                       void *userdata);
 
+/* The same, for one that leaves all entries as they are: what runs may be telling of them. */
+int mpathd_sync_begun(struct host *host, uint64_t asked_usec, void (*func)(int r, void *userdata),
+                      void *userdata);
+
 /*
  * The same, for a change that has failed, whose entries were taken back: calls func when multipathd
  * has read that, and built anew what it had built by them.
@@ -39,7 +43,7 @@ int mpathd_sync_behind(struct host *host, uint64_t asked_usec, void (*func)(int 
                        void *userdata);
 
 /*
- * These two wait no longer than that from when a client asked (loop_usec()), though LEAST from when
+ * These wait no longer than that from when a client asked (loop_usec()), though LEAST from when
  * they are called, and then say -ETIMEDOUT. With what else a change waits for, and the swaps, its
  * client has the answer within the 25 s that libraries for D-Bus give a call.
  */

@@ -677,6 +677,14 @@ void reconcile_device(struct host *host, dev_t dev)
     reconcile_enqueue(host, dev, SETTLE_USEC);
 }
 
+void reconcile_found(struct host *host, const struct dm_map *found)
+{
+    const struct host_map *known = maps_find(host, found->dev);
+
+    if (!known || strcmp(known->wwid, dm_map_wwid(found)) != 0)
+        reconcile_inspect(host, found->dev);
+}
+
 /* The session's maps: those that the kernel has, and those that the model still knows. */
 static void reconcile_for_each_device(struct host *host, struct session *session,
                                       void (*func)(struct host *host, dev_t dev))

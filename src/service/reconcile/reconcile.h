@@ -23,6 +23,9 @@ void reconcile_begin(struct host *host);
 /* Something happened to a dm device; it may be gone, or be none of ours. */
 void reconcile_device(struct host *host, dev_t dev);
 
+/* A change has read it, maybe before udev told of it: should it not be known, looks at it now. */
+void reconcile_found(struct host *host, const struct dm_map *found);
+
 /* A session's paths have come, gone, or changed: looks at its maps. */
 void reconcile_session(struct host *host, struct session *session);
 
