@@ -3,10 +3,12 @@
 
 import contextlib
 import pathlib
+import queue
 import re
 import socket
 import struct
 import threading
+import time
 
 MAGIC = int.from_bytes(bytes.fromhex("feedcafe"), "little")
 # What a rule does with a synthetic event of ours.
@@ -18,13 +20,17 @@ def nulstr(properties):
 
 
 class Udev(threading.Thread):
-    """`runs` false: synthetic events are left lying, as where systemd-udevd does not run."""
+    """`runs` false: synthetic events are left lying, as where systemd-udevd does not run. Its rules take
+    `seconds`, in which the kernel alone has told."""
 
     def __init__(self, root, rules):
         super().__init__(daemon=True)
         self.mark, self.property = RULE.search(rules.read_text()).groups()
         self.root = root
         self.runs = True
+        self.seconds = 0
+        self._late = queue.SimpleQueue()
+        self._teller = threading.Thread(target=self._tell_later, daemon=True)
         self.seqnum = 0
         self.synthetic = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.synthetic.bind(str(root / "synthetic"))
@@ -43,7 +49,15 @@ class Udev(threading.Thread):
         properties = nulstr({"ACTION": action, "DEVPATH": path, "SUBSYSTEM": subsystem,
                              "SEQNUM": self.seqnum} | more)
         head = struct.pack("=8s8I", b"libudev", MAGIC, 40, 40, len(properties), 0, 0, 0, 0)
-        self._send("uevents", head + properties)
+        if self.seconds:
+            self._late.put((time.monotonic() + self.seconds, head + properties))
+        else:
+            self._send("uevents", head + properties)
+
+    def _tell_later(self):
+        while late := self._late.get():
+            time.sleep(max(0, late[0] - time.monotonic()))
+            self._send("uevents", late[1])
 
     def _send(self, name, data):
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
@@ -66,6 +80,10 @@ class Udev(threading.Thread):
                     return line.partition("=")[2]
         return None
 
+    def start(self):
+        super().start()
+        self._teller.start()
+
     def run(self):
         while text := self.synthetic.recv(65536).decode():
             if self.runs:
@@ -73,8 +91,10 @@ class Udev(threading.Thread):
 
     def stop(self):
         self.synthetic.shutdown(socket.SHUT_RD)
-        if self.is_alive():
-            self.join()
+        self._late.put(None)
+        for thread in self, self._teller:
+            if thread.is_alive():
+                thread.join()
         self.synthetic.close()
 
     def _on_synthetic(self, path, action, uuid, *arguments):

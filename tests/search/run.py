@@ -55,7 +55,7 @@ class Run:
 
     def rest(self, seconds, minors=None):
         """For so long from now these maps, or all, may carry other groups; they can be repaired for that."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + seconds + self.host.udev.seconds
         if minors is None:
             minors, self.untold = self.host.minors(), max(self.untold, until)
         self.disturbed |= self.changes.busy() & set(minors)

@@ -28,7 +28,8 @@ import host
 import run
 
 SHAPES = ((2, 2, 2), (3, 2, 1), (2, 3, 2), (3, 3, 2), (1, 4, 4), (1, 2, 12), (4, 2, 3))  # of hosts
-CONFIGURES = (0.02, 0.1, 0.3, 0.6)  # seconds that multipathd takes
+CONFIGURES = (0.02, 0.1, 0.3, 0.6)  # seconds that multipathd takes, ...
+RULES = (0, 0, 0.03, 0.3, 1)  # ... and udev
 
 
 def choose_kinds(seed, asked):
@@ -47,6 +48,7 @@ def make_host(seed, kinds):
     made_up.multipathd.seconds = chosen.choice(CONFIGURES)
     if shape[0] > 1 and chosen.random() < 0.8:
         made_up.join(0, 1)
+    made_up.udev.seconds = chosen.choice(RULES)
     return shape, made_up
 
 
