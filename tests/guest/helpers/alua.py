@@ -11,13 +11,20 @@ OPTIMIZED, NON_OPTIMIZED, STANDBY, UNAVAILABLE = 0, 1, 2, 3
 
 def make_group(lun, name, number, state=OPTIMIZED):
     """A target port group on a LUN's backstore, made on the first call; number is its ID, 1 and
-    up. Groups stay until the guest ends: without a member they change nothing."""
+    up. Groups stay until remove_group() or the guest's end: without a member they change nothing."""
     group = lio.CORE / f"lun{lun}/alua/{name}"
     if not group.exists():
         group.mkdir()
         write(group / "tg_pt_gp_id", number)
     write(group / "alua_access_state", state)
     return group
+
+
+def remove_group(lun, name):
+    """Remove a target port group that has no member any more, if it is there."""
+    group = lio.CORE / f"lun{lun}/alua/{name}"
+    if group.exists():
+        group.rmdir()
 
 
 def join(lun, group, tpgt, name=lio.TARGET):

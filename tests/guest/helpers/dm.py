@@ -53,8 +53,11 @@ class Map:
 
 
 def disk_name(number):
-    """The name (sda) of a block device given by number (8:0)."""
-    return os.path.basename(os.path.realpath(f"/sys/dev/block/{number}"))
+    """The name (sda) of a block device given by number (8:0), which stands for one that has gone."""
+    try:
+        return os.path.basename(os.readlink(f"/sys/dev/block/{number}"))
+    except OSError:
+        return number
 
 
 def _counted(words):

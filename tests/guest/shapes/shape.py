@@ -264,7 +264,7 @@ class Shape:
         """Whatever parts_up has come to. A part that fails keeps none of the others from it: the next
         shape needs the place."""
         with contextlib.ExitStack() as parts:  # from the last to the first
-            for part in (self.targets_down, self.records_down, self.maps_down, self.sessions_down,
+            for part in (self.targets_down, self.records_down, self.sessions_down, self.maps_down,
                          self.holders_down, self.policies_down):
                 parts.callback(part)
             with contextlib.suppress(Exception):  # as far as the job has left it
@@ -283,23 +283,18 @@ class Shape:
             if line != "No devices found":
                 run("dmsetup", "remove", "--force", line.split("\t")[0], check=False)
 
+    def maps_down(self):
+        """Before their paths go: multipathd would take those out one by one, and udev would read a map
+        that has changed, which queues then."""
+        multipathd.stop()
+        for each in dm.maps().values():
+            run("dmsetup", "message", each.name, "0", "fail_if_no_path", check=False)
+        dm.flush_maps()
+
     def sessions_down(self):
-        run("multipathd", "disablequeueing", "maps", check=False)
         run("iscsiadm", "-m", "session", "-u", check=False)
         wait_for(lambda: not iscsi.sessions(), 60, "the end of all sessions")
-
-    def maps_down(self):
-        """udev reads a map that has just changed, and waits for ever where the map queues."""
-        def gone():
-            for each in dm.maps().values():
-                run("dmsetup", "message", each.name, "0", "fail_if_no_path", check=False)
-            return not dm.maps()
-
-        with contextlib.suppress(TimeoutError):
-            wait_for(gone, 20, "the end of the maps")
         udev.settle()
-        if dm.maps():
-            dm.flush_maps()
 
     def records_down(self):
         run("iscsiadm", "-m", "node", "-o", "delete", check=False)
@@ -309,6 +304,9 @@ class Shape:
         for target in self.targets:
             if (lio.ISCSI / target).exists():
                 lio.remove(target)
+        for lun in self.luns:  # else all paths of later shapes would be asked for their states
+            for group in STATES:
+                alua.remove_group(lun, group)
 
     # What is asked for, and what happens
 

@@ -227,9 +227,10 @@ class Job:
     def contest(self, path):
         """The groups are given again, and again, and then no more; the reason has its name."""
         for _ in range(8):
+            given = wmi.session("Reapplications", shape.TARGET)
             self.say_of(path, "setmarginal")
-            look_in(5, lambda: self.wrong(self.asked), bool)
-            look_in(SECONDS, lambda: self.said()[0] == "Contested" or not self.wrong(self.asked), bool)
+            look_in(SECONDS, lambda: (wmi.session("Reapplications", shape.TARGET) > given
+                                      or self.said()[0] == "Contested"), bool)
             said = self.said()
             self.say_of(path, "unsetmarginal")
             if said[0] == "Contested":
