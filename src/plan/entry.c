@@ -103,9 +103,45 @@ static const char *find_obstacle(const char *wwid, const struct mp_table *table,
     return NULL;
 }
 
-/* weightedpath takes the first regex that matches; they are not anchored by themselves. */
+/* How many paths of a group, from that one on, differ in their hosts alone. */
+static size_t count_alike(const struct mp_group *group, size_t from, const struct entry_path *paths,
+                          size_t n_paths)
+{
+    const struct entry_path *first = entry_find_path(paths, n_paths, group->paths[from]);
+    size_t n = 1;
+
+    for (; from + n < group->n_paths; n++) {
+        const struct entry_path *path = entry_find_path(paths, n_paths, group->paths[from + n]);
+
+        if (path->channel != first->channel || path->target != first->target ||
+            path->lun != first->lun)
+            break;
+    }
+    return n;
+}
+
+/*
+ * A regex for each path of a group, or, dense, for all that differ in their hosts alone, as those
+ * of iSCSI do. weightedpath takes the first regex that matches; they are not anchored by
+ * themselves.
+ */
+static void put_weights(FILE *out, const struct mp_group *group, size_t prio,
+                        const struct entry_path *paths, size_t n_paths, bool dense)
+{
+    for (size_t i = 0, n; i < group->n_paths; i += n) {
+        const struct entry_path *first = entry_find_path(paths, n_paths, group->paths[i]);
+
+        n = dense ? count_alike(group, i, paths, n_paths) : 1;
+        fprintf(out, n > 1 ? " ^(%u" : " ^%u", first->host);
+        for (size_t j = 1; j < n; j++)
+            fprintf(out, "|%u", entry_find_path(paths, n_paths, group->paths[i + j])->host);
+        fprintf(out, "%s:%u:%u:%" PRIu64 "$ %zu", n > 1 ? ")" : "", first->channel, first->target,
+                first->lun, prio);
+    }
+}
+
 static int format_args(const struct mp_table *table, const struct entry_path *paths, size_t n_paths,
-                       char **ret)
+                       bool dense, char **ret)
 {
     _cleanup_free_ char *text = NULL;
     _cleanup_fclose_ FILE *out = NULL;
@@ -116,18 +152,29 @@ static int format_args(const struct mp_table *table, const struct entry_path *pa
         return -ENOMEM;
 
     fputs("hbtl", out);
-    for (size_t i = 0; i + 1 < table->n_groups; i++) {
-        const struct mp_group *group = &table->groups[i];
-
-        for (size_t j = 0; j < group->n_paths; j++) {
-            const struct entry_path *path = entry_find_path(paths, n_paths, group->paths[j]);
-
-            fprintf(out, " ^%u:%u:%u:%" PRIu64 "$ %zu", path->host, path->channel, path->target,
-                    path->lun, PRIO_STEP * (table->n_groups - i));
-        }
-    }
+    for (size_t i = 0; i + 1 < table->n_groups; i++)
+        put_weights(out, &table->groups[i], PRIO_STEP * (table->n_groups - i), paths, n_paths,
+                    dense);
     fprintf(out, " .* %d", PRIO_STEP);
     return finish(&out, &text, ret);
+}
+
+/* Dense only where it has to be: the other form can be read. -E2BIG: multipathd would cut both. */
+static int find_args(const struct mp_table *table, const struct entry_path *paths, size_t n_paths,
+                     char **ret)
+{
+    for (int dense = 0; dense <= 1; dense++) {
+        _cleanup_free_ char *args = NULL;
+
+        int r = format_args(table, paths, n_paths, dense, &args);
+        if (r < 0)
+            return r;
+        if (strlen(args) <= ARGS_BYTES_MAX) {
+            *ret = TAKE_PTR(args);
+            return 0;
+        }
+    }
+    return -E2BIG;
 }
 
 static const char *failback_word(bool fails_back)
@@ -149,13 +196,13 @@ int entry_multipath(const char *wwid, const struct mp_table *table, bool fails_b
         *ret_reason = obstacle;
         return -EOPNOTSUPP;
     }
-    r = format_args(table, paths, n_paths, &args);
-    if (r < 0)
-        return r;
-    if (strlen(args) > ARGS_BYTES_MAX) {
+    r = find_args(table, paths, n_paths, &args);
+    if (r == -E2BIG) {
         *ret_reason = "the map has more paths than multipathd's prio_args can list";
         return -EOPNOTSUPP;
     }
+    if (r < 0)
+        return r;
 
     /* One keyword a line, for multipathd drops a second one. */
     if (asprintf(&text,
@@ -200,26 +247,43 @@ static bool has_failback(const char *entry, bool fails_back)
     return at && strncmp(at + strlen(keyword), word, strlen(word)) == 0;
 }
 
+/* Whether a regex of put_weights() is for that host's path; `place` is what follows the host. */
+static bool is_regex_of(const char *regex, const char *host, const char *place)
+{
+    bool has_several = strncmp(regex, "^(", 2) == 0;
+    const char *at = regex + (has_several ? 2 : 1), *end = at + strcspn(at, "):");
+
+    if (regex[0] != '^' || *end != (has_several ? ')' : ':') ||
+        strcmp(end + has_several, place) != 0)
+        return false;
+    for (size_t length; at < end; at += length + 1) {
+        length = strcspn(at, "|):");
+        if (length == strlen(host) && strncmp(at, host, length) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* The prio that prio_args, as format_args() writes them, give to an address. 0: there are none. */
 static unsigned prio_of(const char *entry, const struct entry_path *path)
 {
     static const char keyword[] = "prio_args \"hbtl";
     const char *at = strstr(entry, keyword);
-    char wanted[64];
+    char host[16], place[64];
     unsigned prio = 0;
 
     if (!at)
         return 0;
     at += strlen(keyword);
-    snprintf(wanted, sizeof(wanted), "^%u:%u:%u:%" PRIu64 "$", path->host, path->channel,
-             path->target, path->lun);
+    snprintf(host, sizeof(host), "%u", path->host);
+    snprintf(place, sizeof(place), ":%u:%u:%" PRIu64 "$", path->channel, path->target, path->lun);
     for (;;) {
-        char address[64];
+        char regex[ARGS_BYTES_MAX + 1];
         int length = 0;
 
-        if (sscanf(at, " %63s %u%n", address, &prio, &length) != 2)
+        if (sscanf(at, " %254s %u%n", regex, &prio, &length) != 2)
             return 0;
-        if (strcmp(address, wanted) == 0 || strcmp(address, ".*") == 0)
+        if (strcmp(regex, ".*") == 0 || is_regex_of(regex, host, place))
             return prio;
         at += length;
     }

@@ -26,9 +26,10 @@ struct entry_path {
  * The `multipath` section with which multipathd builds the groups of `table`: group_by_prio, with
  * a prio by weightedpath for each group, best first. `fails_back`: multipathd goes back to a better
  * group as soon as it has a usable path again; otherwise it leaves that to somebody else. Every
- * path of all groups but the last is listed by its address in `paths`; the last group gets whatever
- * else the map has, so that the text of a single group does not depend on host numbers, which
- * change with each login. -EOPNOTSUPP, and *ret_reason a static sentence: multipathd cannot be
+ * path of all groups but the last is listed by its address in `paths`, or, where that is too long,
+ * together with those of its group that differ in the host alone; the last group gets whatever else
+ * the map has, so that the text of a single group does not depend on host numbers, which change
+ * with each login. -EOPNOTSUPP, and *ret_reason a static sentence: multipathd cannot be
  * told, because
  *   - there is no group, or one without a path;
  *   - the groups have different selectors: multipathd has one for a map;

@@ -5,7 +5,7 @@ import socket
 import time
 
 import case
-from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS, VENDOR
+from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUBSET, SUCCESS, VENDOR
 
 ASKED_AGAIN = 0.05  # seconds from one command to the next where it is busy, at least
 
@@ -181,7 +181,7 @@ class OldRelease(MultipathdTest):
 
 
 class ManyPaths(MultipathdTest):
-    """More than its prio_args can list."""
+    """More than its prio_args can list, by one regex each."""
     portals, luns = 24, 1
 
     def test_alone(self):
@@ -196,6 +196,21 @@ class ManyPaths(MultipathdTest):
     def test_a_single_group_it_can_be_told_of(self):
         self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
         self.wait_for_agreement()
+
+    def test_few_groups_it_can_be_told_of(self):
+        """By one regex for all paths of a group; it builds the same of that, and is not told again."""
+        primaries = set(range(2, 25))
+        self.assertEqual(self.agent.set_policy(SUBSET, primaries=primaries), SUCCESS)
+        self.wait_for_agreement()
+        wanted = [("round-robin 0", primaries), ("round-robin 0", {1})]
+        self.assertEqual(self.host.shape(0), wanted)
+        text = self.host.drop_in.read_text()
+        self.host.multipathd.load(0)
+        self.assertEqual(self.host.shape(0), wanted)
+        self.restart()
+        self.wait_for_agreement()
+        self.assertEqual(self.host.drop_in.read_text(), text)
+        self.assertEqual(self.reconfigures(), 1)
 
 
 class TwoFiles(MultipathdTest):

@@ -68,6 +68,21 @@ static void assert_refused(const char *wwid, const struct mp_table *table,
     assert_non_null(strstr(reason, reason_part));
 }
 
+/* Likewise, of the prio_args alone. */
+static void assert_entry_args(const struct mp_table *table, const struct entry_path *paths,
+                              size_t n_paths, const char *expected)
+{
+    const char *reason = NULL, *at;
+    _cleanup_free_ char *text = NULL;
+
+    assert_int_equal(entry_multipath(WWID, table, true, paths, n_paths, &text, &reason), 0);
+    at = strstr(text, "prio_args \"");
+    assert_non_null(at);
+    at += strlen("prio_args \"");
+    assert_int_equal(strcspn(at, "\""), strlen(expected));
+    assert_memory_equal(at, expected, strlen(expected));
+}
+
 static void test_golden_one_group(void **state)
 {
     static const char expected[] = "    multipath {\n"
@@ -334,25 +349,53 @@ static void make_addresses(const struct scene *scene, struct entry_path *paths, 
     }
 }
 
+static const struct entry_path *path_of(const struct entry_path *paths, size_t n_paths, dev_t dev)
+{
+    for (size_t i = 0; i < n_paths; i++)
+        if (paths[i].dev == dev)
+            return &paths[i];
+    return NULL;
+}
+
+/* What a group takes in bytes, each path by itself, or those after one another that only differ in
+ * their hosts together. */
+static size_t group_bytes(const struct mp_group *group, size_t prio, const struct entry_path *paths,
+                          size_t n_paths, bool dense)
+{
+    const struct entry_path *last = NULL;
+    size_t length = 0, n_alike = 0;
+
+    for (size_t i = 0; i < group->n_paths; i++) {
+        const struct entry_path *path = path_of(paths, n_paths, group->paths[i]);
+
+        if (dense && last && last->channel == path->channel && last->target == path->target &&
+            last->lun == path->lun) {
+            length += (size_t)snprintf(NULL, 0, "|%u", path->host);
+            length += n_alike++ == 0 ? strlen("()") : 0;
+        } else {
+            length += (size_t)snprintf(NULL, 0, " ^%u:%u:%u:%" PRIu64 "$ %zu", path->host,
+                                       path->channel, path->target, path->lun, prio);
+            n_alike = 0;
+        }
+        last = path;
+    }
+    return length;
+}
+
 /* Said in another way than the code: one selector, and what the addresses take in bytes. */
 static bool is_expressible(const struct mp_table *table, const struct entry_path *paths,
                            size_t n_paths)
 {
-    size_t length = strlen("hbtl .* 10");
+    size_t bytes[] = {strlen("hbtl .* 10"), strlen("hbtl .* 10")};
 
     for (size_t i = 0; i < table->n_groups; i++) {
-        const struct mp_group *group = &table->groups[i];
-
-        if (strcmp(group->selector, table->groups[0].selector) != 0)
+        if (strcmp(table->groups[i].selector, table->groups[0].selector) != 0)
             return false;
-        for (size_t j = 0; i + 1 < table->n_groups && j < group->n_paths; j++)
-            for (size_t k = 0; k < n_paths; k++)
-                if (paths[k].dev == group->paths[j])
-                    length += (size_t)snprintf(NULL, 0, " ^%u:%u:%u:%" PRIu64 "$ %zu0",
-                                               paths[k].host, paths[k].channel, paths[k].target,
-                                               paths[k].lun, table->n_groups - i);
+        for (int dense = 0; dense <= 1 && i + 1 < table->n_groups; dense++)
+            bytes[dense] +=
+                group_bytes(&table->groups[i], 10 * (table->n_groups - i), paths, n_paths, dense);
     }
-    return length <= 254;
+    return bytes[0] <= 254 || bytes[1] <= 254;
 }
 
 /* Takes a few paths of the table to other groups, or out of it. */
@@ -382,7 +425,7 @@ static bool check_fit(const struct model *model, const char *entry, const struct
                       const struct entry_path *paths, size_t n_paths)
 {
     _cleanup_(mp_table_freep) struct mp_table *built = NULL;
-    struct entry_path left[SCENE_PATHS];
+    struct entry_path left[120];
     size_t n = 0;
 
     for (size_t i = 0; i < n_paths; i++)
@@ -480,6 +523,71 @@ static void test_rebuilt_by_model(void **state)
         assert_true(n_checked[policy] > 100);
     assert_true(n_checked[0] > 20);
     assert_true(n_fits > 500 && n_misfits > 500);
+}
+
+/* Three groups of n paths, each over a session of its own. */
+static struct mp_table *three_groups(struct entry_path *paths, size_t n)
+{
+    struct mp_table *table = parse_table("0 0 0 0");
+    struct mp_group *group = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        paths[i] = (struct entry_path){DEV(i), 2 + (unsigned)i * 3, 0, 0, 1};
+        if (i % (n / 3) == 0 && table->n_groups < 3)
+            assert_int_equal(mp_table_add_group(table, "round-robin 0", &group), 0);
+        assert_int_equal(mp_group_add_path(group, DEV(i)), 0);
+    }
+    return table;
+}
+
+static void test_golden_dense(void **state)
+{
+    struct entry_path paths[30];
+    _cleanup_(mp_table_freep) struct mp_table *table = three_groups(paths, 30);
+
+    paths[4].lun = 2;
+    paths[12].channel = paths[19].target = 1;
+    assert_entry_args(table, paths, 30,
+                      "hbtl ^(2|5|8|11):0:0:1$ 30 ^14:0:0:2$ 30 ^(17|20|23|26|29):0:0:1$ 30 "
+                      "^(32|35):0:0:1$ 20 ^38:1:0:1$ 20 ^(41|44|47|50|53|56):0:0:1$ 20 "
+                      "^59:0:1:1$ 20 .* 10");
+}
+
+/* As many as can be, and one more; each entry is read as multipathd reads it. */
+static void test_dense_by_model(void **state)
+{
+    struct prng prng = {29};
+    size_t n_told = 0;
+
+    for (size_t n = 3; n <= 120; n++) {
+        struct entry_path paths[120];
+        _cleanup_(mp_table_freep) struct mp_table *table = three_groups(paths, n);
+        _cleanup_(mp_table_freep) struct mp_table *rebuilt = NULL;
+        _cleanup_(model_done) struct model model = {0};
+        _cleanup_free_ char *text = NULL;
+        const char *reason = NULL;
+
+        int r = entry_multipath(WWID, table, true, paths, n, &text, &reason);
+        assert_int_equal(r, is_expressible(table, paths, n) ? 0 : -EOPNOTSUPP);
+        if (r < 0)
+            continue;
+        n_told++;
+        model_init(&model, text);
+        rebuilt = model_table(&model, table, paths, n);
+        assert_true(mp_table_same_meaning(table, rebuilt, NULL));
+        for (unsigned i = 0; i < 20; i++) { /* two logged in again, in the other order */
+            size_t a = prng_below(&prng, n), b = prng_below(&prng, n);
+            unsigned host = paths[a].host;
+
+            check_fit(&model, text, table, paths, n);
+            paths[a].host = paths[b].host;
+            paths[b].host = host;
+        }
+        for (size_t i = 0; i < n; i++) /* a host's number in which another one's stands */
+            paths[i].host = i % 2 ? paths[i].host * 10 : paths[i].host / 10;
+        check_fit(&model, text, table, paths, n);
+    }
+    assert_true(n_told > 80);
 }
 
 static void test_golden_device(void **state)
@@ -799,6 +907,8 @@ int main(void)
         cmocka_unit_test(test_args_limit),
         cmocka_unit_test(test_line_limit),
         cmocka_unit_test(test_rebuilt_by_model),
+        cmocka_unit_test(test_golden_dense),
+        cmocka_unit_test(test_dense_by_model),
         cmocka_unit_test(test_golden_device),
         cmocka_unit_test(test_device_refusals),
         cmocka_unit_test(test_regex_escapes),

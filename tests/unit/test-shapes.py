@@ -125,6 +125,10 @@ class Meaning(unittest.TestCase):
         self.assertTrue(meaning.can_be_told(tiers[:4], address))
         self.assertEqual(meaning.prio_args(tiers[:2], address), "hbtl ^10:0:0:1$ 20 .* 10")
         self.assertTrue(meaning.can_be_told([("round-robin", frozenset(address))], {}))
+        halves = [("round-robin", frozenset(range(10, 25))), ("round-robin", frozenset(range(25, 40)))]
+        self.assertTrue(meaning.can_be_told(halves, address))
+        self.assertEqual(meaning.prio_args([("round-robin", frozenset({10, 11})), *tiers[2:3]],
+                                           address, True), "hbtl ^(10|11):0:0:1$ 20 .* 10")
 
 
 if __name__ == "__main__":

@@ -35,5 +35,8 @@ def listed_paths(entry):
     kind, *words = entry["prio_args"].split()
     pairs = [(words[i], int(words[i + 1])) for i in range(0, len(words), 2)]
     assert kind == "hbtl" and pairs[-1][0] == ".*", entry
-    assert all(re.fullmatch(r"\^[0-9:]+\$", pattern) for pattern, _ in pairs[:-1]), entry
-    return [(pattern[1:-1], weight) for pattern, weight in pairs[:-1]], pairs[-1][1]
+    listed = []
+    for pattern, weight in pairs[:-1]:  # for one host, or for several
+        hosts, rest = re.fullmatch(r"\^([0-9]+|\([0-9|]+\))(:[0-9:]+)\$", pattern).groups()
+        listed += [(host + rest, weight) for host in hosts.strip("()").split("|")]
+    return listed, pairs[-1][1]

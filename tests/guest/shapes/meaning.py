@@ -59,14 +59,22 @@ def groups(requests, access):
     return [(requests[0].selector, frozenset(places[place])) for place in sorted(places)]
 
 
-def prio_args(tiers, address):
-    """What multipathd has to be told of a map's groups: all paths by address, but for the last tier's."""
+def prio_args(tiers, address, dense=False):
+    """What multipathd has to be told of a map's groups: all paths by address, but for the last tier's.
+    Dense, those of a tier together that differ in their hosts alone."""
     words = ["hbtl"]
     for i, (_, members) in enumerate(tiers[:-1]):
-        words += [f"^{address[each]}$ {10 * (len(tiers) - i)}" for each in members]
+        alike = {}
+        for each in sorted(members):
+            host, place = address[each].split(":", 1)
+            alike.setdefault((place, None if dense else each), []).append(host)
+        for (place, _), hosts in alike.items():
+            one_of = f"({'|'.join(hosts)})" if len(hosts) > 1 else hosts[0]
+            words.append(f"^{one_of}:{place}$ {10 * (len(tiers) - i)}")
     return " ".join([*words, ".* 10"])
 
 
 def can_be_told(tiers, address):
     """Whether multipathd can be told of them; one group is told of without an address."""
-    return len(tiers) == 1 or len(prio_args(tiers, address)) <= PRIO_ARGS_MAX
+    return len(tiers) == 1 or min(len(prio_args(tiers, address, dense))
+                                  for dense in (False, True)) <= PRIO_ARGS_MAX
