@@ -142,6 +142,17 @@ static void offer_commands(const struct line *line)
     }
 }
 
+/* The same behind "help". */
+static void offer_helped(const struct line *line)
+{
+    struct line behind = *line;
+
+    behind.n_positionals--;
+    memmove(behind.positionals, line->positionals + 1,
+            behind.n_positionals * sizeof(behind.positionals[0]));
+    offer_commands(&behind);
+}
+
 static void offer_options(const struct line *line, const struct command *command)
 {
     for (size_t i = 0; i < N_OPTIONS; i++) {
@@ -263,6 +274,9 @@ static void offer_words(struct cli *cli, const struct line *line, enum word kind
     case WORD_SHELL:
         offer(line, "bash");
         offer(line, "zsh");
+        break;
+    case WORD_COMMAND:
+        offer_helped(line);
         break;
     default:
         offer_names(cli, line, kind);

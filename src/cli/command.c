@@ -70,45 +70,7 @@ const struct command commands[] = {
     {"completion", NULL, 1, 1, 0, "completion bash|zsh", "a script for the shell", run_completion,
      .words = {WORD_SHELL}},
     {"complete", NULL, 0, SIZE_MAX, 0, NULL, NULL, run_complete},
-    {"help", NULL, 0, 0, 0, "help", "this text", run_help},
+    {"help", NULL, 0, 2, 0, "help [COMMAND]", "this text, or what of it is about a command",
+     run_help, .words = {WORD_COMMAND, WORD_COMMAND}},
     {0},
 };
-
-static const char help_end[] =
-    "\n"
-    "  -H, --host USER@HOST goes with all: another host's service, reached by ssh.\n"
-    "\n"
-    "Policies, by number or name:\n"
-    "  1 FAILOVER                 the primary; then the others, in the order of the options\n"
-    "  2 ROUND_ROBIN              all, or the primaries where some are named\n"
-    "  3 ROUND_ROBIN_WITH_SUBSET  the primaries; the others stand by\n"
-    "  4 DYN_LEAST_QUEUE_DEPTH    the path with the shortest queue\n"
-    "  5 WEIGHTED_PATHS           the paths with the lowest weight; 0 where none is given\n"
-    "  6 VENDOR_SPECIFIC          back to the host's own multipath configuration\n"
-    "A disk's are MPIO's, of which two differ:\n"
-    "  1 FAILOVER                 the path that took over keeps the I/O; with --preferred, that "
-    "one\n"
-    "                             leads whenever it can\n"
-    "  6 LEAST_BLOCKS             the path with the fewest bytes outstanding\n"
-    "\n"
-    "Names:\n"
-    "  ADAPTER  initiator name, or ID\n"
-    "  SESSION  target name, portal of one of its connections, or ID\n"
-    "  DISK     WWID, name of its map (mpatha), or /dev/mapper/NAME\n"
-    "  CONN     portal, as 10.0.0.1, 10.0.0.1:3260 or [fd00::1]:3260, with @IFACE behind it where\n"
-    "           several connections share it; or ID\n"
-    "  The first 4 or more hex digits of an ID do where no other ID has them.\n"
-    "\n"
-    "Exit status: 0 done, 1 failed (the status on standard error), 2 wrong usage.\n";
-
-int run_help(struct cli *cli)
-{
-    puts("iscsi-wmi: Windows' iSCSI management on Linux\n");
-    for (const struct command *c = commands; c->name; c++)
-        if (c->synopsis)
-            printf("  iscsi-wmi %s%s\n      %s\n", c->synopsis,
-                   c->options & JSON ? " [--json]" : "", c->help);
-    puts("  iscsi-wmi --version");
-    fputs(help_end, stdout);
-    return EXIT_OK;
-}

@@ -21,6 +21,7 @@ enum word {
     WORD_DISK_POLICY,
     WORD_DEFAULT_POLICY,
     WORD_SHELL,
+    WORD_COMMAND, /* of help: a command's word */
 };
 
 enum option_index {

@@ -10,6 +10,20 @@
 
 #define FIRST_OPTION 256 /* what getopt_long() returns for the first of option_infos */
 
+/* Says which words may come behind the group's. */
+static int main_lacks_sub(const char *group)
+{
+    char subs[128] = "";
+
+    for (const struct command *command = commands; command->name; command++) {
+        if (strcmp(command->name, group) != 0)
+            continue;
+        size_t length = strlen(subs);
+        snprintf(subs + length, sizeof(subs) - length, "%s%s", length ? ", " : "", command->sub);
+    }
+    return cli_usage("'%s' needs a second word, one of %s", group, subs);
+}
+
 /* Takes the command's words off the front of args. */
 static int find_command(struct cli *cli, const struct command **ret_command)
 {
@@ -33,7 +47,7 @@ static int find_command(struct cli *cli, const struct command **ret_command)
         return EXIT_OK;
     }
     if (is_group && !sub)
-        return cli_usage("'%s' needs a second word", name);
+        return main_lacks_sub(name);
     return is_group ? cli_usage("no command '%s %s'", name, sub)
                     : cli_usage("no command '%s'", name);
 }
@@ -167,14 +181,14 @@ static int main_run(struct cli *cli, int argc, char **argv)
 
     if (status != EXIT_OK)
         return status;
+    cli->args = argv + optind;
+    cli->n_args = (size_t)(argc - optind);
     if (used & OPTION_BIT(OPTION_HELP))
         return run_help(cli);
     if (used & OPTION_BIT(OPTION_VERSION)) {
         puts("iscsi-wmi " PROJECT_VERSION);
         return EXIT_OK;
     }
-    cli->args = argv + optind;
-    cli->n_args = (size_t)(argc - optind);
     if ((status = find_command(cli, &command)) != EXIT_OK ||
         (status = check_command(cli, command, used)) != EXIT_OK)
         return status;

@@ -123,10 +123,25 @@ static void test_explain_a_disks_status(void **state)
     assert_run(*state, 1, "$I explain 0xC000000C", "no Windows status");
 }
 
+/* Of a command, a group of them, or all; what it takes is explained, and nothing else. */
+static void test_help(void **state)
+{
+    assert_run(*state, 0, "$I help policy | grep -c '^  iscsi-wmi '", "4\n");
+    assert_run(*state, 0, "$I policy set --help | grep -c '^  iscsi-wmi '", "1\n");
+    assert_run(*state, 0, "$I policy set a b --help", "5 WEIGHTED_PATHS");
+    assert_run(*state, 0, "$I disk get --help", "DISK     WWID");
+    assert_run(*state, 0, "$I disk get --help | grep -c '^Policies' || true", "0\n");
+    assert_run(*state, 0, "$I monitor --help | grep -c '^Names' || true", "0\n");
+    assert_run(*state, 0, "$I help", "iscsi-wmi --version");
+    assert_run(*state, 2, "$I help nonsense", "no command 'nonsense'");
+    assert_run(*state, 2, "$I policy take --help", "no command 'policy take'");
+    assert_run(*state, 2, "$I complete --help", "no command 'complete'");
+}
+
 static void test_usage(void **state)
 {
     assert_run(*state, 2, "$I", "no command");
-    assert_run(*state, 2, "$I policy", "second word");
+    assert_run(*state, 2, "$I policy", "a second word, one of get, set, clear, default;");
     assert_run(*state, 2, "$I policy take", "no command 'policy take'");
     assert_run(*state, 2, "$I policy clear", "too few words");
     assert_run(*state, 2, "$I status --count 3", "--count does not go with 'status'");
@@ -232,6 +247,9 @@ static void test_completion(void **state)
     assert_completes(*state, "-H user@host policy clear ''", "");
     assert_completes(*state, "explain ''", "");
     assert_completes(*state, "completion ''", "bash zsh ");
+    assert_completes(*state, "help gu", "guid ");
+    assert_completes(*state, "help guid ''", "get set new check ");
+    assert_completes(*state, "help ping ''", "");
     assert_completes(*state, "nonsense --", "--host --help --version ");
     assert_completes(*state, "",
                      "status sessions policy disk guid ping monitor explain completion help ");
@@ -380,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_disks),
         cmocka_unit_test(test_default),
         cmocka_unit_test(test_explain_a_disks_status),
+        cmocka_unit_test(test_help),
         cmocka_unit_test(test_usage),
         cmocka_unit_test(test_no_colour_in_a_pipe),
         cmocka_unit_test(test_ping),
