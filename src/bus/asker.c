@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/asker.h"
 
+#include <string.h>
+
 static sd_bus *asking;
 
-void bus_set_asker(sd_bus *bus)
+/*
+ * Anybody can send to this connection, too, and sd-bus takes a signal of anybody for one that a
+ * match has the bus send: that somebody has left, say. As a sender, nobody can be the bus.
+ */
+static int asker_pass_over_others(sd_bus_message *message, void *userdata, sd_bus_error *error)
+{
+    const char *sender = sd_bus_message_get_sender(message);
+    return !sender || strcmp(sender, "org.freedesktop.DBus") != 0;
+}
+
+int bus_set_asker(sd_bus *bus)
 {
     asking = bus;
+    return sd_bus_add_filter(bus, NULL, asker_pass_over_others, NULL);
 }
 
 sd_bus *bus_asker(void)

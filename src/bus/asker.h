@@ -9,8 +9,8 @@
 
 #include <systemd/sd-bus.h>
 
-/* To live as long as calls are answered. */
-void bus_set_asker(sd_bus *bus);
+/* To live as long as calls are answered. From now on it hears the bus alone. */
+int bus_set_asker(sd_bus *bus);
 sd_bus *bus_asker(void);
 
 /* What came there besides answers, from whomever, is dealt with: it does not pile up. */

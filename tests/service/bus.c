@@ -116,12 +116,26 @@ static void write_service_policy(FILE *file)
             at + strlen(root));
 }
 
+/* What polkit's own package allows, for whoever stands in for it. */
+static void write_polkit_policy(FILE *file)
+{
+    fprintf(file,
+            "  <policy user=\"%u\">\n"
+            "    <allow own=\"org.freedesktop.PolicyKit1\"/>\n"
+            "  </policy>\n"
+            "  <policy context=\"default\">\n"
+            "    <allow send_destination=\"org.freedesktop.PolicyKit1\"/>\n"
+            "  </policy>\n",
+            (unsigned)geteuid());
+}
+
 static void write_system_config(FILE *file, const char *socket)
 {
     _cleanup_free_ char *policy = system_policy();
 
     fprintf(file, "%s  <listen>unix:path=%s</listen>\n", policy, socket);
     write_service_policy(file);
+    write_polkit_policy(file);
     fprintf(file, "</busconfig>\n");
 }
 

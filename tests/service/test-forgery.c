@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Signals that another user sends to a client of the library, on buses with the distribution's
- * policy, which lets him send them to any connection. A match does not help: sd-bus cannot know
- * which connection has a well-known name, and takes a signal of any.
+ * Signals that another user sends to a client of the library, and to the service, on buses with the
+ * distribution's policy, which lets him send them to any connection. A match does not help: sd-bus
+ * cannot know which connection has a well-known name, and takes a signal of any.
  */
 
-#include "harness.h"
+#include "polkit.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -55,6 +55,13 @@ static int fill_started(sd_bus_message *message)
     return sd_bus_message_append(message, "sss", NAME, "", ":1.0");
 }
 
+static char departed[32]; /* the connection of which the next says that it has left */
+
+static int fill_departed(sd_bus_message *message)
+{
+    return sd_bus_message_append(message, "sss", departed, departed, "");
+}
+
 static const struct kind {
     const char *path, *interface, *member;
     int (*fill)(sd_bus_message *message);
@@ -65,6 +72,7 @@ static const struct kind {
     /* those that the bus itself sends */
     {DBUS_PATH, DBUS, "NameOwnerChanged", fill_stopped},
     {DBUS_PATH, DBUS, "NameOwnerChanged", fill_started},
+    {DBUS_PATH, DBUS, "NameOwnerChanged", fill_departed},
 };
 
 #define SERVICE_KINDS 3U
@@ -190,31 +198,101 @@ static void test_client(struct harness *harness)
     iscsiwmi_client_free(client);
 }
 
-static void test_on(enum bus_kind kind)
+/* ---- the service ---- */
+
+/* Somebody asks for a change, about which polkit is asked. */
+static void begin_change(sd_bus *bus, sd_bus *polkit, struct question *ret)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+    uint64_t cookie;
+
+    assert_true(sd_bus_message_new_method_call(bus, &message, NAME, ROOT_PATH, PROPERTIES, "Set") >=
+                0);
+    assert_true(sd_bus_message_append(message, "ssv", INTERFACE("Manager"), "PathWeightOrder", "s",
+                                      "lowest-first") >= 0);
+    assert_true(sd_bus_send(bus, message, &cookie) >= 0);
+    assert_true(sd_bus_flush(bus) >= 0);
+    polkit_take(polkit, ret);
+    snprintf(departed, sizeof(departed), "%s", ret->caller);
+}
+
+static bool is_answer(sd_bus_message *message)
+{
+    uint64_t cookie;
+    return sd_bus_message_get_reply_cookie(message, &cookie) >= 0;
+}
+
+/* Until the service has seen all that its second connection was sent, too. */
+static void assert_idle(struct harness *harness, sd_bus *polkit)
+{
+    for (unsigned i = 0; i < 5; i++)
+        assert_true(polkit_is_idle(harness, polkit));
+}
+
+static void test_service(struct harness *harness)
+{
+    struct question question;
+    char id[32];
+
+    harness_start(harness);
+    sd_bus *polkit = polkit_start(harness), *client = harness_connect(harness);
+
+    begin_change(client, polkit, &question);
+    forge(harness);
+    assert_idle(harness, polkit);
+    polkit_answer(&question, true, false);
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *answer = next_message(client, is_answer);
+    assert_null(sd_bus_message_get_error(answer));
+
+    begin_change(client, polkit, &question);
+    snprintf(id, sizeof(id), "%s", question.id);
+    sd_bus_flush_close_unref(client);
+    polkit_take_cancel(polkit, id);
+    question_end(&question);
+    polkit_stop(polkit);
+    harness_stop(harness);
+}
+
+/* ---- on each bus ---- */
+
+static void test_on(enum bus_kind kind, void (*test)(struct harness *harness))
 {
     struct harness *harness = harness_new_on(kind);
 
     if (!harness)
         skip();
-    test_client(harness);
+    test(harness);
     harness_free(harness);
 }
 
-static void test_daemon(void **state)
+static void test_client_on_daemon(void **state)
 {
-    test_on(BUS_DAEMON);
+    test_on(BUS_DAEMON, test_client);
 }
 
-static void test_broker(void **state)
+static void test_client_on_broker(void **state)
 {
-    test_on(BUS_BROKER);
+    test_on(BUS_BROKER, test_client);
+}
+
+static void test_service_on_daemon(void **state)
+{
+    test_on(BUS_DAEMON, test_service);
+}
+
+static void test_service_on_broker(void **state)
+{
+    test_on(BUS_BROKER, test_service);
 }
 
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_daemon),
-        cmocka_unit_test(test_broker),
+        cmocka_unit_test(test_client_on_daemon),
+        cmocka_unit_test(test_client_on_broker),
+        cmocka_unit_test(test_service_on_daemon),
+        cmocka_unit_test(test_service_on_broker),
     };
+    setenv("ISCSI_WMI_ALWAYS_ASK", "1", 1);
     return harness_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -65,7 +65,7 @@ struct fixture {
     struct host host;
     struct adapter adapter, *adapters[1];
     struct session session, *sessions[1];
-    sd_bus *server, *client;
+    sd_bus *server, *client, *asker;
     struct authorizer *authorizer;
     struct unread *unread;
     struct signal signals[SIGNALS_MAX];
@@ -142,7 +142,8 @@ static int setup(void **state)
     assert_true(sd_bus_start(f->client) >= 0);
     assert_true(sd_bus_match_signal(f->client, NULL, NULL, NULL, PROPERTIES_INTERFACE,
                                     "PropertiesChanged", on_signal, f) >= 0);
-    assert_true(bus_start(f->server, NULL, &f->host, &f->authorizer, &f->unread) >= 0);
+    assert_true(sd_bus_new(&f->asker) >= 0);
+    assert_true(bus_start(f->server, f->asker, &f->host, &f->authorizer, &f->unread) >= 0);
     *state = f;
     return 0;
 }
@@ -155,6 +156,7 @@ static int teardown(void **state)
     authorizer_free(f->authorizer);
     sd_bus_flush_close_unref(f->client);
     sd_bus_flush_close_unref(f->server);
+    sd_bus_unref(f->asker);
     maps_free_all(&f->host);
     sd_event_unref(f->host.event);
     free(f);

@@ -52,8 +52,9 @@ int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct authorizer *
     _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
     _cleanup_(unread_freep) struct unread *unread = NULL;
 
-    bus_set_asker(asker);
-    int r = authorizer_new(bus, host, &authorizer);
+    int r = bus_set_asker(asker);
+    if (r >= 0)
+        r = authorizer_new(bus, host, &authorizer);
     if (r >= 0)
         r = register_objects(bus, host);
     if (r >= 0)
