@@ -14,7 +14,9 @@
 
 /*
  * bash breaks words at characters that names have, and wants what is behind them. So the line is
- * split anew, and what the user has written up to the last of these is taken off again.
+ * split anew, and what the user has written up to the last of these is taken off again. What is
+ * left goes into the line as it is: a name, which is a target's or a disk's own, has to be quoted
+ * where a shell may read more in it. (zsh quotes by itself.)
  */
 static const char bash_script[] =
     "# iscsi-wmi(1): completion for bash\n"
@@ -28,7 +30,9 @@ static const char bash_script[] =
     "    prefix=${prefix%\"${prefix##*[:=@]}\"}\n"
     "    COMPREPLY=()\n"
     "    while IFS= read -r word; do\n"
-    "        COMPREPLY+=(\"${word#\"$prefix\"}\")\n"
+    "        word=${word#\"$prefix\"}\n"
+    "        [[ $word == *[!A-Za-z0-9.:_@%=/+,-]* ]] && printf -v word %q \"$word\"\n"
+    "        COMPREPLY+=(\"$word\")\n"
     "    done < <(\"${words[0]}\" complete -- \"${words[@]:1}\" 2>/dev/null)\n"
     "    [[ ${COMPREPLY[0]-} == *= ]] && compopt -o nospace 2>/dev/null\n"
     "    return 0\n"

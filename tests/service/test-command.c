@@ -281,6 +281,37 @@ static void test_bash(void **state)
     assert_bash_completes(*state, " nothing at all", "\n");
 }
 
+/* What bash makes of the completed word when the line is run, where a target has that name. */
+static void assert_bash_reads(struct harness *harness, const char *name)
+{
+    setenv("NAME", name, 1);
+    assert_run(harness, 0,
+               "bash -c 'eval \"$(\"$1\" completion bash)\"; "
+               "named() { printf \"%s\\n\" \"iqn.2025-01.com.example:$NAME\"; }; "
+               "COMP_LINE=\"named policy get iqn.2025-01.com.example:\"; "
+               "COMP_POINT=${#COMP_LINE}; _iscsi_wmi; "
+               "eval \"set -- ${COMPREPLY[0]}\"; printf \"%s\" \"$#\" \"$@\"' bash $I",
+               "1");
+    assert_string_equal(output + 1, name);
+}
+
+/* A target calls itself what it likes. */
+static void test_bash_runs_no_name(void **state)
+{
+    static const char *const names[] = {
+        "disks", "e$(echo ran)", "e`echo ran`", "e;echo${IFS}ran;",
+        "a b",   "a'b\"c\\d",    "$HOME",       "~",
+        "*",     "{a,b}",        "a&b|c>d<e",   "(a)[b]",
+        "a!b#c", "\\$(a)",       "caf\xc3\xa9",
+    };
+
+    if (system("command -v bash >/dev/null") != 0)
+        skip();
+    for (size_t i = 0; i < ELEMENTSOF(names); i++)
+        assert_bash_reads(*state, names[i]);
+    unsetenv("NAME");
+}
+
 /* ---- monitor ---- */
 
 static pid_t start_monitor(const char *option, int *ret_fd)
@@ -405,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_guid_check),
         cmocka_unit_test(test_completion),
         cmocka_unit_test(test_bash),
+        cmocka_unit_test(test_bash_runs_no_name),
         cmocka_unit_test(test_monitor),
         cmocka_unit_test(test_monitor_json),
         cmocka_unit_test(test_monitor_disk),
