@@ -17,10 +17,8 @@
 #include "basic/log.h"
 #include "basic/macros.h"
 #include "bus/asker.h"
-#include "bus/authorize.h"
 #include "bus/names.h"
 #include "bus/objects/start.h"
-#include "bus/unread.h"
 #include "multipath/dm.h"
 #include "service/model/freshness.h"
 #include "service/reconcile/reconcile.h"
@@ -125,14 +123,14 @@ static int check_bus(sd_bus *bus)
     return daemon_failed(-ENOTCONN, "The system bus has gone");
 }
 
-static int loop(sd_event *event, sd_bus *bus, struct host *host)
+static int loop(sd_event *event, sd_bus *bus, struct host *host, const struct bus_front *front)
 {
     int r = 0, end = 0;
     while (r >= 0 && (!stopping || service_is_busy(host))) {
         freshness_next_moment(host);
         r = sd_event_run(event, UINT64_MAX);
         host->is_ending = stopping;
-        bus_answer_queued(bus, host);
+        bus_answer_queued(bus, host, front);
         bus_drain_asker();
         if (!stopping)
             end = check_bus(bus);
@@ -192,8 +190,7 @@ static int daemon_run(void)
     _cleanup_(store_closep) struct store *store = NULL;
     _cleanup_(service_freep) struct host *host = NULL;
     _cleanup_(close_busp) sd_bus *bus = NULL, *asker = NULL;
-    _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
-    _cleanup_(unread_freep) struct unread *unread = NULL;
+    _cleanup_(bus_end) struct bus_front front = {0};
 
     int r = open_store(&store);
     if (r < 0)
@@ -213,7 +210,7 @@ static int daemon_run(void)
         return no_name(r);
     wait_until_settled(event, host);
 
-    r = bus_start(bus, asker, host, &authorizer, &unread);
+    r = bus_start(bus, asker, host, &front);
     if (r < 0)
         return no_name(r);
 
@@ -221,7 +218,7 @@ static int daemon_run(void)
                      host->n_adapters);
     if (!stopping)
         reconcile_begin(host);
-    r = loop(event, bus, host);
+    r = loop(event, bus, host, &front);
     service_end(host);
     return r;
 }

@@ -72,9 +72,9 @@ static int measure(sd_bus_message *message, size_t *left)
     return r;
 }
 
-int arguments_fit(sd_bus_message *message)
+int arguments_fit(sd_bus_message *message, size_t max)
 {
-    size_t left = ARGUMENTS_MAX;
+    size_t left = max;
     int r = measure(message, &left);
 
     if (r < 0 && r != -E2BIG)

@@ -17,10 +17,10 @@
 #define TOO_MANY_PATHS "The request names too many paths"
 
 /*
- * Whether the arguments take ARGUMENTS_MAX bytes at most; then they are read from their beginning.
- * A negative errno where they cannot be read.
+ * Whether the arguments take so many bytes at most; then they are read from their beginning. A
+ * negative errno where they cannot be read.
  */
-int arguments_fit(sd_bus_message *message);
+int arguments_fit(sd_bus_message *message, size_t max);
 
 /* SetLoadBalancePolicy. *ret_paths, which ret->paths is too, is to be freed. */
 int lb_request_read(sd_bus_message *message, struct lb_request *ret, struct lb_path **ret_paths);

@@ -276,7 +276,7 @@ static int authorize_message(struct authorizer *authorizer, const struct rule *r
                                 "Not permitted: the bus does not know who calls.");
     if (bus_trusts(uid))
         return 0;
-    int r = arguments_fit(message);
+    int r = arguments_fit(message, ARGUMENTS_MAX);
     if (r == 0)
         return request_refuse(authorizer->requests, message, "The arguments are too large");
     if (r > 0)

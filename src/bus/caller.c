@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/caller.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,30 +34,94 @@ static void read_process_name(struct requester *who)
         snprintf(who->name, sizeof(who->name), "%s", name);
 }
 
+/*
+ * What the bus has said of those that called last: a unique name is never another connection's. A
+ * call needs it up to three times, and many calls come from few.
+ */
+#define KNOWN_MAX 512U
+
+static struct known {
+    char name[24];
+    bool has_left, has_process;
+    struct requester who;
+} known[KNOWN_MAX];
+
+static struct known *known_slot(const char *name)
+{
+    const char *number = strrchr(name, '.');
+    return &known[number ? strtoul(number + 1, NULL, 10) % KNOWN_MAX : 0];
+}
+
+static int known_put(const char *name, const struct known *what, struct known **ret)
+{
+    struct known *slot = known_slot(name);
+
+    if (!name[0] || strlen(name) >= sizeof(slot->name))
+        return -ENODATA;
+    *slot = *what;
+    memcpy(slot->name, name, strlen(name) + 1);
+    *ret = slot;
+    return 0;
+}
+
+/* -ENXIO: it has left. */
+static int known_get(sd_bus_message *message, struct known **ret)
+{
+    const char *name = sd_bus_message_get_sender(message) ?: "";
+    struct known new = {.who.name = "unknown"}, *slot = known_slot(name);
+    uint32_t uid = (uint32_t)-1;
+    int r = 0;
+
+    if (!name[0] || strcmp(name, slot->name) != 0) {
+        r = ask_number("GetConnectionUnixUser", name, &uid);
+        if (r < 0 && r != -ENXIO)
+            return r;
+        new.has_left = r < 0;
+        new.who.uid = uid;
+        r = known_put(name, &new, &slot);
+    }
+    if (r < 0)
+        return r;
+    *ret = slot;
+    return slot->has_left ? -ENXIO : 0;
+}
+
+int bus_get_uid(sd_bus_message *message, uid_t *ret)
+{
+    struct known *caller;
+    int r = known_get(message, &caller);
+
+    if (r >= 0)
+        *ret = caller->who.uid;
+    return r;
+}
+
 void bus_requester(sd_bus_message *message, struct requester *ret)
 {
-    /* The last answer: a unique name is never another's, and a call needs it up to three times. */
-    static char last_sender[64];
-    static struct requester last;
-    const char *sender = sd_bus_message_get_sender(message) ?: "";
-    uint32_t uid, pid;
+    struct known *caller;
+    uint32_t pid;
 
-    if (sender[0] && strcmp(sender, last_sender) == 0) {
-        *ret = last;
-        return;
-    }
     *ret = (struct requester){.uid = (uid_t)-1, .name = "unknown"};
-    if (!sender[0] || ask_number("GetConnectionUnixUser", sender, &uid) < 0)
+    if (known_get(message, &caller) < 0)
         return;
-    ret->uid = uid;
-    if (ask_number("GetConnectionUnixProcessID", sender, &pid) >= 0) {
-        ret->pid = (pid_t)pid;
-        read_process_name(ret);
+    if (!caller->has_process && ask_number("GetConnectionUnixProcessID", caller->name, &pid) >= 0) {
+        caller->who.pid = (pid_t)pid;
+        read_process_name(&caller->who);
+        caller->has_process = true;
     }
-    if (strlen(sender) < sizeof(last_sender)) {
-        memcpy(last_sender, sender, strlen(sender) + 1);
-        last = *ret;
-    }
+    *ret = caller->who;
+}
+
+bool bus_is_there(sd_bus_message *message)
+{
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    int is_there = true;
+
+    if (sd_bus_call_method(bus_asker(), "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                           "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s",
+                           sd_bus_message_get_sender(message)) >= 0)
+        (void)sd_bus_message_read(reply, "b", &is_there);
+    return is_there;
 }
 
 bool bus_trusts(uid_t uid)

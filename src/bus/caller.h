@@ -12,6 +12,12 @@
 /* Who sent a message; the user, -1 where not known, is as the bus has it. */
 void bus_requester(sd_bus_message *message, struct requester *ret);
 
+/* The user alone. -ENXIO: the connection has left. Other errors: the bus does not tell. */
+int bus_get_uid(sd_bus_message *message, uid_t *ret);
+
+/* Whether it is still there now. */
+bool bus_is_there(sd_bus_message *message);
+
 /*
  * Whether a user may do everything unasked: the one whom the service runs as (root), unless
  * ISCSI_WMI_ALWAYS_ASK=1 is in its environment. On a bus of a test, where all have one user, nobody

@@ -92,18 +92,11 @@ static int requests_on_client_gone(sd_bus_track *track, void *userdata)
     return 1;
 }
 
-static uid_t requests_uid_of(sd_bus_message *message)
-{
-    struct requester who;
-
-    bus_requester(message, &who);
-    return who.uid;
-}
-
 /* Who it is, and when it leaves. A connection that has left after its call is nobody's. */
 static void requests_identify(struct client *client, sd_bus_message *message)
 {
-    client->uid = requests_uid_of(message);
+    if (bus_get_uid(message, &client->uid) < 0)
+        client->uid = (uid_t)-1;
     int r = sd_bus_track_new(bus_asker(), &client->track, requests_on_client_gone, client);
     if (r >= 0)
         r = sd_bus_track_add_name(client->track, client->name);
@@ -217,11 +210,12 @@ int request_refuse(struct requests *requests, sd_bus_message *message, const cha
 int requests_get_uid(const struct requests *requests, sd_bus_message *message, uid_t *ret)
 {
     const struct client *client = requests_find_client(requests, requests_name_of(message));
-    uid_t uid = client ? client->uid : requests_uid_of(message);
 
-    if (uid == (uid_t)-1)
+    if (!client)
+        return bus_get_uid(message, ret);
+    if (client->uid == (uid_t)-1)
         return -ENXIO;
-    *ret = uid;
+    *ret = client->uid;
     return 0;
 }
 

@@ -36,7 +36,10 @@ int request_begin(struct requests *requests, sd_bus_message *message, enum reque
 /* Answers a call that is past a bound by itself, being too large. Returns 1 or a negative errno. */
 int request_refuse(struct requests *requests, sd_bus_message *message, const char *why);
 
-/* The caller, as the bus knows the connection, which is the same as long as that lives. */
+/*
+ * The caller, as the bus knows the connection, which is the same as long as that lives. -ENXIO: it
+ * has left. Other errors: the bus does not tell.
+ */
 int requests_get_uid(const struct requests *requests, sd_bus_message *message, uid_t *ret);
 
 /* Whether a request of this very message has begun: it is read a second time. */

@@ -154,7 +154,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                       });
     message = wire_receive(&wire);
     if (message) {
-        int r = arguments_fit(message);
+        int r = arguments_fit(message, ARGUMENTS_MAX);
         CHECK(r != 0 || VALUE_COST * size > ARGUMENTS_MAX);
         methods[method].read(message, size);
     }

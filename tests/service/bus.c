@@ -197,6 +197,18 @@ static int bind_socket(const char *path, int type)
     return fd;
 }
 
+/* Takes what comes: a socket that is full would keep whoever writes to it waiting. */
+static void read_for_ever(int fd)
+{
+    char text[4096];
+
+    if (fork_bound() != 0)
+        return;
+    while (recv(fd, text, sizeof(text), 0) >= 0)
+        ;
+    _exit(0);
+}
+
 /* It wants the journal's socket, which a machine without systemd has not. */
 static void give_journal(void)
 {
@@ -213,7 +225,8 @@ static void give_journal(void)
         _exit(127);
     }
     fd = bind_socket(path, SOCK_DGRAM);
-    fcntl(fd, F_SETFD, 0); /* there for as long as the launcher is */
+    read_for_ever(fd);
+    close(fd);
 }
 
 /* It is given its socket as systemd would, and is a client of its own bus. */

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,6 +36,19 @@ const char *required_env(const char *name)
     if (!value)
         fail_msg("%s is not set: run this through meson", name);
     return value;
+}
+
+uid_t harness_user(unsigned number)
+{
+    const struct passwd *user;
+
+    setpwent();
+    do
+        user = getpwent();
+    while (user && (user->pw_uid == 0 || number-- > 0));
+    if (!user)
+        skip();
+    return user->pw_uid;
 }
 
 /* Waits for the end of a child; kills it, and fails, where that takes too long. */

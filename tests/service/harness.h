@@ -142,5 +142,8 @@ void put_record(const struct harness *harness, const char *name, const char *tex
 /* Holds open-iscsi's lock, as an iscsiadm does: what reads the records waits for 15 s at most. */
 void harness_hold_lock(const struct harness *harness, bool hold);
 
+/* One of the machine's users that are not root, from 0: dbus-daemon takes no others. */
+uid_t harness_user(unsigned number);
+
 /* An environment variable that meson sets. */
 const char *required_env(const char *name);

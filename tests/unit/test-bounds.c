@@ -39,6 +39,41 @@ static void test_no_client_has_all(void **state)
         assert_true(bounds_admit(kinds[i].kind, kinds[i].client, 0));
 }
 
+static void test_turns(void **state)
+{
+    assert_true(bounds_may_wait(TURNS_MAX - 1, TURNS_MAX_PER_CLIENT - 1));
+    assert_false(bounds_may_wait(TURNS_MAX, 0));
+    assert_false(bounds_may_wait(0, TURNS_MAX_PER_CLIENT));
+    assert_true(TURN_ARGUMENTS_MAX <= ARGUMENTS_MAX);
+}
+
+/* What was saved is there at once, and then so much of the time as there is of it. */
+static void test_spending(void **state)
+{
+    struct spending spending = {0};
+    uint64_t now = 1000000000, begin = now;
+
+    assert_int_equal(bounds_spent_until(&spending), 0);
+    while (bounds_spent_until(&spending) <= now) {
+        bounds_spend(&spending, now, now + 1000);
+        now += 1000;
+    }
+    /* The share of this time comes in meanwhile. */
+    assert_in_range((now - begin) * (100 - TURNS_PERCENT) / 100, TURNS_SAVED_USEC - 1000,
+                    TURNS_SAVED_USEC + 1000);
+
+    bounds_spend(&spending, now, now + 5000);
+    assert_in_range(bounds_spent_until(&spending), now + 5000 * 100 / TURNS_PERCENT - 2000,
+                    now + 5000 * 100 / TURNS_PERCENT + 2000);
+
+    /* However long nobody asked, no more is saved. */
+    now += UINT64_C(3600000000);
+    bounds_spend(&spending, now, now + 1);
+    assert_true(bounds_spent_until(&spending) <= now);
+    bounds_spend(&spending, now, now + TURNS_SAVED_USEC);
+    assert_true(bounds_spent_until(&spending) > now);
+}
+
 static void test_policies(void **state)
 {
     assert_true(bounds_allow_session(PATHS_MAX, SESSIONS_MAX - 1));
@@ -101,6 +136,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_no_client_has_all),
+        cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_spending),
         cmocka_unit_test(test_policies),
         cmocka_unit_test(test_unread),
         cmocka_unit_test(test_unread_of_others),

@@ -14,12 +14,10 @@
 #include <sys/socket.h>
 
 #include "basic/macros.h"
-#include "bus/authorize.h"
 #include "bus/interfaces/interfaces.h"
 #include "bus/names.h"
 #include "bus/objects/start.h"
 #include "bus/paths.h"
-#include "bus/unread.h"
 #include "service/model/maps.h"
 
 #define ADAPTER_ID UINT64_C(0xa1)
@@ -66,8 +64,7 @@ struct fixture {
     struct adapter adapter, *adapters[1];
     struct session session, *sessions[1];
     sd_bus *server, *client, *asker;
-    struct authorizer *authorizer;
-    struct unread *unread;
+    struct bus_front front;
     struct signal signals[SIGNALS_MAX];
     size_t n_signals;
 };
@@ -143,7 +140,7 @@ static int setup(void **state)
     assert_true(sd_bus_match_signal(f->client, NULL, NULL, NULL, PROPERTIES_INTERFACE,
                                     "PropertiesChanged", on_signal, f) >= 0);
     assert_true(sd_bus_new(&f->asker) >= 0);
-    assert_true(bus_start(f->server, f->asker, &f->host, &f->authorizer, &f->unread) >= 0);
+    assert_true(bus_start(f->server, f->asker, &f->host, &f->front) >= 0);
     *state = f;
     return 0;
 }
@@ -152,8 +149,7 @@ static int teardown(void **state)
 {
     struct fixture *f = *state;
 
-    unread_free(f->unread);
-    authorizer_free(f->authorizer);
+    bus_end(&f->front);
     sd_bus_flush_close_unref(f->client);
     sd_bus_flush_close_unref(f->server);
     sd_bus_unref(f->asker);

@@ -8,6 +8,7 @@
 #include "bus/interfaces/interfaces.h"
 #include "bus/names.h"
 #include "bus/objects/objects.h"
+#include "bus/turns.h"
 #include "bus/unread.h"
 #include "service/model/freshness.h"
 #include "service/model/host.h"
@@ -46,37 +47,48 @@ static int start_on_message(sd_bus_message *message, void *userdata, sd_bus_erro
     return 0;
 }
 
-int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct authorizer **ret,
-              struct unread **ret_unread)
+int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct bus_front *ret)
 {
-    _cleanup_(authorizer_freep) struct authorizer *authorizer = NULL;
-    _cleanup_(unread_freep) struct unread *unread = NULL;
+    _cleanup_(bus_end) struct bus_front front = {0};
 
     int r = bus_set_asker(asker);
     if (r >= 0)
-        r = authorizer_new(bus, host, &authorizer);
+        r = authorizer_new(bus, host, &front.authorizer);
     if (r >= 0)
         r = register_objects(bus, host);
     if (r >= 0)
         r = sd_bus_add_filter(bus, NULL, start_on_message, host);
     if (r >= 0)
-        r = unread_new(bus, host->requests, &unread); /* sees each call first */
+        r = unread_new(bus, host->requests, &front.unread);
+    if (r >= 0)
+        r = turns_new(bus, host->requests, &front.turns); /* sees each call first */
     if (r >= 0)
         r = sd_bus_request_name(bus, BUS_NAME, 0);
     if (r < 0)
         return r;
-    *ret = TAKE_PTR(authorizer);
-    *ret_unread = TAKE_PTR(unread);
+    *ret = front;
+    front = (struct bus_front){0};
     return 0;
 }
 
-void bus_answer_queued(sd_bus *bus, struct host *host)
+void bus_end(struct bus_front *front)
+{
+    if (front->turns)
+        turns_free(front->turns);
+    if (front->unread)
+        unread_free(front->unread);
+    if (front->authorizer)
+        authorizer_free(front->authorizer);
+}
+
+void bus_answer_queued(sd_bus *bus, struct host *host, const struct bus_front *front)
 {
     uint64_t until = monotonic_usec() + QUEUED_USEC;
 
     while (!host->changes && monotonic_usec() < until) {
         freshness_next_moment(host);
         if (sd_bus_process(bus, NULL) <= 0)
-            return;
+            break;
     }
+    turns_settle(front->turns);
 }

@@ -15,6 +15,11 @@ bool bounds_admit(enum request_kind kind, size_t n, size_t n_of_client)
     return n < bounds[kind].all && n_of_client < bounds[kind].client;
 }
 
+bool bounds_may_wait(size_t n, size_t n_of_client)
+{
+    return n < TURNS_MAX && n_of_client < TURNS_MAX_PER_CLIENT;
+}
+
 bool bounds_allow_session(size_t n_paths, size_t n_others)
 {
     return n_paths <= PATHS_MAX && n_others < SESSIONS_MAX;
@@ -34,6 +39,20 @@ enum bounds_answer bounds_answer(uint32_t unread, uint32_t unread_of_client, boo
     if (unread > UNREAD_MAX && unread_of_client > UNREAD_MAX_PER_CLIENT)
         return BOUNDS_REFUSE;
     return !trusted && unread > UNREAD_MAX_OTHERS ? BOUNDS_REFUSE : BOUNDS_ANSWER;
+}
+
+void bounds_spend(struct spending *spending, uint64_t from_usec, uint64_t until_usec)
+{
+    if (spending->usec < from_usec)
+        spending->usec = from_usec;
+    spending->usec += (until_usec - from_usec) * 100 / TURNS_PERCENT;
+}
+
+uint64_t bounds_spent_until(const struct spending *spending)
+{
+    uint64_t saved = TURNS_SAVED_USEC * 100 / TURNS_PERCENT;
+
+    return spending->usec < saved ? 0 : spending->usec - saved;
 }
 
 bool bounds_refused(struct refusals *refusals, uint64_t now_usec, uint64_t *ret_n)

@@ -34,6 +34,18 @@ enum request_kind {
 #define COUNTER_READS_MAX 512U
 #define COUNTER_READS_MAX_PER_CLIENT 256U
 
+/*
+ * How much of the service's time whoever is not trusted has, all together; what is not used of it
+ * is there for later, up to so much of it: who asks now and then never waits.
+ */
+#define TURNS_PERCENT 50U
+#define TURNS_SAVED_USEC (100U * UINT64_C(1000))
+
+/* Calls that wait for some of it, of all and of one user, and bytes of arguments of each. */
+#define TURNS_MAX 4096U
+#define TURNS_MAX_PER_CLIENT 256U
+#define TURN_ARGUMENTS_MAX 16384U
+
 /* Bytes of arguments, as far as they can be kept: some four times those of the longest request. */
 #define ARGUMENTS_MAX 65536U
 
@@ -64,6 +76,9 @@ enum request_kind {
 /* Whether one more begins, where there are so many of its kind, of all clients and of its own. */
 bool bounds_admit(enum request_kind kind, size_t n, size_t n_of_client);
 
+/* Likewise of calls that wait for their turn. */
+bool bounds_may_wait(size_t n, size_t n_of_client);
+
 /* Whether a policy can be chosen, where so many other sessions (disks) have one. */
 bool bounds_allow_session(size_t n_paths, size_t n_others);
 bool bounds_allow_disk(size_t n_paths, size_t n_others);
@@ -78,6 +93,17 @@ enum bounds_answer {
     BOUNDS_IGNORE,
 };
 enum bounds_answer bounds_answer(uint32_t unread, uint32_t unread_of_client, bool trusted);
+
+/* What was spent of the time above. */
+struct spending {
+    uint64_t usec; /* CLOCK_MONOTONIC, when it will have come in again */
+};
+
+/* Some was spent from then until then. */
+void bounds_spend(struct spending *spending, uint64_t from_usec, uint64_t until_usec);
+
+/* From when on there is some again. */
+uint64_t bounds_spent_until(const struct spending *spending);
 
 /* What the journal was told of refused calls. */
 struct refusals {
