@@ -21,6 +21,9 @@ COUNTERS = {
 }
 
 
+KEPT = 1  # second, for which the service asks iscsiadm once
+
+
 def counted():
     """{portal: {member: value}} as iscsiadm has them."""
     portal = {each.sid: each.address for each in iscsi.sessions()}
@@ -47,6 +50,7 @@ class Statistics(unittest.TestCase):
     def test_equal_to_iscsiadm(self):
         """multipathd's checker never rests: ours lie between two looks of iscsiadm."""
         before = counted()
+        time.sleep(KEPT)
         ours = {address: wmi.statistics(address) for address in lio.portals()}
         after = counted()
         for address in lio.portals():
@@ -60,6 +64,7 @@ class Statistics(unittest.TestCase):
         address = lio.portals()[0]
         before = wmi.statistics(address)
         diskio.read_disk(f"/dev/{iscsi.disks_of(address)[0]}", 100)
+        time.sleep(KEPT)
         after = wmi.statistics(address)
         self.assertGreaterEqual(after["BytesReceived"] - before["BytesReceived"], 100 * 4096)
         for name in ("PDUCommandsSent", "PDUResponsesReceived"):
@@ -87,6 +92,7 @@ class Statistics(unittest.TestCase):
         address, results = lio.portals()[0], []
         waiting = [threading.Thread(target=lambda: results.append(wmi.statistics(address)))
                    for _ in range(3)]
+        time.sleep(KEPT)
         with frozen(*processes_of("iscsid")):
             for thread in waiting:
                 thread.start()

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "basic/clock.h"
 #include "basic/macros.h"
 #include "iscsi/statistics.h"
 #include "service/jobs/statistics.h"
@@ -131,17 +132,21 @@ static int teardown(void **state)
     return 0;
 }
 
-static void on_done(int error, const struct iscsi_statistics *list, size_t n, void *userdata)
+static void on_done(int error, const struct iscsi_statistics *counted, void *userdata)
 {
     struct fixture *fixture = userdata;
 
     fixture->n_done++;
     fixture->error = error;
     n_done_before_fork = fixture->n_done;
-    if (error < 0)
-        return;
-    assert_int_equal(n, 1);
-    fixture->last = list[0].bytes_sent;
+    assert_int_equal(counted != NULL, error == 0);
+    if (counted)
+        fixture->last = counted->bytes_sent;
+}
+
+static void begin_read(struct fixture *fixture, uint32_t sid)
+{
+    assert_int_equal(statistics_read(&fixture->host, sid, on_done, fixture), 0);
 }
 
 static void run_until(struct fixture *fixture, unsigned n_done)
@@ -150,18 +155,40 @@ static void run_until(struct fixture *fixture, unsigned n_done)
         assert_true(sd_event_run(fixture->host.event, 60U * 1000000U) > 0);
 }
 
-/* The first has a child of its own; those that come while it runs share the next. */
+/* The first has a child, in which those share that come while it runs. */
 static void test_shared(void **state)
 {
     struct fixture *fixture = *state;
 
     for (unsigned i = 0; i < 5; i++)
-        assert_int_equal(statistics_read(&fixture->host, on_done, fixture), 0);
-    run_until(fixture, 1);
-    assert_int_equal(fixture->last, 0);
+        begin_read(fixture, 1);
+    assert_int_equal(fixture->n_done, 0);
     run_until(fixture, 5);
-    assert_int_equal(fixture->last, 1); /* started when one was done */
+    assert_int_equal(fixture->last, 0);
     assert_int_equal(fixture->error, 0);
+}
+
+/* However many ask: of a session that was not read, and may have come since, too. */
+static void test_once_in_a_time(void **state)
+{
+    struct fixture *fixture = *state;
+
+    begin_read(fixture, 1);
+    run_until(fixture, 1);
+    uint64_t read_usec = monotonic_usec();
+    for (unsigned i = 2; i < 6; i++) {
+        begin_read(fixture, 1);
+        assert_int_equal(fixture->n_done, i);
+        assert_int_equal(fixture->last, 0);
+    }
+    begin_read(fixture, 2);
+    assert_int_equal(fixture->n_done, 5);
+    run_until(fixture, 6);
+    assert_int_equal(fixture->error, -ENODATA);
+    assert_true(monotonic_usec() - read_usec > STATISTICS_KEPT_USEC / 2);
+    begin_read(fixture, 1);
+    assert_int_equal(fixture->n_done, 7);
+    assert_int_equal(fixture->last, 5); /* as read by the second child */
 }
 
 /* Who has gone is told so at once; the others hear what they have asked for. */
@@ -170,9 +197,9 @@ static void test_cancel_one(void **state)
     struct fixture *fixture = *state;
     static struct fixture others[2];
 
-    assert_int_equal(statistics_read(&fixture->host, on_done, &others[0]), 0);
-    assert_int_equal(statistics_read(&fixture->host, on_done, fixture), 0);
-    assert_int_equal(statistics_read(&fixture->host, on_done, &others[1]), 0);
+    assert_int_equal(statistics_read(&fixture->host, 1, on_done, &others[0]), 0);
+    begin_read(fixture, 1);
+    assert_int_equal(statistics_read(&fixture->host, 1, on_done, &others[1]), 0);
     statistics_cancel(&fixture->host, &others[0]);
     statistics_cancel(&fixture->host, &others[1]);
     statistics_cancel(&fixture->host, &others[1]); /* it does not wait any more */
@@ -189,14 +216,14 @@ static void test_cancel(void **state)
 {
     struct fixture *fixture = *state;
 
-    assert_int_equal(statistics_read(&fixture->host, on_done, fixture), 0);
-    assert_int_equal(statistics_read(&fixture->host, on_done, fixture), 0);
+    begin_read(fixture, 1);
+    begin_read(fixture, 1);
     statistics_cancel_all(&fixture->host);
     assert_int_equal(fixture->n_done, 2);
     assert_int_equal(fixture->error, -ECANCELED);
 
     /* The child that nobody waits for is no hindrance. */
-    assert_int_equal(statistics_read(&fixture->host, on_done, fixture), 0);
+    begin_read(fixture, 1);
     run_until(fixture, 3);
     assert_int_equal(fixture->error, 0);
 }
@@ -208,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_cut_off),
         cmocka_unit_test(test_other_text),
         cmocka_unit_test_setup_teardown(test_shared, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_once_in_a_time, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancel, setup, teardown),
     };

@@ -207,8 +207,8 @@ static int connection_statistics_reply_values(const struct call *call,
     return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
-static void connection_statistics_on_statistics(int error, const struct iscsi_statistics *list,
-                                                size_t n, void *userdata)
+static void connection_statistics_on_statistics(int error, const struct iscsi_statistics *counted,
+                                                void *userdata)
 {
     _cleanup_(call_freep) struct call *call = userdata;
     const struct connection *connection = host_connection(call->host, call->connection_id);
@@ -219,12 +219,7 @@ static void connection_statistics_on_statistics(int error, const struct iscsi_st
                                          "The connection has ended.");
         return;
     }
-    int r = error < 0 ? error : -ENODATA; /* iscsid does not know the session */
-    for (size_t i = 0; i < n; i++)
-        if (list[i].sid == connection->kernel->sid) {
-            r = connection_statistics_reply_values(call, connection, &list[i]);
-            break;
-        }
+    int r = error < 0 ? error : connection_statistics_reply_values(call, connection, counted);
     if (r < 0)
         (void)sd_bus_reply_method_errnof(message, r, "The counters cannot be had: %s",
                                          strerror(-r));
@@ -257,7 +252,7 @@ static void connection_statistics_cancel(struct request *request, void *userdata
 
 /* Begins to read; > 0: refused, and answered so. */
 static int connection_statistics_read_counters(struct host *host, sd_bus_message *message,
-                                               uint64_t connection_id,
+                                               const struct connection *connection,
                                                const struct statistics_member *member)
 {
     struct request *request;
@@ -271,9 +266,9 @@ static int connection_statistics_read_counters(struct host *host, sd_bus_message
         request_end(request);
         return -ENOMEM;
     }
-    *call = (struct call){request, host, connection_id, member};
+    *call = (struct call){request, host, connection->id, member};
     request_set_cancel(request, connection_statistics_cancel, call);
-    r = statistics_read(host, connection_statistics_on_statistics, call);
+    r = statistics_read(host, connection->kernel->sid, connection_statistics_on_statistics, call);
     if (r < 0)
         call_free(call);
     return r;
@@ -284,13 +279,14 @@ int connection_statistics_filter(sd_bus_message *message, void *userdata, sd_bus
     struct host *host = userdata;
     const struct statistics_member *member;
     const char *path = sd_bus_message_get_path(message);
+    const struct connection *connection;
     uint64_t id;
 
-    if (!path || !connection_id_of_path(path, &id) || !host_connection(host, id))
+    if (!path || !connection_id_of_path(path, &id) || !(connection = host_connection(host, id)))
         return 0;
     if (!connection_statistics_asks_for_counters(message, &member))
         return sd_bus_message_rewind(message, true) < 0 ? -EBADMSG : 0;
 
-    int r = connection_statistics_read_counters(host, message, id, member);
+    int r = connection_statistics_read_counters(host, message, connection, member);
     return r < 0 ? bus_failure(error, r, "The counters cannot be had") : 1;
 }
