@@ -31,6 +31,7 @@ struct question {
     const struct rule *rule;
     struct request *request;
     uid_t uid;
+    struct details details;
     char id[21];         /* by which polkit knows it */
     sd_bus_slot *asking; /* NULL: polkit has answered */
     bool authorized;
@@ -162,7 +163,15 @@ static void authorize_on_caller_gone(struct request *request, void *userdata)
     question_free(question);
 }
 
-/* The question for polkit. Reads the call's arguments. */
+static int authorize_append_details(const struct details *details, sd_bus_message *call)
+{
+    int r = sd_bus_message_open_container(call, 'a', "{ss}");
+
+    for (size_t i = 0; i < details->n && r >= 0; i++)
+        r = sd_bus_message_append(call, "{ss}", details->items[i].key, details->items[i].value);
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
+
 static int authorize_make_question(const struct question *question, bool interactive,
                                    sd_bus_message **ret)
 {
@@ -175,17 +184,51 @@ static int authorize_make_question(const struct question *question, bool interac
         r = sd_bus_message_append(call, "(sa{sv})s", "system-bus-name", 1, "name", "s",
                                   sd_bus_message_get_sender(message), question->rule->action);
     if (r >= 0)
-        r = sd_bus_message_open_container(call, 'a', "{ss}");
-    if (r >= 0)
-        r = question->rule->describe(message, question->authorizer->host, call);
-    if (r >= 0)
-        r = sd_bus_message_close_container(call);
+        r = authorize_append_details(&question->details, call);
     if (r >= 0)
         r = sd_bus_message_append(call, "us", interactive ? ALLOW_INTERACTION : 0U, question->id);
     if (r < 0)
         return r;
     *ret = TAKE_PTR(call);
     return 0;
+}
+
+/* Whether the arguments are what the handler reads; leaves the call where describe() begins. */
+static int authorize_check_arguments(sd_bus_message *message, const struct rule *rule,
+                                     sd_bus_error *error)
+{
+    if (rule->is_property) {
+        if (sd_bus_message_skip(message, "ss") >= 0 &&
+            sd_bus_message_enter_container(message, 'v', rule->signature) > 0)
+            return 0;
+    } else if (strcmp(sd_bus_message_get_signature(message, true), rule->signature) == 0)
+        return 0;
+    return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s expects '%s'.", rule->member,
+                             rule->signature);
+}
+
+/* What the call is about, as it is now. */
+static int authorize_describe(const struct authorizer *authorizer, const struct rule *rule,
+                              sd_bus_message *message, struct details *ret, sd_bus_error *error)
+{
+    *ret = (struct details){0};
+    int r = sd_bus_message_rewind(message, true);
+    if (r >= 0)
+        r = authorize_check_arguments(message, rule, error);
+    if (r >= 0)
+        r = rule->describe(message, authorizer->host, ret);
+    if (r == -ENOENT)
+        return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "There is no object %s.",
+                                 sd_bus_message_get_path(message));
+    return r;
+}
+
+static bool authorize_is_same(const struct details *a, const struct details *b)
+{
+    for (size_t i = 0; i < a->n && i < b->n; i++)
+        if (strcmp(a->items[i].value, b->items[i].value) != 0)
+            return false;
+    return a->n == b->n;
 }
 
 /* Takes the request, on failure too. */
@@ -222,10 +265,10 @@ static int authorize_ask(struct authorizer *authorizer, const struct rule *rule,
         r = authorize_new_question(authorizer, rule, request, uid, &question);
     if (r != 0)
         return r;
+    r = authorize_describe(authorizer, rule, message, &question->details, error);
+    if (r < 0)
+        return r;
     r = authorize_make_question(question, interactive, &call);
-    if (r == -ENOENT)
-        return sd_bus_error_setf(error, SD_BUS_ERROR_UNKNOWN_OBJECT, "There is no object %s.",
-                                 sd_bus_message_get_path(message));
     if (r >= 0)
         r = sd_bus_call_async(sd_bus_message_get_bus(message), &question->asking, call,
                               authorize_on_answer, question,
@@ -237,20 +280,6 @@ static int authorize_ask(struct authorizer *authorizer, const struct rule *rule,
     return 1;
 }
 
-/* Whether the arguments are what the handler reads; leaves the call where describe() begins. */
-static int authorize_check_arguments(sd_bus_message *message, const struct rule *rule,
-                                     sd_bus_error *error)
-{
-    if (rule->is_property) {
-        if (sd_bus_message_skip(message, "ss") >= 0 &&
-            sd_bus_message_enter_container(message, 'v', rule->signature) > 0)
-            return 0;
-    } else if (strcmp(sd_bus_message_get_signature(message, true), rule->signature) == 0)
-        return 0;
-    return sd_bus_error_setf(error, SD_BUS_ERROR_INVALID_ARGS, "%s expects '%s'.", rule->member,
-                             rule->signature);
-}
-
 static struct question *authorize_find_question(struct authorizer *authorizer,
                                                 sd_bus_message *message)
 {
@@ -260,6 +289,27 @@ static struct question *authorize_find_question(struct authorizer *authorizer,
     return NULL;
 }
 
+/*
+ * A call that polkit has allowed, as what it was told: what the call is about may have become
+ * another thing meanwhile, a session that has logged in for one. Then polkit is asked once more.
+ */
+static int authorize_go_on(struct question *question, sd_bus_message *message, sd_bus_error *error)
+{
+    struct authorizer *authorizer = question->authorizer;
+    const struct rule *rule = question->rule;
+    uid_t uid = question->uid;
+    struct details now;
+
+    int r = authorize_describe(authorizer, rule, message, &now, error);
+    bool is_same = r >= 0 && authorize_is_same(&now, &question->details);
+    question_free(question);
+    if (r < 0)
+        return r;
+    if (!is_same)
+        return authorize_ask(authorizer, rule, message, uid, error);
+    return sd_bus_message_rewind(message, true) < 0 ? -EBADMSG : 0;
+}
+
 /* Returns 0: the call goes on to its handler. */
 static int authorize_message(struct authorizer *authorizer, const struct rule *rule,
                              sd_bus_message *message, sd_bus_error *error)
@@ -267,10 +317,8 @@ static int authorize_message(struct authorizer *authorizer, const struct rule *r
     struct question *question = authorize_find_question(authorizer, message);
     uid_t uid;
 
-    if (question && question->authorized) {
-        question_free(question);
-        return 0;
-    }
+    if (question && question->authorized)
+        return authorize_go_on(question, message, error);
     if (requests_get_uid(authorizer->requests, message, &uid) < 0)
         return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED,
                                 "Not permitted: the bus does not know who calls.");
@@ -279,8 +327,6 @@ static int authorize_message(struct authorizer *authorizer, const struct rule *r
     int r = arguments_fit(message, ARGUMENTS_MAX);
     if (r == 0)
         return request_refuse(authorizer->requests, message, "The arguments are too large");
-    if (r > 0)
-        r = authorize_check_arguments(message, rule, error);
     return r < 0 ? r : authorize_ask(authorizer, rule, message, uid, error);
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/rules.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "basic/macros.h"
+#include "basic/sanitize.h"
 #include "bus/names.h"
 #include "bus/paths.h"
 #include "service/model/find.h"
@@ -16,9 +18,15 @@
 #include "wmi/policy.h"
 #include "wmi/status.h"
 
-static int rules_append(sd_bus_message *details, const char *key, const char *value)
+static int rules_append(struct details *details, const char *key, const char *value)
 {
-    return sd_bus_message_append(details, "{ss}", key, value);
+    assert(details->n < DETAILS_MAX);
+    struct detail *detail = &details->items[details->n++];
+
+    detail->key = key;
+    snprintf(detail->value, sizeof(detail->value), "%s", value);
+    sanitize(detail->value, SINK_POLKIT);
+    return 0;
 }
 
 static const char *known(const char *name)
@@ -26,13 +34,13 @@ static const char *known(const char *name)
     return name ?: "unknown";
 }
 
-static int describe_adapter(sd_bus_message *arguments, struct host *host, sd_bus_message *details)
+static int describe_adapter(sd_bus_message *arguments, struct host *host, struct details *details)
 {
     const struct adapter *adapter = adapter_of_path(host, sd_bus_message_get_path(arguments));
     return adapter ? rules_append(details, "adapter", adapter->initiator) : -ENOENT;
 }
 
-static int describe_guid(sd_bus_message *arguments, struct host *host, sd_bus_message *details)
+static int describe_guid(sd_bus_message *arguments, struct host *host, struct details *details)
 {
     char text[GUID_TEXT_SIZE] = "unknown";
     const void *guid;
@@ -48,7 +56,7 @@ static int describe_guid(sd_bus_message *arguments, struct host *host, sd_bus_me
     return rules_append(details, "guid", text);
 }
 
-static int describe_session(sd_bus_message *arguments, struct host *host, sd_bus_message *details)
+static int describe_session(sd_bus_message *arguments, struct host *host, struct details *details)
 {
     char id_text[17];
     uint64_t id;
@@ -69,7 +77,7 @@ static int describe_session(sd_bus_message *arguments, struct host *host, sd_bus
     return r < 0 ? r : rules_append(details, "policy", known(lb_policy_name(policy)));
 }
 
-static int describe_disk(sd_bus_message *arguments, struct host *host, sd_bus_message *details)
+static int describe_disk(sd_bus_message *arguments, struct host *host, struct details *details)
 {
     const char *contents = NULL;
     struct host_map *map;
@@ -93,14 +101,14 @@ static bool is_manager(sd_bus_message *message)
     return strcmp(sd_bus_message_get_path(message), BUS_PATH) == 0;
 }
 
-static int describe_default(sd_bus_message *value, struct host *host, sd_bus_message *details)
+static int describe_default(sd_bus_message *value, struct host *host, struct details *details)
 {
     uint32_t policy;
     int r = is_manager(value) ? sd_bus_message_read(value, "u", &policy) : -ENOENT;
     return r < 0 ? r : rules_append(details, "policy", known(dsm_policy_name(policy)));
 }
 
-static int describe_order(sd_bus_message *value, struct host *host, sd_bus_message *details)
+static int describe_order(sd_bus_message *value, struct host *host, struct details *details)
 {
     const char *order;
     int r = is_manager(value) ? sd_bus_message_read(value, "s", &order) : -ENOENT;

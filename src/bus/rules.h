@@ -16,6 +16,17 @@ struct host;
 
 #define ACTION(name) "com.open-iscsi.wmi1." name
 
+/* What polkit is told of a call. A value is what a dialog can show. */
+#define DETAILS_MAX 4U
+
+struct details {
+    struct detail {
+        const char *key;
+        char value[256];
+    } items[DETAILS_MAX];
+    size_t n;
+};
+
 struct rule {
     const char *interface;
     const char *member;
@@ -28,11 +39,11 @@ struct rule {
     uint32_t out_of_resources; /* that Status */
 
     /*
-     * Tells polkit of the call, by pairs of an a{ss}. What the caller could make up or make long
-     * is no part of it. -ENOENT: no such object. `arguments` has the types of `signature`, and
-     * stands at the beginning, for a property at its value.
+     * Adds to the details. What the caller could make up or make long is no part of them. -ENOENT:
+     * no such object. `arguments` has the types of `signature`, and stands at the beginning, for a
+     * property at its value.
      */
-    int (*describe)(sd_bus_message *arguments, struct host *host, sd_bus_message *details);
+    int (*describe)(sd_bus_message *arguments, struct host *host, struct details *details);
 };
 
 extern const struct rule rules[];

@@ -35,13 +35,13 @@ static inline void fixture_session_path(char path[FIXTURE_PATH_MAX])
     snprintf(path, FIXTURE_PATH_MAX, SESSIONS_PATH "/%016" PRIx64, session_id(INITIATOR, TARGET));
 }
 
-/* Puts the session's policy into the state, where no service runs. */
-static inline void fixture_add_session(const struct harness *harness)
+/* Puts a policy for a session of the initiator's into the state, where no service runs. */
+static inline void fixture_add_target(const struct harness *harness, const char *target)
 {
     struct store *store = NULL;
     char *message = NULL;
     struct store_path path = {
-        .connection_id = connection_id(INITIATOR, TARGET, "default", "192.0.2.1", 3260, 0),
+        .connection_id = connection_id(INITIATOR, target, "default", "192.0.2.1", 3260, 0),
         .iface = (char *)"default",
         .address = (char *)"192.0.2.1",
         .port = 3260,
@@ -49,7 +49,7 @@ static inline void fixture_add_session(const struct harness *harness)
     };
     struct store_policy policy = {
         .initiator = (char *)INITIATOR,
-        .target = (char *)TARGET,
+        .target = (char *)target,
         .policy = LB_ROUND_ROBIN,
         .paths = &path,
         .n_paths = 1,
@@ -58,6 +58,11 @@ static inline void fixture_add_session(const struct harness *harness)
     assert_int_equal(store_open(harness->state_file, &store, &message), 0);
     assert_int_equal(store_put_policy(store, &policy), 0);
     store_close(store);
+}
+
+static inline void fixture_add_session(const struct harness *harness)
+{
+    fixture_add_target(harness, TARGET);
 }
 
 /* The same for the disk. */

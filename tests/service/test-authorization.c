@@ -920,6 +920,59 @@ static void test_allowed(void **state)
     assert_false(has_object(harness, DISK_PATH));
 }
 
+/* ---- a session that is not what it was, with a name that is more than text ---- */
+
+#define ODD_TARGET "iqn.2025-01.com.example:<b>&\xe2\x80\xae" /* U+202E */
+#define ODD_TARGET_SHOWN "iqn.2025-01.com.example:?b???"
+
+/* Its policy is taken back. */
+static uint64_t begin_clear(struct harness *harness)
+{
+    char adapter[FIXTURE_PATH_MAX];
+    uint64_t cookie;
+    _cleanup_(sd_bus_message_unrefp) sd_bus_message *message = NULL;
+
+    fixture_adapter_path(adapter);
+    assert_true(sd_bus_message_new_method_call(harness->bus, &message, NAME, adapter,
+                                               INTERFACE("MSiSCSI_LB_Operations"),
+                                               "SetLoadBalancePolicy") >= 0);
+    assert_true(sd_bus_message_append(message, "(tuua(ttuuuu))", session_id(INITIATOR, ODD_TARGET),
+                                      LB_VENDOR_SPECIFIC, 0U, 0U) >= 0);
+    assert_true(sd_bus_send(harness->bus, message, &cookie) >= 0);
+    assert_true(sd_bus_flush(harness->bus) >= 0);
+    return cookie;
+}
+
+static void take_clear(sd_bus *polkit, const char *target, struct question *ret)
+{
+    polkit_take(polkit, ret);
+    if (!strstr(ret->details, target))
+        fail_msg("no %s in:\n%s", target, ret->details);
+}
+
+/* The one who answers for a target has not answered for another one, or for none. */
+static void test_what_was_described_is_done(void **state)
+{
+    struct harness *harness = *state;
+    struct question first, second;
+
+    harness_stop(harness);
+    fixture_add_target(harness, ODD_TARGET);
+    harness_start(harness);
+    sd_bus *polkit = polkit_start(harness);
+    uint64_t one = begin_clear(harness), other = begin_clear(harness);
+    take_clear(polkit, "target=" ODD_TARGET_SHOWN "\n", &first);
+    take_clear(polkit, "target=" ODD_TARGET_SHOWN "\n", &second);
+    polkit_answer(&first, true, false);
+    assert_status(harness->bus, one, STATUS_SUCCESS);
+
+    polkit_answer(&second, true, false);
+    take_clear(polkit, "target=unknown\n", &second);
+    polkit_answer(&second, false, false);
+    assert_refused(harness->bus, other, SD_BUS_ERROR_ACCESS_DENIED, "polkit says no");
+    polkit_stop(polkit);
+}
+
 /* What polkit has allowed is looked up anew. */
 static void test_the_object_goes(void **state)
 {
@@ -979,6 +1032,7 @@ int main(void)
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_too_many_leave),
         cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_what_was_described_is_done),
         cmocka_unit_test(test_library),
         cmocka_unit_test(test_allowed),
         cmocka_unit_test(test_the_object_goes),
