@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "bus/arguments.h"
 #include "bus/caller.h"
@@ -30,7 +31,7 @@ struct question {
     struct authorizer *authorizer;
     const struct rule *rule;
     struct request *request;
-    uid_t uid;
+    struct requester who;
     struct details details;
     char id[21];         /* by which polkit knows it */
     sd_bus_slot *asking; /* NULL: polkit has answered */
@@ -44,6 +45,7 @@ struct authorizer {
     uint64_t n_asked;
     struct question *questions[QUESTIONS_MAX];
     size_t n_questions;
+    struct refusals refusals[REFUSALS_MAX];
 };
 
 /* polkit closes a dialog that it shows; whether it does makes no difference here. */
@@ -78,15 +80,32 @@ static void question_free(struct question *question)
 
 DEFINE_CLEANUP(struct question *, question_free);
 
-/* One line for the journal, and the error for the caller. */
-static int authorize_refuse(const struct question *question, const char *name, const char *why,
-                            sd_bus_error *error)
+/*
+ * One line for the journal about all that a user is refused of an action for a while: what others
+ * do is to be found there. (Of so many users that they share one, too.)
+ */
+static void authorize_log_refusal(const struct question *question, const char *why,
+                                  const char *more)
 {
-    struct requester who;
+    struct authorizer *authorizer = question->authorizer;
+    const struct requester *who = &question->who;
+    size_t kind = (who->uid * n_rules + (size_t)(question->rule - rules)) % REFUSALS_MAX;
+    char others[64] = "";
+    uint64_t n;
 
-    bus_requester(request_message(question->request), &who);
-    log_notice("Refused %s to %s (uid %u, pid %d): %s.", question->rule->action, who.name,
-               (unsigned)question->uid, (int)who.pid, why);
+    if (!bounds_refused(&authorizer->refusals[kind], monotonic_usec(), &n))
+        return;
+    if (n > 1)
+        snprintf(others, sizeof(others), " (and %" PRIu64 " more since the last line like this)",
+                 n - 1);
+    log_notice("Refused %s to %s (uid %u, pid %d): %s%s%s%s.", question->rule->action, who->name,
+               (unsigned)who->uid, (int)who->pid, why, more ? ": " : "", more ?: "", others);
+}
+
+static int authorize_refuse(const struct question *question, const char *name, const char *why,
+                            const char *more, sd_bus_error *error)
+{
+    authorize_log_refusal(question, why, more);
     return sd_bus_error_setf(error, name, "Not permitted: %s (%s).", why, question->rule->action);
 }
 
@@ -110,22 +129,20 @@ static int authorize_judge(const struct question *question, sd_bus_message *answ
 
     if (failure && authorize_polkit_is_absent(failure))
         return authorize_refuse(question, SD_BUS_ERROR_ACCESS_DENIED,
-                                "only root may do this where there is no polkit", error);
+                                "only root may do this where there is no polkit", NULL, error);
     if (failure || sd_bus_message_enter_container(answer, 'r', "bba{ss}") < 0 ||
         sd_bus_message_read(answer, "bb", &authorized, &challenge) < 0) {
-        log_warning("polkit cannot tell whether somebody may %s: %s", question->rule->action,
-                    failure && failure->message ? failure->message : "its answer is no answer");
         if (failure && sd_bus_error_has_name(failure, SD_BUS_ERROR_NO_REPLY))
             authorize_cancel(question); /* it may be just slow */
         return authorize_refuse(question, SD_BUS_ERROR_ACCESS_DENIED, "polkit gave no answer",
-                                error);
+                                failure ? failure->message : "what it says is none", error);
     }
     if (authorized)
         return 0;
     if (challenge)
         return authorize_refuse(question, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-                                "authentication is required", error);
-    return authorize_refuse(question, SD_BUS_ERROR_ACCESS_DENIED, "polkit says no", error);
+                                "authentication is required", NULL, error);
+    return authorize_refuse(question, SD_BUS_ERROR_ACCESS_DENIED, "polkit says no", NULL, error);
 }
 
 /*
@@ -233,7 +250,7 @@ static bool authorize_is_same(const struct details *a, const struct details *b)
 
 /* Takes the request, on failure too. */
 static int authorize_new_question(struct authorizer *authorizer, const struct rule *rule,
-                                  struct request *request, uid_t uid, struct question **ret)
+                                  struct request *request, struct question **ret)
 {
     struct question *question = calloc(1, sizeof(*question));
     if (!question) {
@@ -244,8 +261,8 @@ static int authorize_new_question(struct authorizer *authorizer, const struct ru
         .authorizer = authorizer,
         .rule = rule,
         .request = request,
-        .uid = uid,
     };
+    bus_requester(request_message(request), &question->who);
     snprintf(question->id, sizeof(question->id), "%" PRIu64, ++authorizer->n_asked);
     *ret = question;
     return 0;
@@ -253,7 +270,7 @@ static int authorize_new_question(struct authorizer *authorizer, const struct ru
 
 /* Asks polkit, where there is room for one more question. */
 static int authorize_ask(struct authorizer *authorizer, const struct rule *rule,
-                         sd_bus_message *message, uid_t uid, sd_bus_error *error)
+                         sd_bus_message *message, sd_bus_error *error)
 {
     _cleanup_(question_freep) struct question *question = NULL;
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -262,7 +279,7 @@ static int authorize_ask(struct authorizer *authorizer, const struct rule *rule,
 
     int r = request_begin(authorizer->requests, message, REQUEST_QUESTION, &request);
     if (r == 0)
-        r = authorize_new_question(authorizer, rule, request, uid, &question);
+        r = authorize_new_question(authorizer, rule, request, &question);
     if (r != 0)
         return r;
     r = authorize_describe(authorizer, rule, message, &question->details, error);
@@ -297,16 +314,16 @@ static int authorize_go_on(struct question *question, sd_bus_message *message, s
 {
     struct authorizer *authorizer = question->authorizer;
     const struct rule *rule = question->rule;
-    uid_t uid = question->uid;
     struct details now;
 
     int r = authorize_describe(authorizer, rule, message, &now, error);
     bool is_same = r >= 0 && authorize_is_same(&now, &question->details);
+    bus_remember(message, &question->who); /* the journal names whom polkit was asked about */
     question_free(question);
     if (r < 0)
         return r;
     if (!is_same)
-        return authorize_ask(authorizer, rule, message, uid, error);
+        return authorize_ask(authorizer, rule, message, error);
     return sd_bus_message_rewind(message, true) < 0 ? -EBADMSG : 0;
 }
 
@@ -327,7 +344,7 @@ static int authorize_message(struct authorizer *authorizer, const struct rule *r
     int r = arguments_fit(message, ARGUMENTS_MAX);
     if (r == 0)
         return request_refuse(authorizer->requests, message, "The arguments are too large");
-    return r < 0 ? r : authorize_ask(authorizer, rule, message, uid, error);
+    return r < 0 ? r : authorize_ask(authorizer, rule, message, error);
 }
 
 static int authorize_on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)

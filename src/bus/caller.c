@@ -112,6 +112,14 @@ void bus_requester(sd_bus_message *message, struct requester *ret)
     *ret = caller->who;
 }
 
+void bus_remember(sd_bus_message *message, const struct requester *who)
+{
+    struct known *slot;
+
+    (void)known_put(sd_bus_message_get_sender(message) ?: "",
+                    &(struct known){.has_process = true, .who = *who}, &slot);
+}
+
 bool bus_is_there(sd_bus_message *message)
 {
     _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;

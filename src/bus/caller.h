@@ -12,6 +12,9 @@
 /* Who sent a message; the user, -1 where not known, is as the bus has it. */
 void bus_requester(sd_bus_message *message, struct requester *ret);
 
+/* As it was found before: for a caller that may have left meanwhile. */
+void bus_remember(sd_bus_message *message, const struct requester *who);
+
 /* The user alone. -ENXIO: the connection has left. Other errors: the bus does not tell. */
 int bus_get_uid(sd_bus_message *message, uid_t *ret);
 

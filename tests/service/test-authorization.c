@@ -17,6 +17,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -546,8 +547,10 @@ static void test_a_refusal_is_one_line(void **state)
 {
     struct harness *harness = *state;
     struct question question;
-    sd_bus *polkit = polkit_start(harness);
     char uid[32];
+
+    harness_restart(harness); /* which has refused nothing as yet */
+    sd_bus *polkit = polkit_start(harness);
 
     /* Whatever the caller calls itself. */
     assert_int_equal(prctl(PR_SET_NAME, "evil\n<0>\033[2J"), 0);
@@ -564,6 +567,33 @@ static void test_a_refusal_is_one_line(void **state)
     assert_non_null(strstr(log, uid));
     assert_ptr_equal(strchr(log, '\n'), strrchr(log, '\n'));
     assert_null(strchr(log, '\033'));
+}
+
+static unsigned count_refusals(struct harness *harness, const char *action)
+{
+    _cleanup_free_ char *line = NULL;
+    unsigned n = 0;
+
+    assert_true(asprintf(&line, "Refused %s ", action) > 0);
+    for (const char *p = harness_log(harness); (p = strstr(p, line)); p++)
+        n++;
+    return n;
+}
+
+/* However many there are; of another action, it is another line. */
+static void test_many_refusals_are_one_line(void **state)
+{
+    struct harness *harness = *state;
+
+    harness_restart(harness);
+    harness_forget_log(harness);
+    for (size_t i = 0; i < 50; i++) {
+        const struct change *change = i % 2 ? SET_ORDER : CLEAR_CACHE;
+        assert_refused(harness->bus, begin(harness->bus, change, false), SD_BUS_ERROR_ACCESS_DENIED,
+                       "only root");
+    }
+    assert_int_equal(count_refusals(harness, "com.open-iscsi.wmi1.set-path-weight-order"), 1);
+    assert_int_equal(count_refusals(harness, "com.open-iscsi.wmi1.clear-cache"), 1);
 }
 
 /* ---- what the bus is asked ---- */
@@ -732,6 +762,54 @@ static void test_the_caller_goes(void **state)
     polkit_answer(&question, true, false); /* too late */
     assert_true(polkit_is_idle(harness, polkit));
     assert_unchanged(harness, before);
+    polkit_stop(polkit);
+}
+
+static void refuse_another(struct harness *harness, sd_bus *polkit)
+{
+    struct question question;
+    sd_bus *other = harness_connect(harness);
+
+    uint64_t cookie = begin(other, CLEAR_CACHE, false);
+    take_question(polkit, other, CLEAR_CACHE, false, &question);
+    polkit_answer(&question, false, false);
+    assert_refused(other, cookie, SD_BUS_ERROR_ACCESS_DENIED, "polkit says no");
+    sd_bus_flush_close_unref(other);
+}
+
+/* For the service, polkit's answer and the caller's end come in one. */
+static void answer_and_leave(struct harness *harness, struct question *question, sd_bus *client)
+{
+    assert_int_equal(kill(harness->service_pid, SIGSTOP), 0);
+    polkit_answer(question, true, false);
+    sd_bus_flush_close_unref(client);
+    assert_true(sd_bus_call_method(harness->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                   "org.freedesktop.DBus", "GetId", NULL, NULL, "") >= 0);
+    assert_int_equal(kill(harness->service_pid, SIGCONT), 0);
+}
+
+/* Where the call goes on in spite of that, the journal has whose it was. */
+static void test_the_caller_goes_with_the_answer(void **state)
+{
+    struct harness *harness = *state;
+    struct question question;
+    sd_bus *polkit = polkit_start(harness);
+    char who[64];
+
+    harness_forget_log(harness);
+    for (unsigned i = 0; i < 100 && !strstr(harness_log(harness), "PathWeightOrder is"); i++) {
+        sd_bus *client = harness_connect(harness);
+
+        (void)begin(client, SET_ORDER, false);
+        take_question(polkit, client, SET_ORDER, false, &question);
+        refuse_another(harness, polkit);
+        answer_and_leave(harness, &question, client);
+        (void)polkit_is_idle(harness, polkit); /* it may have been told of the end first */
+    }
+    snprintf(who, sizeof(who), "(uid %u, pid %d)", (unsigned)geteuid(), (int)getpid());
+    const char *line = strstr(harness_log(harness), "PathWeightOrder is highest-first now");
+    assert_non_null(line);
+    assert_non_null(strstr(line, who));
     polkit_stop(polkit);
 }
 
@@ -1024,10 +1102,12 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_interaction),
         cmocka_unit_test(test_a_refusal_is_one_line),
+        cmocka_unit_test(test_many_refusals_are_one_line),
         cmocka_unit_test(test_reading_asks_nobody),
         cmocka_unit_test(test_nonsense_asks_nobody),
         cmocka_unit_test(test_polkit_fails),
         cmocka_unit_test(test_the_caller_goes),
+        cmocka_unit_test(test_the_caller_goes_with_the_answer),
         cmocka_unit_test(test_two_at_once),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_too_many_leave),

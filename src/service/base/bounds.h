@@ -70,8 +70,9 @@ enum request_kind {
 #define UNREAD_MAX_OTHERS (64U * 1024U * 1024U)
 #define UNREAD_MAX_OTHERS_REFUSALS (96U * 1024U * 1024U)
 
-/* The journal hears of refused calls once in this time. */
-#define REFUSALS_USEC (60ULL * 1000 * 1000)
+/* The journal hears of refused calls of a kind once in this time, and of so many kinds. */
+#define REFUSALS_USEC (60U * UINT64_C(1000000))
+#define REFUSALS_MAX 64U
 
 /* Whether one more begins, where there are so many of its kind, of all clients and of its own. */
 bool bounds_admit(enum request_kind kind, size_t n, size_t n_of_client);
