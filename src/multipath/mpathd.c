@@ -27,6 +27,16 @@
 static const char *const socket_names[] = {"/run/multipathd.socket",
                                            "@/org/kernel/linux/storage/multipathd"};
 
+/* Anybody could bind a name that is free: where it has stopped, the abstract one is. */
+static bool is_trusted(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid());
+}
+
 static int connect_to(const char *name)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -44,7 +54,7 @@ static int connect_to(const char *name)
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
     if (connect(fd, (struct sockaddr *)&address, size) < 0)
         return -errno;
-    return TAKE_FD(fd);
+    return is_trusted(fd) ? TAKE_FD(fd) : -EPERM;
 }
 
 static bool is_locked(int fd)

@@ -10,7 +10,8 @@
 
 /*
  * Sends one command and waits for its reply, at most timeout_ms in all; asks again where it is too
- * busy to listen, or says so. -ENOTCONN: multipathd does not run. -ETIMEDOUT, -EMSGSIZE
+ * busy to listen, or says so. -ENOTCONN: multipathd does not run, or
+ * another user has its name. -ETIMEDOUT, -EMSGSIZE
  * (command over 511 bytes), -EPROTO (no reply of the protocol's, or none at all). Blocks: for
  * child processes.
  */

@@ -9,9 +9,11 @@ them.
 import collections
 import contextlib
 import fcntl
+import os
 import re
 import socket
 import struct
+import subprocess
 import threading
 import time
 
@@ -96,13 +98,18 @@ class Multipathd:
         """It reads its files, or builds maps by them."""
         return self._maps.locked()
 
-    def start(self):
+    def start(self, user=None):
+        """As root, also another user's: that is who the kernel says listens."""
         self.read()
         self._pid_file = open(self.path.with_name("multipathd.pid"), "w", encoding="utf-8")
         fcntl.lockf(self._pid_file, fcntl.LOCK_EX)  # which it holds as long as it runs
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.bind(str(self.path))
-        self._socket.listen(8)
+        if user is None:
+            self._socket.listen(8)
+        else:
+            subprocess.run(["true"], preexec_fn=lambda: (os.setuid(user), self._socket.listen(8)),
+                           check=True)
         self._listener = threading.Thread(target=self._run, daemon=True)
         self._listener.start()
 

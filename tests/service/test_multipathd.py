@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """What multipathd is told, when it is asked to read that, and what the service says of it."""
 
+import os
 import socket
 import time
+import unittest
 
 import case
 from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUBSET, SUCCESS, VENDOR
@@ -154,6 +156,21 @@ class Proof(MultipathdTest):
             systemd.settimeout(0)
             self.assertRaises(BlockingIOError, systemd.accept)
         self.multipathd.path.unlink()
+        self.multipathd.start()
+        self.wait_for_agreement()
+
+    @unittest.skipUnless(os.geteuid() == 0, "another user is only for root to be")
+    def test_another_users(self):
+        """Who has bound its name is not multipathd, and is asked nothing."""
+        self.multipathd.stop()
+        asked = len(self.multipathd.asked)
+        self.multipathd.start(user=65534)
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for(lambda: "multipathd does not run" in self.reason(), "the reason")
+        self.assertEqual(self.agreement(), "Pending")
+        self.assertEqual(self.agent.set_policy(VENDOR), "ISDSC_INITIATOR_ERROR")
+        self.assertEqual(self.multipathd.asked[asked:], [])
+        self.multipathd.stop()
         self.multipathd.start()
         self.wait_for_agreement()
 
