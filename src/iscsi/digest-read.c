@@ -10,10 +10,7 @@
 
 #include "basic/macros.h"
 #include "iscsi/digest-read.h"
-
-/* As open-iscsi waits for its lock. */
-#define LOCK_TRIES 3000U
-#define LOCK_WAIT_USEC 10000U
+#include "iscsi/record-lock.h"
 
 /* For who writes a record before taking the lock, as iscsiadm does with ifaces. */
 #define UNFINISHED_TRIES 10U
@@ -37,30 +34,11 @@ void record_places(struct record_places *ret)
     const char *root = getenv("ISCSI_WMI_RECORDS");
 
     if (!root || !root[0]) {
-        *ret = (struct record_places){{"/etc/iscsi", "/var/lib/iscsi"}, "/run/lock/iscsi"};
+        *ret = (struct record_places){{"/etc/iscsi", "/var/lib/iscsi"}, RECORD_LOCK};
         return;
     }
     *ret = (struct record_places){.roots = {root}};
     snprintf(ret->lock_directory, sizeof(ret->lock_directory), "%s/lock", root);
-}
-
-/* --- open-iscsi's lock: a second name of its lock file --------------------------------------- */
-
-static int take_lock(const char *lock, const char *taken)
-{
-    int fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return -errno;
-    close(fd);
-
-    for (unsigned i = 0; i < LOCK_TRIES; i++) {
-        if (link(lock, taken) == 0)
-            return 0;
-        if (errno != EEXIST)
-            return -errno;
-        usleep(LOCK_WAIT_USEC);
-    }
-    return -ETIMEDOUT;
 }
 
 /* --- Directories ------------------------------------------------------------------------------ */
@@ -215,17 +193,14 @@ static int read_all(struct reader *reader, const struct record_places *places)
 
 static int read_locked(struct reader *reader, const struct record_places *places)
 {
-    char lock[sizeof(places->lock_directory) + 16], taken[sizeof(places->lock_directory) + 16];
-
-    if (mkdir(places->lock_directory, 0770) < 0 && errno != EEXIST)
-        return -errno;
-    snprintf(lock, sizeof(lock), "%s/lock", places->lock_directory);
-    snprintf(taken, sizeof(taken), "%s/lock.write", places->lock_directory);
-    int r = take_lock(lock, taken);
+    _cleanup_close_ int lock = record_lock_open(places->lock_directory);
+    if (lock < 0)
+        return lock;
+    int r = record_lock_take(lock);
     if (r < 0)
         return r;
     r = read_all(reader, places);
-    (void)unlink(taken);
+    record_lock_release(lock);
     return r;
 }
 

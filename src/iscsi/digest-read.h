@@ -26,6 +26,6 @@ void record_places(struct record_places *ret);
  * which records can come, go or change is watched through the inotify descriptor before it is read;
  * -1: none is.
  *
- * A negative errno: -ETIMEDOUT where the lock was not to be had; -EACCES.
+ * A negative errno: -EACCES; of the lock, those of record-lock.h.
  */
 int digests_read(int watch_fd, const uint8_t key[DIGEST_KEY_SIZE], struct digest_set *ret);

@@ -7,6 +7,7 @@
 #include "basic/macros.h"
 #include "basic/sanitize.h"
 #include "iscsi/openiscsi.h"
+#include "iscsi/record-lock.h"
 #include "iscsi/records.h"
 
 DEFINE_CLEANUP(struct iscsi_context *, iscsi_context_free);
@@ -41,6 +42,11 @@ static int write_ifaces(struct iscsi_context *context, FILE *out)
 
 int records_write(int fd)
 {
+    /* The library takes the lock as it finds it. */
+    _cleanup_close_ int lock = record_lock_open(RECORD_LOCK);
+    if (lock < 0)
+        return -lock;
+
     _cleanup_(iscsi_context_freep) struct iscsi_context *context = iscsi_context_new();
     if (!context)
         return ENOMEM;

@@ -219,12 +219,89 @@ static void test_unfinished(void **state)
     assert_int_equal(status, 0);
 }
 
+/* ---- whose the lock's directory is ---- */
+
+static void assert_not_read(int error)
+{
+    struct digest_set set;
+    assert_int_equal(digests_read(-1, key, &set), error);
+}
+
+static void path_of(char path[128], const char *name)
+{
+    snprintf(path, 128, "%s/%s", directory, name);
+}
+
+static void put_link(const char *name, const char *to)
+{
+    char from[128], target[128];
+
+    path_of(from, name);
+    path_of(target, to);
+    assert_int_equal(symlink(target, from), 0);
+}
+
+/* Root would make a file, or open another's, where the link leads. */
+static void test_lock_is_a_link(void **state)
+{
+    char path[128];
+
+    put(NODE, RECORD);
+    put("lock/x", "");
+    put_link("lock/lock", "elsewhere");
+    assert_not_read(-ELOOP);
+    path_of(path, "elsewhere");
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static void test_lock_directory_is_a_link(void **state)
+{
+    char path[128];
+
+    put(NODE, RECORD);
+    put("elsewhere/x", "");
+    put_link("lock", "elsewhere");
+    assert_not_read(-ENOTDIR);
+    path_of(path, "elsewhere/lock");
+    assert_int_equal(access(path, F_OK), -1);
+}
+
+static void test_lock_directory_of_others(void **state)
+{
+    char path[128];
+
+    put(NODE, RECORD);
+    put("lock/x", "");
+    path_of(path, "lock");
+    assert_read(-1, 1);
+    assert_int_equal(chmod(path, 0777), 0);
+    assert_not_read(-EPERM);
+    assert_int_equal(chmod(path, 0755), 0);
+    assert_read(-1, 1);
+    if (geteuid() != 0)
+        return;
+    assert_int_equal(chown(path, 0, 65534), 0);
+    assert_read(-1, 1);
+    assert_int_equal(chmod(path, 0770), 0);
+    assert_not_read(-EPERM);
+    assert_int_equal(chmod(path, 0700), 0);
+    assert_int_equal(chown(path, 65534, 0), 0);
+    assert_not_read(-EPERM);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, setup)
     static const struct CMUnitTest tests[] = {
-        TEST(test_no_open_iscsi), TEST(test_which_files), TEST(test_too_many),
-        TEST(test_watched),       TEST(test_lock),        TEST(test_unfinished),
+        TEST(test_no_open_iscsi),
+        TEST(test_which_files),
+        TEST(test_too_many),
+        TEST(test_watched),
+        TEST(test_lock),
+        TEST(test_unfinished),
+        TEST(test_lock_is_a_link),
+        TEST(test_lock_directory_is_a_link),
+        TEST(test_lock_directory_of_others),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

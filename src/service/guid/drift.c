@@ -9,6 +9,7 @@
 #include "basic/macros.h"
 #include "iscsi/digest-read.h"
 #include "iscsi/identity.h"
+#include "iscsi/record-lock.h"
 #include "iscsi/record-name.h"
 #include "service/base/patience.h"
 #include "service/base/timer.h"
@@ -388,7 +389,7 @@ static void drift_fail(struct drift *drift, int error)
 {
     if (!drift->failing)
         log_warning("open-iscsi's records cannot be compared: %s. It is tried again.",
-                    error == -ETIMEDOUT ? "its lock is held" : strerror(-error));
+                    record_lock_error(error));
     drift->failing = true;
     drift->again = false;
     (void)timer_set_in(&drift->timer, RETRY_USEC);

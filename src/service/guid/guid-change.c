@@ -9,6 +9,7 @@
 #include "basic/macros.h"
 #include "build-config.h"
 #include "iscsi/kernel-session.h"
+#include "iscsi/record-lock.h"
 #include "iscsi/record-name.h"
 #include "service/base/patience.h"
 #include "service/base/timer.h"
@@ -250,8 +251,7 @@ static void guid_change_on_records(int error, const struct digest_set *set, void
     if (error >= 0)
         error = digest_set_select(set, change->host->initiator, adapter->initiator, &own);
     if (error < 0) {
-        log_warning("open-iscsi's records cannot be read: %s.",
-                    error == -ETIMEDOUT ? "its lock is not free" : strerror(-error));
+        log_warning("open-iscsi's records cannot be read: %s.", record_lock_error(error));
         guid_change_finish(change,
                            error == -ENOMEM ? ISDSC_OUT_OF_RESOURCES : ISDSC_INITIATOR_ERROR);
         return;

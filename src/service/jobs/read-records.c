@@ -5,6 +5,7 @@
 
 #include "basic/log.h"
 #include "basic/macros.h"
+#include "iscsi/record-lock.h"
 #include "service/base/patience.h"
 #include "service/base/worker.h"
 #include "service/jobs/read-records.h"
@@ -51,7 +52,7 @@ static void read_records_on_child_done(int error, const void *data, size_t size,
     if (r >= 0)
         r = host_take_records(reading->host, records);
     if (r < 0)
-        log_warning("open-iscsi's records cannot be read: %s.", strerror(-r));
+        log_warning("open-iscsi's records cannot be read: %s.", record_lock_error(r));
     read_records_answer(reading, r, r < 0 ? NULL : records);
     free(reading);
 }
