@@ -19,6 +19,7 @@
 #include "bus/asker.h"
 #include "bus/names.h"
 #include "bus/objects/start.h"
+#include "bus/unread.h"
 #include "multipath/dm.h"
 #include "service/model/freshness.h"
 #include "service/reconcile/reconcile.h"
@@ -115,12 +116,14 @@ static void wait_until_settled(sd_event *event, const struct host *host)
 }
 
 /* Nobody could reach the service any more: it ends, and systemd starts one that has a bus. */
-static int check_bus(sd_bus *bus)
+static int check_bus(sd_bus *bus, const struct bus_front *front)
 {
-    if (sd_bus_is_open(bus) > 0 && sd_bus_is_open(bus_asker()) > 0)
+    bool is_open = sd_bus_is_open(bus) > 0 && sd_bus_is_open(bus_asker()) > 0;
+
+    if (is_open && !unread_is_too_much(front->unread, bus))
         return 0;
     stop();
-    return daemon_failed(-ENOTCONN, "The system bus has gone");
+    return is_open ? -ENOBUFS : daemon_failed(-ENOTCONN, "The system bus has gone");
 }
 
 static int loop(sd_event *event, sd_bus *bus, struct host *host, const struct bus_front *front)
@@ -133,7 +136,7 @@ static int loop(sd_event *event, sd_bus *bus, struct host *host, const struct bu
         bus_answer_queued(bus, host, front);
         bus_drain_asker();
         if (!stopping)
-            end = check_bus(bus);
+            end = check_bus(bus, front);
     }
     return r < 0 ? daemon_failed(r, "The main loop failed") : end;
 }

@@ -65,9 +65,8 @@ static int known_put(const char *name, const struct known *what, struct known **
 }
 
 /* -ENXIO: it has left. */
-static int known_get(sd_bus_message *message, struct known **ret)
+static int known_get(const char *name, struct known **ret)
 {
-    const char *name = sd_bus_message_get_sender(message) ?: "";
     struct known new = {.who.name = "unknown"}, *slot = known_slot(name);
     uint32_t uid = (uint32_t)-1;
     int r = 0;
@@ -89,7 +88,7 @@ static int known_get(sd_bus_message *message, struct known **ret)
 int bus_get_uid(sd_bus_message *message, uid_t *ret)
 {
     struct known *caller;
-    int r = known_get(message, &caller);
+    int r = known_get(sd_bus_message_get_sender(message) ?: "", &caller);
 
     if (r >= 0)
         *ret = caller->who.uid;
@@ -98,11 +97,16 @@ int bus_get_uid(sd_bus_message *message, uid_t *ret)
 
 void bus_requester(sd_bus_message *message, struct requester *ret)
 {
+    bus_requester_of(sd_bus_message_get_sender(message) ?: "", ret);
+}
+
+void bus_requester_of(const char *connection, struct requester *ret)
+{
     struct known *caller;
     uint32_t pid;
 
     *ret = (struct requester){.uid = (uid_t)-1, .name = "unknown"};
-    if (known_get(message, &caller) < 0)
+    if (known_get(connection, &caller) < 0)
         return;
     if (!caller->has_process && ask_number("GetConnectionUnixProcessID", caller->name, &pid) >= 0) {
         caller->who.pid = (pid_t)pid;
@@ -134,6 +138,13 @@ bool bus_is_there(sd_bus_message *message)
 
 bool bus_trusts(uid_t uid)
 {
-    const char *always = getenv("ISCSI_WMI_ALWAYS_ASK");
-    return (uid == 0 || uid == geteuid()) && !(always && strcmp(always, "1") == 0);
+    static int asks_always = -1;
+    static uid_t own;
+
+    if (asks_always < 0) {
+        const char *always = getenv("ISCSI_WMI_ALWAYS_ASK");
+        asks_always = always && strcmp(always, "1") == 0;
+        own = geteuid();
+    }
+    return (uid == 0 || uid == own) && !asks_always;
 }

@@ -12,6 +12,9 @@
 /* Who sent a message; the user, -1 where not known, is as the bus has it. */
 void bus_requester(sd_bus_message *message, struct requester *ret);
 
+/* The same of a connection, by its unique name. */
+void bus_requester_of(const char *connection, struct requester *ret);
+
 /* As it was found before: for a caller that may have left meanwhile. */
 void bus_remember(sd_bus_message *message, const struct requester *who);
 

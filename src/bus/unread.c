@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/clock.h"
 #include "basic/log.h"
 #include "bus/asker.h"
 #include "bus/caller.h"
@@ -16,12 +17,17 @@
 /* The bus is asked once in so many calls; those whose answer has everything count as so many. */
 #define CALLS_MAX 16U
 
+/* And once in so long, while anything happens: signals go out then. */
+#define LOOK_USEC 1000000U
+
 struct unread {
     sd_bus_slot *filter;
     struct requests *requests;
     const char *own_name;
+    uint32_t most;    /* bytes of all clients, before the service begins anew */
     unsigned n_calls; /* since the bus was asked */
     uint32_t bytes;   /* of all clients, as it was then */
+    uint64_t usec;    /* when that was, CLOCK_MONOTONIC */
     bool has_stats;
 };
 
@@ -57,22 +63,28 @@ static bool unread_is_for_good(int error)
     return error == -EBADR || error == -EOPNOTSUPP || error == -EACCES || error == -ENODATA;
 }
 
-/* How much all clients have not read, as of the last call but a few. */
-static void unread_ask_for_all(struct unread *unread, sd_bus_message *message)
+/* How much all clients have not read. */
+static void unread_look(struct unread *unread, sd_bus *bus)
 {
-    bool is_large = sd_bus_message_is_method_call(message, "org.freedesktop.DBus.ObjectManager",
-                                                  "GetManagedObjects") > 0;
-
-    unread->n_calls += is_large ? CALLS_MAX : 1;
-    if (unread->n_calls < CALLS_MAX && unread->bytes <= UNREAD_MAX)
-        return;
     unread->n_calls = 0;
-    (void)sd_bus_flush(sd_bus_message_get_bus(message)); /* what it does not have is not counted */
+    unread->usec = monotonic_usec();
+    (void)sd_bus_flush(bus); /* what it does not have is not counted */
     int r = unread_ask(unread->own_name, "IncomingBytes", &unread->bytes);
     if (!unread_is_for_good(r))
         return;
     log_info("The bus does not tell what clients have not read: %s", strerror(-r));
     unread->has_stats = false;
+}
+
+/* As of the last call but a few. */
+static void unread_look_at_times(struct unread *unread, sd_bus_message *message)
+{
+    bool is_large = sd_bus_message_is_method_call(message, "org.freedesktop.DBus.ObjectManager",
+                                                  "GetManagedObjects") > 0;
+
+    unread->n_calls += is_large ? CALLS_MAX : 1;
+    if (unread->n_calls >= CALLS_MAX || unread->bytes > UNREAD_MAX)
+        unread_look(unread, sd_bus_message_get_bus(message));
 }
 
 static bool unread_is_trusted(const struct unread *unread, sd_bus_message *message)
@@ -93,7 +105,7 @@ static int unread_on_message(sd_bus_message *message, void *userdata, sd_bus_err
         return 0;
     if (requests_has(unread->requests, message))
         return 0; /* polkit has allowed it: whoever asked has to see it again */
-    unread_ask_for_all(unread, message);
+    unread_look_at_times(unread, message);
     if (unread->bytes <= UNREAD_MAX || unread_ask(sender, "OutgoingBytes", &bytes) < 0)
         return 0; /* one that has left has nothing unread */
 
@@ -107,6 +119,54 @@ static int unread_on_message(sd_bus_message *message, void *userdata, sd_bus_err
     }
 }
 
+/* ---- signals, which are sent to whoever has asked for them ---- */
+
+static uint32_t unread_most_of_all(void)
+{
+    const char *bytes = getenv("ISCSI_WMI_UNREAD_MAX_ALL");
+    return bytes ? (uint32_t)strtoul(bytes, NULL, 10) : UNREAD_MAX_ALL;
+}
+
+/* The client that has most; the name is to be freed. NULL: none is known. */
+static char *unread_find_worst(void)
+{
+    char **names = NULL, *worst = NULL;
+    uint32_t most = 0, bytes;
+
+    if (sd_bus_list_names(bus_asker(), &names, NULL) < 0)
+        return NULL;
+    for (char **name = names; *name; name++)
+        if (**name == ':' && unread_ask(*name, "OutgoingBytes", &bytes) >= 0 && bytes > most) {
+            most = bytes;
+            free(worst);
+            worst = *name;
+        } else
+            free(*name);
+    free(names);
+    return worst;
+}
+
+static void unread_log_worst(const struct unread *unread)
+{
+    _cleanup_free_ char *name = unread_find_worst();
+    struct requester who;
+
+    bus_requester_of(name ?: "", &who);
+    log_error("The bus keeps %u MiB that clients do not read, and would soon take no more: the "
+              "service begins anew. Most is not read by %s (uid %u, pid %d).",
+              unread->bytes / (1024U * 1024U), who.name, (unsigned)who.uid, (int)who.pid);
+}
+
+bool unread_is_too_much(struct unread *unread, sd_bus *bus)
+{
+    if (unread->has_stats && monotonic_usec() - unread->usec >= LOOK_USEC)
+        unread_look(unread, bus);
+    if (unread->bytes <= unread->most)
+        return false;
+    unread_log_worst(unread);
+    return true;
+}
+
 int unread_new(sd_bus *bus, struct requests *requests, struct unread **ret)
 {
     _cleanup_(unread_freep) struct unread *unread = calloc(1, sizeof(*unread));
@@ -115,6 +175,7 @@ int unread_new(sd_bus *bus, struct requests *requests, struct unread **ret)
         return -ENOMEM;
     unread->requests = requests;
     unread->has_stats = true;
+    unread->most = unread_most_of_all();
     int r = sd_bus_get_unique_name(bus, &unread->own_name);
     if (r >= 0)
         r = sd_bus_add_filter(bus, &unread->filter, unread_on_message, unread);

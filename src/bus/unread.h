@@ -8,8 +8,13 @@
  * interface Debug.Stats, which root may use), and where it is much, a client that has not read its
  * own answers gets no more of them. A bus without that interface (dbus-broker) has quotas of its
  * own.
+ *
+ * Signals go to whoever has asked for them, read or not. Where those are too much, the service has
+ * to begin anew: another connection has nothing with the bus, and clients hear that what they have
+ * read may be old.
  */
 
+#include <stdbool.h>
 #include <systemd/sd-bus.h>
 
 #include "basic/macros.h"
@@ -20,5 +25,8 @@ struct unread;
 /* Sees each call from now on, before those whose filter is there already. */
 int unread_new(sd_bus *bus, struct requests *requests, struct unread **ret);
 void unread_free(struct unread *unread);
+
+/* Whether it is that much. The journal says whose it is. Asks once a second. */
+bool unread_is_too_much(struct unread *unread, sd_bus *bus);
 
 DEFINE_CLEANUP(struct unread *, unread_free);

@@ -287,7 +287,7 @@ void harness_kill(struct harness *harness)
     assert_int_equal(wait_for_end(take_pid(harness)), SIGKILL);
 }
 
-static int wait_for_exit(struct harness *harness)
+int harness_wait(struct harness *harness)
 {
     int status = wait_for_end(take_pid(harness));
     if (!WIFEXITED(status))
@@ -303,7 +303,7 @@ int harness_run(struct harness *harness, const char *state_directory)
         harness_kill(harness);
         fail_msg("the service is ready, and should have ended");
     }
-    return wait_for_exit(harness);
+    return harness_wait(harness);
 }
 
 int harness_end_bus(struct harness *harness)
@@ -313,7 +313,7 @@ int harness_end_bus(struct harness *harness)
     harness->bus_pid = 0;
     assert_int_equal(kill(bus_pid, SIGKILL), 0);
     assert_int_equal(wait_for_end(bus_pid), SIGKILL);
-    return wait_for_exit(harness);
+    return harness_wait(harness);
 }
 
 const char *harness_log(struct harness *harness)

@@ -69,7 +69,10 @@ void harness_kill(struct harness *harness);
 /* Ends the bus below a service that runs: gives the service's exit status. */
 int harness_end_bus(struct harness *harness);
 
-/* Starts a service that ends by itself: gives its exit status. */
+/* Waits for the end of one that ends by itself: gives its exit status. */
+int harness_wait(struct harness *harness);
+
+/* Starts a service that ends by itself, likewise. */
 int harness_run(struct harness *harness, const char *state_directory);
 
 /* All that services have written to standard error in this program. */

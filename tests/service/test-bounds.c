@@ -17,6 +17,7 @@
 
 #define SECURITY INTERFACE("MSiSCSI_SecurityConfigOperations")
 #define MANAGER INTERFACE("Manager")
+#define PROPERTIES "org.freedesktop.DBus.Properties"
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define N_ADAPTERS (CHANGES_MAX + 4U)
 
@@ -32,6 +33,9 @@
  */
 #define CALLS_AT_A_TIME 30U
 #define BALLASTS 4U /* behind each */
+
+/* Some 250 bytes each: five times what it takes for the service to end. */
+#define LISTENER_SIGNALS 20000U
 
 /*
  * "At once": two tenths of a second on two busy processors; the rest is for sanitizers and
@@ -373,6 +377,44 @@ static void test_a_client_that_sends_much(void **state)
     sd_bus_close_unref(client);
 }
 
+static int set_order(struct harness *harness, bool highest)
+{
+    return sd_bus_call_method(harness->bus, NAME, ROOT_PATH, PROPERTIES, "Set", NULL, NULL, "ssv",
+                              MANAGER, "PathWeightOrder", "s",
+                              highest ? "highest-first" : "lowest-first");
+}
+
+/*
+ * Signals go to whoever asks for them, read or not. Before the bus takes no more from the service,
+ * that begins anew, and says whose it is.
+ */
+static void test_a_listener_that_never_reads(void **state)
+{
+    struct harness *harness = *state;
+    sd_bus *listener = harness_connect(harness);
+    char who[64];
+
+    harness_stop(harness);
+    setenv("ISCSI_WMI_UNREAD_MAX_ALL", "200000", 1);
+    harness_start(harness);
+    unsetenv("ISCSI_WMI_UNREAD_MAX_ALL");
+    harness_forget_log(harness);
+    assert_true(sd_bus_call_method(listener, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                   "org.freedesktop.DBus", "AddMatch", NULL, NULL, "s",
+                                   "type='signal',sender='" NAME "'") >= 0);
+    for (unsigned i = 0; i < LISTENER_SIGNALS && set_order(harness, i % 2) >= 0; i++)
+        (void)harness_log(harness);
+    assert_int_equal(harness_wait(harness), EXIT_FAILURE);
+
+    snprintf(who, sizeof(who), "(uid %u, pid %d)", (unsigned)geteuid(), (int)getpid());
+    const char *line = strstr(harness_log(harness), "Most is not read by");
+    assert_non_null(line);
+    assert_non_null(strstr(line, who));
+    harness_start(harness);
+    assert_serves(harness);
+    sd_bus_close_unref(listener);
+}
+
 /* A descriptor in a message that waits would be held by the service. */
 static void test_no_descriptors(void **state)
 {
@@ -404,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_a_client_that_never_reads),
         cmocka_unit_test(test_a_client_that_only_sends),
         cmocka_unit_test(test_a_client_that_sends_much),
+        cmocka_unit_test(test_a_listener_that_never_reads),
         cmocka_unit_test(test_no_descriptors),
         cmocka_unit_test(harness_test_clean_end),
     };

@@ -62,13 +62,14 @@ enum request_kind {
  * even told so. dbus-daemon reads nothing more from a service that has 127 MiB with it, whoever
  * does not read them, and allows a user 256 connections: two users could have that with less than
  * what one may. So from OTHERS of all on, those who are not trusted are refused, whatever is their
- * own.
+ * own. From ALL on the service begins anew: what fills the rest is signals.
  */
 #define UNREAD_MAX (8U * 1024U * 1024U)
 #define UNREAD_MAX_PER_CLIENT (256U * 1024U)
 #define UNREAD_MAX_REFUSALS (320U * 1024U)
 #define UNREAD_MAX_OTHERS (64U * 1024U * 1024U)
 #define UNREAD_MAX_OTHERS_REFUSALS (96U * 1024U * 1024U)
+#define UNREAD_MAX_ALL (112U * 1024U * 1024U)
 
 /* The journal hears of refused calls of a kind once in this time, and of so many kinds. */
 #define REFUSALS_USEC (60U * UINT64_C(1000000))
