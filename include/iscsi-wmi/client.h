@@ -108,7 +108,7 @@ int iscsiwmi_get_manager(struct iscsiwmi_client *client, struct iscsiwmi_manager
 /*
  * ---- methods ----
  *
- * All but the first two ask polkit, unless root calls, and let it ask the user.
+ * All but the first ask polkit, unless root calls, and let it ask the user.
  */
 
 /* Manager.DescribeStatus. status.h has the same without a service. */

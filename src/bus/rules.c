@@ -126,7 +126,6 @@ const struct rule rules[] = {
     {.interface = "org.freedesktop.DBus.Peer", .member = "Ping"},
     {.interface = PROPERTIES_INTERFACE, .member = "Get"},
     {.interface = PROPERTIES_INTERFACE, .member = "GetAll"},
-    {.interface = BUS_INTERFACE("Adapter"), .member = "ListChangedRecords"},
     {.interface = BUS_INTERFACE("Manager"), .member = "DescribeStatus"},
 
     /* Changes, one action a kind. */
@@ -192,7 +191,16 @@ const struct rule rules[] = {
         .describe = describe_order,
     },
 
-    /* Changes nothing, but sends packets in root's name, and few can run at a time. */
+    /* Changes nothing, but says what the modes of open-iscsi's files keep for root. */
+    {
+        .interface = BUS_INTERFACE("Adapter"),
+        .member = "ListChangedRecords",
+        .action = ACTION("read-records"),
+        .signature = "",
+        .describe = describe_adapter,
+    },
+
+    /* Likewise, but sends packets in root's name, and few can run at a time. */
     {
         .interface = BUS_INTERFACE("MSiSCSI_ManagementOperations"),
         .member = "PingIPAddress",

@@ -38,7 +38,7 @@ def security(member, *words):
                     user=GUEST)
 
 
-# A change by that user for each action.
+# A call by that user for each action.
 CHANGES = {
     "set-load-balance-policy": lambda: set_policy(wmi.QUEUE_DEPTH),
     "set-disk-policy": lambda: wmi.set_disk_raw(lio.wwid(0), wmi.NONE, user=GUEST),
@@ -46,6 +46,7 @@ CHANGES = {
     "set-path-weight-order": lambda: set_property("PathWeightOrder", "s", "highest-first"),
     "set-generational-guid": lambda: security("SetGenerationalGuid", "ay", len(GUID), *GUID),
     "clear-cache": lambda: security("ClearCache"),
+    "read-records": lambda: bus.call(wmi.adapter_path(), "Adapter", "ListChangedRecords", user=GUEST),
     "ping": lambda: wmi.ping(lio.portals()[0], user=GUEST),
 }
 
@@ -57,6 +58,7 @@ ANSWERS = {
     "set-path-weight-order": [],
     "set-generational-guid": [wmi.SUCCESS],
     "clear-cache": [wmi.CACHE_NOT_SUPPORTED],
+    "read-records": [[], ""],
     "ping": (wmi.SUCCESS, 1),
 }
 
