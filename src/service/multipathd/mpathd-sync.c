@@ -275,13 +275,17 @@ static void mpathd_sync_on_child_done(int error, const void *data, size_t size, 
     if (size >= sizeof(outcome) && error == 0) {
         verdicts = size - sizeof(outcome);
         memcpy(&outcome, (const char *)data + verdicts, sizeof(outcome));
+        outcome.text[sizeof(outcome.text) - 1] = '\0';
     } else
         snprintf(outcome.text, sizeof(outcome.text), "multipathd could not be told: %s.",
                  strerror(-outcome.error));
-    for (size_t at = 0; at < verdicts; at += sizeof(struct sync_verdict)) {
+    for (size_t at = 0; at + sizeof(struct sync_verdict) <= verdicts;
+         at += sizeof(struct sync_verdict)) {
         struct sync_verdict verdict;
         memcpy(&verdict, (const char *)data + at, sizeof(verdict));
-        mpathd_sync_take_verdict(run->sync->host, attempt, &verdict);
+        verdict.override[sizeof(verdict.override) - 1] = '\0';
+        if (verdict.part < attempt->n)
+            mpathd_sync_take_verdict(run->sync->host, attempt, &verdict);
         contested = contested || !verdict.in_force || verdict.override[0];
     }
     /* What wins over one map's entry may do so over those of maps that nobody has rechecked. */

@@ -118,7 +118,8 @@ static void transaction_on_child_done(int error, const void *data, size_t size, 
 
     for (size_t at = 0; at + sizeof(report) <= size; at += sizeof(report)) {
         memcpy(&report, (const char *)data + at, sizeof(report));
-        transaction_take_result(t, &t->maps[report.map], report.result);
+        if (report.map < t->n_maps)
+            transaction_take_result(t, &t->maps[report.map], report.result);
     }
     for (size_t i = share->first; i < t->n_to_do; i += share->step) {
         struct map_change *map = &t->maps[t->to_do[i]];
