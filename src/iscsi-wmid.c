@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -236,6 +238,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "iscsi-wmid takes no arguments but --version; systemd starts it.\n");
         return EX_USAGE;
     }
+
+    /* Digests and their key are for nobody else, in no file and in no core: without the unit, too.
+     */
+    umask(077);
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0});
 
     /* Left to themselves, glibc's limits rise to what the largest message ever needed, and stay. */
     (void)mallopt(M_MMAP_THRESHOLD, HEAP_KEPT);

@@ -157,12 +157,11 @@ static int read_key(struct store *store, void *ret, size_t size)
 
 int store_get_key(struct store *store, void *ret, size_t size)
 {
-    _cleanup_free_ void *key = NULL;
     int r = read_key(store, ret, size);
     if (r != -ENODATA)
         return r;
 
-    key = malloc(size);
+    _cleanup_free_ void *key = malloc(size);
     if (!key)
         return -ENOMEM;
     if (getrandom(key, size, 0) != (ssize_t)size)
@@ -171,5 +170,6 @@ int store_get_key(struct store *store, void *ret, size_t size)
                   key, size);
     if (r >= 0)
         memcpy(ret, key, size);
+    explicit_bzero(key, size);
     return r;
 }

@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -52,6 +53,22 @@ static void assert_order(struct harness *harness, const char *wanted)
 {
     _cleanup_free_ char *order = get_text(harness, ROOT_PATH, MANAGER, "PathWeightOrder");
     assert_string_equal(order, wanted);
+}
+
+/* Whatever is allowed to whoever starts it. */
+static void test_nobody_else_reads_it(void **state)
+{
+    struct harness *harness = *state;
+    mode_t mask = umask(022);
+    struct rlimit limit;
+    struct stat st;
+
+    harness_start(harness);
+    umask(mask);
+    assert_int_equal(stat(harness->state_file, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(prlimit(harness->service_pid, RLIMIT_CORE, NULL, &limit), 0);
+    assert_int_equal(limit.rlim_max, 0);
 }
 
 /* Starts with the file as it is: the service must refuse it with these words, and not touch it. */
@@ -352,7 +369,7 @@ int main(void)
         TEST(test_missing),       TEST(test_empty),
         TEST(test_stale_journal), TEST(test_stale_journal_of_the_first_start),
         TEST(test_no_directory),  TEST(test_name_is_taken),
-        TEST(test_bus_goes),
+        TEST(test_bus_goes),      TEST(test_nobody_else_reads_it),
     };
     return harness_result(cmocka_run_group_tests(tests, NULL, NULL));
 }

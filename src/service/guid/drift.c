@@ -46,9 +46,8 @@ DEFINE_CLEANUP(struct digest_set *, digest_set_free);
 /* --- Reading ---------------------------------------------------------------------------------- */
 
 struct drift_reading {
-    uint8_t key[DIGEST_KEY_SIZE];
-    int watch_fd;
-    drift_read_done_t done; /* NULL: has been called, the child is only waited for */
+    const struct drift *drift; /* for the child, which has a copy */
+    drift_read_done_t done;    /* NULL: has been called, the child is only waited for */
     void *userdata;
 };
 
@@ -56,7 +55,7 @@ static int drift_in_child(int fd, void *arg)
 {
     const struct drift_reading *reading = arg;
     _cleanup_(digest_set_clear) struct digest_set set = {0};
-    int r = digests_read(reading->watch_fd, reading->key, &set);
+    int r = digests_read(reading->drift->watch_fd, reading->drift->key, &set);
     if (r < 0)
         return -r;
 
@@ -106,14 +105,13 @@ static int drift_read_until(struct host *host, const struct worker_deadline *dea
     _cleanup_free_ struct drift_reading *reading = calloc(1, sizeof(*reading));
     if (!reading)
         return -ENOMEM;
-    reading->watch_fd = drift->watch_fd;
+    reading->drift = drift;
     reading->done = done;
     reading->userdata = userdata;
 
     int r = drift_get_key(drift);
     if (r < 0)
         return r;
-    memcpy(reading->key, drift->key, sizeof(reading->key));
     r = worker_start_until(host->event, drift_in_child, reading, deadline, drift_on_child_done,
                            reading);
     if (r < 0)
@@ -564,5 +562,6 @@ void drift_free(struct host *host)
     for (size_t i = 0; i < RECORD_ROOTS; i++)
         sd_event_source_disable_unref(drift->parents[i]);
     closep(&drift->watch_fd);
+    explicit_bzero(drift->key, sizeof(drift->key));
     free(drift);
 }
