@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "basic/macros.h"
+#include "build-config.h"
 #include "iscsi/statistics.h"
 
 /* What of a session has been read, as bits in the order of `counters`. */
@@ -84,10 +85,12 @@ int statistics_parse(const char *text, size_t size, struct iscsi_statistics **re
     return 0;
 }
 
+/* SIGTERM stays ignored: killed with open-iscsi's lock in hand, it would keep it for ever. */
 int statistics_exec(int fd)
 {
-    if (dup2(fd, STDOUT_FILENO) < 0)
+    if (dup2(fd, STDOUT_FILENO) < 0 || close_range(STDERR_FILENO + 1, ~0U, 0) < 0)
         return errno;
-    execlp("iscsiadm", "iscsiadm", "-m", "session", "-s", NULL);
+    unsetenv("NOTIFY_SOCKET");
+    execl(ISCSIADM, "iscsiadm", "-m", "session", "-s", NULL);
     return errno;
 }

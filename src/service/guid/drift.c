@@ -55,6 +55,8 @@ static int drift_in_child(int fd, void *arg)
 {
     const struct drift_reading *reading = arg;
     _cleanup_(digest_set_clear) struct digest_set set = {0};
+
+    worker_confine();
     int r = digests_read(reading->drift->watch_fd, reading->drift->key, &set);
     if (r < 0)
         return -r;

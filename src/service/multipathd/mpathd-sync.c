@@ -297,6 +297,12 @@ static void mpathd_sync_on_child_done(int error, const void *data, size_t size, 
     mpathd_sync_conclude(run->sync, &outcome);
 }
 
+static int mpathd_sync_in_child(int fd, void *arg)
+{
+    worker_confine();
+    return sync_attempt_run(fd, arg);
+}
+
 /* A proof is of what was told, whatever the entries are by now. */
 static struct sync_attempt *mpathd_sync_next_attempt(struct mpathd_sync *s)
 {
@@ -319,7 +325,8 @@ static void mpathd_sync_start(struct mpathd_sync *s)
     int r = attempt && run ? 0 : -ENOMEM;
     if (r >= 0) {
         *run = (struct mpathd_sync_run){s, attempt};
-        r = worker_start(s->host->event, sync_attempt_run, attempt, mpathd_sync_on_child_done, run);
+        r = worker_start(s->host->event, mpathd_sync_in_child, attempt, mpathd_sync_on_child_done,
+                         run);
     }
     if (r < 0) {
         struct sync_outcome outcome = {.error = -ENOMEM}; /* whatever it is that there is none of */
