@@ -188,8 +188,8 @@ static void test_polkit_has_each_action(void **state)
         assert_text(action, "message", NULL);
         xmlNode *defaults = find_child(action, "defaults", NULL, NULL);
         assert_non_null(defaults);
-        assert_text(defaults, "allow_any", "auth_admin_keep");
-        assert_text(defaults, "allow_inactive", "auth_admin_keep");
+        assert_text(defaults, "allow_any", "auth_admin");
+        assert_text(defaults, "allow_inactive", "auth_admin");
         assert_text(defaults, "allow_active", "auth_admin_keep");
     }
 }
