@@ -145,12 +145,16 @@ static bool requests_is_same_client(const struct client *a, const struct client 
     return a == b || (a->uid == b->uid && !bus_trusts(a->uid));
 }
 
+/* Who is not trusted takes no room from who is. */
 static void requests_count(const struct client *client, enum request_kind kind, size_t *ret_n,
                            size_t *ret_n_of_client)
 {
+    bool trusted = bus_trusts(client->uid);
+
     *ret_n = *ret_n_of_client = 0;
     for (const struct client *each = client->requests->clients; each; each = each->next) {
-        *ret_n += each->n[kind];
+        if (!trusted || bus_trusts(each->uid))
+            *ret_n += each->n[kind];
         if (requests_is_same_client(client, each))
             *ret_n_of_client += each->n[kind];
     }

@@ -6,13 +6,16 @@
  */
 
 #include "fixture.h"
+#include "polkit.h"
 
 #include "basic/clock.h"
 #include "service/base/bounds.h"
 #include "wmi/status.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SECURITY INTERFACE("MSiSCSI_SecurityConfigOperations")
@@ -233,6 +236,76 @@ static void test_a_client_leaves_its_changes(void **state)
     assert_int_equal(mine.n_refused, 1);
 }
 
+/* ---- of several users ---- */
+
+#define N_USERS (CHANGES_MAX / QUESTIONS_MAX_PER_CLIENT)
+
+/* Another user asks for as many changes as polkit is asked about at a time. */
+static pid_t start_user(const struct harness *harness, uid_t user, unsigned adapter)
+{
+    struct answers answers = {0};
+    pid_t pid = fork_bound();
+
+    if (pid > 0)
+        return pid;
+    if (setgid(user) < 0 || setuid(user) < 0)
+        _exit(EXIT_FAILURE);
+    sd_bus *bus = harness_connect(harness);
+    for (unsigned i = 0; i < QUESTIONS_MAX_PER_CLIENT; i++)
+        begin_change(bus, adapter + i, &answers);
+    while (sd_bus_process(bus, NULL) >= 0 && sd_bus_wait(bus, UINT64_MAX) >= 0)
+        ;
+    _exit(EXIT_FAILURE);
+}
+
+static void end_user(pid_t pid)
+{
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void allow_changes(sd_bus *polkit)
+{
+    struct question question;
+
+    for (unsigned i = 0; i < QUESTIONS_MAX_PER_CLIENT; i++) {
+        polkit_take(polkit, &question);
+        polkit_answer(&question, true, false);
+    }
+}
+
+/* However many changes others have, whom polkit allows them. */
+static void test_others_take_no_room_from_root(void **state)
+{
+    struct harness *harness = geteuid() == 0 ? harness_new_on(BUS_DAEMON) : NULL;
+    struct answers mine = {0};
+    pid_t users[N_USERS];
+
+    if (!harness)
+        skip();
+    add_sessions(harness);
+    put_record(harness, "lock/lock", "");
+    harness_start(harness);
+    sd_bus *polkit = polkit_start(harness);
+    harness_hold_lock(harness, true);
+    for (unsigned i = 0; i < N_USERS; i++) {
+        users[i] = start_user(harness, harness_user(i), i * QUESTIONS_MAX_PER_CLIENT);
+        allow_changes(polkit);
+    }
+    assert_true(polkit_is_idle(harness, polkit));
+
+    begin_change(harness->bus, CHANGES_MAX, &mine);
+    assert_serves(harness);
+    harness_hold_lock(harness, false);
+    wait_for_answers(harness, harness->bus, &mine, 1);
+    assert_int_equal(mine.n_refused, 0);
+    for (size_t i = 0; i < N_USERS; i++)
+        end_user(users[i]);
+    polkit_stop(polkit);
+    harness_stop(harness);
+    harness_free(harness);
+}
+
 /* Of the service, in KiB. */
 static unsigned long resident(const struct harness *harness)
 {
@@ -443,6 +516,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_changes),
         cmocka_unit_test(test_a_client_leaves_its_changes),
+        cmocka_unit_test(test_others_take_no_room_from_root),
         cmocka_unit_test(test_a_client_that_never_reads),
         cmocka_unit_test(test_a_client_that_only_sends),
         cmocka_unit_test(test_a_client_that_sends_much),

@@ -23,7 +23,7 @@ enum request_kind {
 /*
  * How many of a kind there can be, of all clients and of one. No client can have all, so that there
  * is room for another one. A client is a connection to the bus of root's; of another user, who can
- * have any number of them, it is all connections together.
+ * have any number of them, it is all connections together. What others have takes no room from root.
  */
 #define QUESTIONS_MAX 64U
 #define QUESTIONS_MAX_PER_CLIENT 16U
