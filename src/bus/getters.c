@@ -1,7 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "bus/getters.h"
 
+#include <inttypes.h>
+#include <string.h>
+
+#include "basic/clock.h"
+#include "basic/log.h"
+#include "service/base/bounds.h"
 #include "service/model/model.h"
+
+void log_unreadable(const char *subject, int error)
+{
+    static struct refusals told;
+    uint64_t n;
+
+    if (bounds_refused(&told, monotonic_usec(), &n))
+        log_warning("The policy of %s cannot be read: %s. (%" PRIu64 " times since the last line "
+                    "like this one, of this or another.)",
+                    subject, strerror(-error), n);
+}
 
 int get_true(sd_bus *bus, const char *path, const char *interface, const char *property,
              sd_bus_message *reply, void *userdata, sd_bus_error *error)

@@ -9,6 +9,9 @@
 struct adapter;
 struct session;
 
+/* The journal has it once in a while, however often whoever reads it. */
+void log_unreadable(const char *subject, int error);
+
 /* Active, as the classes of an adapter have it. */
 int get_true(sd_bus *bus, const char *path, const char *interface, const char *property,
              sd_bus_message *reply, void *userdata, sd_bus_error *error);

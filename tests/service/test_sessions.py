@@ -31,6 +31,14 @@ class Unreadable(SessionTest):
         self.assertIn(names.session_path(), self.agent.objects())
         self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), "ISDSC_INITIATOR_ERROR")
 
+    def test_and_says_so_once(self):
+        """Whoever asks how often."""
+        self.wait_for(lambda: names.disk_path(0) in self.agent.objects(), "the disk")
+        self.host.dm.fault("table", 0, count=FOREVER, error=errno.EIO)
+        for _ in range(20):
+            self.agent.query_disk(0)
+        self.assertEqual(self.host.said().count("cannot be read"), 1)
+
 
 class Logins(SessionTest):
     """A fourth path joins: the policy has not named it."""

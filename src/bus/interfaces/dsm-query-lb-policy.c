@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stddef.h>
-#include <string.h>
 
-#include "basic/log.h"
 #include "basic/macros.h"
 #include "bus/dsm-policy.h"
 #include "bus/getters.h"
@@ -20,7 +18,7 @@ static int dsm_query_get_policy(sd_bus *bus, const char *path, const char *inter
     /* One disk that cannot be read must not hide the others from whoever asks for all of them. */
     int r = disk_query(map, &answer);
     if (r < 0)
-        log_warning("The policy of disk %s cannot be read: %s.", map->wwid, strerror(-r));
+        log_unreadable(map->wwid, r);
     return append_dsm_policy(reply, &answer);
 }
 

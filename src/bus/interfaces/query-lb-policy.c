@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stddef.h>
-#include <string.h>
 
-#include "basic/log.h"
 #include "basic/macros.h"
 #include "bus/getters.h"
 #include "bus/interfaces/interfaces.h"
@@ -19,7 +17,7 @@ static int query_lb_policy_append_session(sd_bus_message *reply, struct session 
     /* One session that cannot be read must not hide the others. */
     int r = lb_query(session, serial, &answer);
     if (r < 0)
-        log_warning("The policy of %s cannot be read: %s.", session->target, strerror(-r));
+        log_unreadable(session->target, r);
 
     r = sd_bus_message_open_container(reply, 'r', "tuua(ttuuuu)");
     if (r >= 0)

@@ -107,7 +107,7 @@ void bounds_spend(struct spending *spending, uint64_t from_usec, uint64_t until_
 /* From when on there is some again. */
 uint64_t bounds_spent_until(const struct spending *spending);
 
-/* What the journal was told of refused calls. */
+/* What the journal was told of refused calls, or of others that it is not to have each of. */
 struct refusals {
     uint64_t told_usec; /* CLOCK_MONOTONIC, 0: never */
     uint64_t n;         /* since then */
