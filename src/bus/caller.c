@@ -38,7 +38,7 @@ static void read_process_name(struct requester *who)
  * What the bus has said of those that called last: a unique name is never another connection's. A
  * call needs it up to three times, and many calls come from few.
  */
-#define KNOWN_MAX 512U
+#define KNOWN_MAX 1024U
 
 static struct known {
     char name[24];
@@ -52,43 +52,81 @@ static struct known *known_slot(const char *name)
     return &known[number ? strtoul(number + 1, NULL, 10) % KNOWN_MAX : 0];
 }
 
-static int known_put(const char *name, const struct known *what, struct known **ret)
+/* NULL: nothing. */
+static struct known *known_find(const char *name)
+{
+    struct known *slot = known_slot(name);
+    return name[0] && strcmp(name, slot->name) == 0 ? slot : NULL;
+}
+
+static struct known *known_put(const char *name, const struct known *what)
 {
     struct known *slot = known_slot(name);
 
     if (!name[0] || strlen(name) >= sizeof(slot->name))
-        return -ENODATA;
+        return NULL;
     *slot = *what;
     memcpy(slot->name, name, strlen(name) + 1);
-    *ret = slot;
-    return 0;
+    return slot;
+}
+
+static struct known *known_put_uid(const char *name, int r, uint32_t uid)
+{
+    return known_put(name, &(struct known){
+                               .has_left = r == -ENXIO,
+                               .who = {.uid = r < 0 ? (uid_t)-1 : uid, .name = "unknown"},
+                           });
 }
 
 /* -ENXIO: it has left. */
 static int known_get(const char *name, struct known **ret)
 {
-    struct known new = {.who.name = "unknown"}, *slot = known_slot(name);
-    uint32_t uid = (uint32_t)-1;
-    int r = 0;
+    struct known *slot = known_find(name);
+    uint32_t uid;
 
-    if (!name[0] || strcmp(name, slot->name) != 0) {
-        r = ask_number("GetConnectionUnixUser", name, &uid);
+    if (!slot) {
+        int r = ask_number("GetConnectionUnixUser", name, &uid);
         if (r < 0 && r != -ENXIO)
             return r;
-        new.has_left = r < 0;
-        new.who.uid = uid;
-        r = known_put(name, &new, &slot);
+        slot = known_put_uid(name, r, uid);
     }
-    if (r < 0)
-        return r;
+    if (!slot)
+        return -ENODATA;
     *ret = slot;
     return slot->has_left ? -ENXIO : 0;
+}
+
+static const char *caller_name(sd_bus_message *message)
+{
+    return sd_bus_message_get_sender(message) ?: "";
+}
+
+bool bus_knows(sd_bus_message *message)
+{
+    return known_find(caller_name(message)) != NULL;
+}
+
+int bus_ask_uid(sd_bus_message *message, sd_bus_slot **ret, sd_bus_message_handler_t func,
+                void *userdata)
+{
+    return sd_bus_call_method_async(
+        bus_asker(), ret, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+        "GetConnectionUnixUser", func, userdata, "s", caller_name(message));
+}
+
+void bus_take_uid(sd_bus_message *message, sd_bus_message *answer)
+{
+    uint32_t uid = (uint32_t)-1;
+    int r = sd_bus_message_get_errno(answer) > 0 ? -sd_bus_message_get_errno(answer)
+                                                 : sd_bus_message_read(answer, "u", &uid);
+
+    (void)known_put_uid(caller_name(message), r, uid);
 }
 
 int bus_get_uid(sd_bus_message *message, uid_t *ret)
 {
     struct known *caller;
-    int r = known_get(sd_bus_message_get_sender(message) ?: "", &caller);
+    int r = known_get(caller_name(message), &caller);
 
     if (r >= 0)
         *ret = caller->who.uid;
@@ -97,7 +135,7 @@ int bus_get_uid(sd_bus_message *message, uid_t *ret)
 
 void bus_requester(sd_bus_message *message, struct requester *ret)
 {
-    bus_requester_of(sd_bus_message_get_sender(message) ?: "", ret);
+    bus_requester_of(caller_name(message), ret);
 }
 
 void bus_requester_of(const char *connection, struct requester *ret)
@@ -118,21 +156,23 @@ void bus_requester_of(const char *connection, struct requester *ret)
 
 void bus_remember(sd_bus_message *message, const struct requester *who)
 {
-    struct known *slot;
-
-    (void)known_put(sd_bus_message_get_sender(message) ?: "",
-                    &(struct known){.has_process = true, .who = *who}, &slot);
+    (void)known_put(caller_name(message), &(struct known){.has_process = true, .who = *who});
 }
 
-bool bus_is_there(sd_bus_message *message)
+int bus_ask_there(sd_bus_message *message, sd_bus_slot **ret, sd_bus_message_handler_t func,
+                  void *userdata)
 {
-    _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+    return sd_bus_call_method_async(bus_asker(), ret, "org.freedesktop.DBus",
+                                    "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
+                                    func, userdata, "s", caller_name(message));
+}
+
+bool bus_is_there(sd_bus_message *answer)
+{
     int is_there = true;
 
-    if (sd_bus_call_method(bus_asker(), "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                           "org.freedesktop.DBus", "NameHasOwner", NULL, &reply, "s",
-                           sd_bus_message_get_sender(message)) >= 0)
-        (void)sd_bus_message_read(reply, "b", &is_there);
+    if (sd_bus_message_get_errno(answer) == 0)
+        (void)sd_bus_message_read(answer, "b", &is_there);
     return is_there;
 }
 

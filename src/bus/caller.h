@@ -21,8 +21,20 @@ void bus_remember(sd_bus_message *message, const struct requester *who);
 /* The user alone. -ENXIO: the connection has left. Other errors: the bus does not tell. */
 int bus_get_uid(sd_bus_message *message, uid_t *ret);
 
-/* Whether it is still there now. */
-bool bus_is_there(sd_bus_message *message);
+/*
+ * Where the bus has much to do, it takes its time to answer. Whether it has said who sent a
+ * message; else it is asked, beside all other work, and when func() has given its answer to
+ * bus_take_uid(), it has.
+ */
+bool bus_knows(sd_bus_message *message);
+int bus_ask_uid(sd_bus_message *message, sd_bus_slot **ret, sd_bus_message_handler_t func,
+                void *userdata);
+void bus_take_uid(sd_bus_message *message, sd_bus_message *answer);
+
+/* Likewise whether the sender is still there. */
+int bus_ask_there(sd_bus_message *message, sd_bus_slot **ret, sd_bus_message_handler_t func,
+                  void *userdata);
+bool bus_is_there(sd_bus_message *answer);
 
 /*
  * Whether a user may do everything unasked: the one whom the service runs as (root), unless

@@ -32,7 +32,8 @@ struct turns {
     struct timer timer;
     struct turns_user *first, *last; /* the one whose turn is next is the first */
     size_t n;                        /* calls of all of them */
-    sd_bus_message *current;         /* whose turn it is: it is on its way through sd-bus */
+    sd_bus_message *current;         /* whose turn it is */
+    sd_bus_slot *asking;             /* whether its sender is there; else it is read by sd-bus */
     uint64_t begin_usec;             /* 0: nothing is answered that counts */
     struct spending spending;
 };
@@ -146,20 +147,33 @@ void turns_settle(struct turns *turns)
     turns_arm(turns);
 }
 
-/* One that is allowed to is put back into the queue of messages to be read, as by polkit. */
+static void turns_end_turn(struct turns *turns)
+{
+    turns->current = sd_bus_message_unref(turns->current);
+    turns_arm(turns);
+}
+
+/* One that is still there is put back into the queue of messages to be read, as by polkit. */
+static int turns_on_there(sd_bus_message *answer, void *userdata, sd_bus_error *error)
+{
+    struct turns *turns = userdata;
+
+    turns->asking = sd_bus_slot_unref(turns->asking);
+    if (!bus_is_there(answer) || sd_bus_enqueue_for_read(turns->bus, turns->current) < 0)
+        turns_end_turn(turns);
+    return 0;
+}
+
 static int turns_on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
     struct turns *turns = userdata;
     _cleanup_(turn_freep) struct turn *turn = turns_take(turns);
-    uint64_t begin = monotonic_usec();
 
     if (!turn)
         return 0;
-    bool is_there = bus_is_there(turn->message);
-    bounds_spend(&turns->spending, begin, monotonic_usec());
-    if (is_there && sd_bus_enqueue_for_read(turns->bus, turn->message) >= 0)
-        turns->current = TAKE_PTR(turn->message);
-    turns_arm(turns);
+    turns->current = TAKE_PTR(turn->message);
+    if (bus_ask_there(turns->current, &turns->asking, turns_on_there, turns) < 0)
+        turns_end_turn(turns);
     return 0;
 }
 
@@ -230,6 +244,7 @@ void turns_free(struct turns *turns)
 {
     for (struct turn *turn; (turn = turns_take(turns));)
         turn_free(turn);
+    sd_bus_slot_unref(turns->asking);
     sd_bus_message_unref(turns->current);
     timer_done(&turns->timer);
     sd_bus_slot_unref(turns->filter);

@@ -8,6 +8,7 @@
 #include "bus/interfaces/interfaces.h"
 #include "bus/names.h"
 #include "bus/objects/objects.h"
+#include "bus/strangers.h"
 #include "bus/turns.h"
 #include "bus/unread.h"
 #include "service/model/freshness.h"
@@ -61,7 +62,9 @@ int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct bus_front *r
     if (r >= 0)
         r = unread_new(bus, host->requests, &front.unread);
     if (r >= 0)
-        r = turns_new(bus, host->requests, &front.turns); /* sees each call first */
+        r = turns_new(bus, host->requests, &front.turns);
+    if (r >= 0)
+        r = strangers_new(bus, host->requests, &front.strangers); /* sees each call first */
     if (r >= 0)
         r = sd_bus_request_name(bus, BUS_NAME, 0);
     if (r < 0)
@@ -73,6 +76,8 @@ int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct bus_front *r
 
 void bus_end(struct bus_front *front)
 {
+    if (front->strangers)
+        strangers_free(front->strangers);
     if (front->turns)
         turns_free(front->turns);
     if (front->unread)

@@ -9,6 +9,7 @@
 
 /* What a call passes before its object. */
 struct bus_front {
+    struct strangers *strangers;
     struct turns *turns;
     struct unread *unread;
     struct authorizer *authorizer;

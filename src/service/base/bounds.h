@@ -23,7 +23,8 @@ enum request_kind {
 /*
  * How many of a kind there can be, of all clients and of one. No client can have all, so that there
  * is room for another one. A client is a connection to the bus of root's; of another user, who can
- * have any number of them, it is all connections together. What others have takes no room from root.
+ * have any number of them, it is all connections together. What others have takes no room from
+ * root.
  */
 #define QUESTIONS_MAX 64U
 #define QUESTIONS_MAX_PER_CLIENT 16U
@@ -45,6 +46,14 @@ enum request_kind {
 #define TURNS_MAX 4096U
 #define TURNS_MAX_PER_CLIENT 256U
 #define TURN_ARGUMENTS_MAX 16384U
+
+/*
+ * Calls of one connection that wait until the bus has said whose it is; their bytes, as far as they
+ * are counted, of all: one that has few counts for SMALL.
+ */
+#define STRANGER_CALLS_MAX 128U
+#define STRANGER_BYTES_SMALL 1024U
+#define STRANGERS_BYTES_MAX (32U * 1024U * 1024U)
 
 /* Bytes of arguments, as far as they can be kept: some four times those of the longest request. */
 #define ARGUMENTS_MAX 65536U
