@@ -66,10 +66,10 @@ class Logins(SessionTest):
         self.wait_for_agreement()
         self.assertEqual(self.agent.session("Reapplications"), 0)
 
-    def test_joins_the_last_group_of_failover(self):
+    def test_is_alone_behind_those_of_failover(self):
+        """multipathd has it join the last one, by the entry that it knows."""
         self.set_then_login(FAILOVER, primaries=[2])
-        self.wait_for_shape(0, *(("round-robin 0", [sid]) for sid in (2, 1)),
-                            ("round-robin 0", [3, 4]))
+        self.wait_for_shape(0, *(("round-robin 0", [sid]) for sid in (2, 1, 3, 4)))
         self.wait_for_agreement()
 
     def test_joins_the_last_group_of_a_subset(self):
