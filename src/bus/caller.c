@@ -101,9 +101,16 @@ static const char *caller_name(sd_bus_message *message)
     return sd_bus_message_get_sender(message) ?: "";
 }
 
-bool bus_knows(sd_bus_message *message)
+int bus_get_known_uid(sd_bus_message *message, uid_t *ret)
 {
-    return known_find(caller_name(message)) != NULL;
+    const struct known *caller = known_find(caller_name(message));
+
+    if (!caller)
+        return 0;
+    if (caller->has_left)
+        return -ENXIO;
+    *ret = caller->who.uid;
+    return 1;
 }
 
 int bus_ask_uid(sd_bus_message *message, sd_bus_slot **ret, sd_bus_message_handler_t func,

@@ -22,11 +22,11 @@ void bus_remember(sd_bus_message *message, const struct requester *who);
 int bus_get_uid(sd_bus_message *message, uid_t *ret);
 
 /*
- * Where the bus has much to do, it takes its time to answer. Whether it has said who sent a
- * message; else it is asked, beside all other work, and when func() has given its answer to
- * bus_take_uid(), it has.
+ * Where the bus has much to do, it takes its time to answer. The user as it has said before: 1; 0
+ * where it has not, and is asked, beside all other work, and when func() has given its answer to
+ * bus_take_uid(), it has. -ENXIO as above.
  */
-bool bus_knows(sd_bus_message *message);
+int bus_get_known_uid(sd_bus_message *message, uid_t *ret);
 int bus_ask_uid(sd_bus_message *message, sd_bus_slot **ret, sd_bus_message_handler_t func,
                 void *userdata);
 void bus_take_uid(sd_bus_message *message, sd_bus_message *answer);

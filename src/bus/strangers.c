@@ -21,7 +21,6 @@ struct stranger {
 
 struct strangers {
     sd_bus *bus;
-    sd_bus_slot *filter;
     struct requests *requests;
     struct stranger *first;
     size_t bytes; /* of all, as far as they are counted */
@@ -66,7 +65,7 @@ static int stranger_on_answer(sd_bus_message *answer, void *userdata, sd_bus_err
     return 0;
 }
 
-static void stranger_hold(struct stranger *stranger, sd_bus_message *message, size_t bytes)
+static void stranger_add(struct stranger *stranger, sd_bus_message *message, size_t bytes)
 {
     stranger->calls[stranger->n++] = sd_bus_message_ref(message);
     stranger->bytes += bytes;
@@ -80,7 +79,7 @@ static int strangers_ask(struct strangers *strangers, sd_bus_message *message, s
     if (!stranger)
         return -ENOMEM;
     stranger->all = strangers;
-    stranger_hold(stranger, message, bytes);
+    stranger_add(stranger, message, bytes);
     int r = bus_ask_uid(message, &stranger->asking, stranger_on_answer, stranger);
     if (r < 0)
         return r;
@@ -99,38 +98,29 @@ static size_t strangers_weigh(sd_bus_message *message)
     return r == 0 && arguments_fit(message, ARGUMENTS_MAX) > 0 ? ARGUMENTS_MAX : 0;
 }
 
-static int strangers_on_message(sd_bus_message *message, void *userdata, sd_bus_error *error)
+int strangers_hold(struct strangers *strangers, sd_bus_message *message)
 {
-    struct strangers *strangers = userdata;
-
-    if (!sd_bus_message_get_sender(message) ||
-        sd_bus_message_is_method_call(message, NULL, NULL) <= 0 || bus_knows(message) ||
-        requests_has(strangers->requests, message))
-        return 0;
     struct stranger *stranger = strangers_find(strangers, message);
     size_t bytes = strangers_weigh(message);
+
     if (bytes == 0 || (stranger && stranger->n == STRANGER_CALLS_MAX))
         return request_refuse(strangers->requests, message, "Too many calls come at once");
     if (strangers->bytes + bytes > STRANGERS_BYTES_MAX)
-        return 0; /* the bus is asked at once, and waited for */
+        return 0;
     if (!stranger)
         return strangers_ask(strangers, message, bytes);
-    stranger_hold(stranger, message, bytes);
+    stranger_add(stranger, message, bytes);
     return 1;
 }
 
 int strangers_new(sd_bus *bus, struct requests *requests, struct strangers **ret)
 {
-    _cleanup_(strangers_freep) struct strangers *strangers = calloc(1, sizeof(*strangers));
+    struct strangers *strangers = calloc(1, sizeof(*strangers));
 
     if (!strangers)
         return -ENOMEM;
-    strangers->bus = bus;
-    strangers->requests = requests;
-    int r = sd_bus_add_filter(bus, &strangers->filter, strangers_on_message, strangers);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(strangers);
+    *strangers = (struct strangers){.bus = bus, .requests = requests};
+    *ret = strangers;
     return 0;
 }
 
@@ -138,6 +128,5 @@ void strangers_free(struct strangers *strangers)
 {
     while (strangers->first)
         stranger_free(strangers->first);
-    sd_bus_slot_unref(strangers->filter);
     free(strangers);
 }

@@ -14,8 +14,14 @@
 struct requests;
 struct strangers;
 
-/* Sees each call from now on, before those whose filter is there already. */
 int strangers_new(sd_bus *bus, struct requests *requests, struct strangers **ret);
+
+/*
+ * A call of such a connection: 1 where it waits here, or was refused, and is read again once the
+ * bus has said whose it is. 0: there is no room, and the bus is to be asked at once, and waited
+ * for.
+ */
+int strangers_hold(struct strangers *strangers, sd_bus_message *message);
 
 /* What waits is not answered any more. */
 void strangers_free(struct strangers *strangers);

@@ -8,6 +8,7 @@
 #include "bus/arguments.h"
 #include "bus/caller.h"
 #include "bus/requests.h"
+#include "bus/strangers.h"
 #include "service/base/bounds.h"
 #include "service/base/timer.h"
 
@@ -29,6 +30,7 @@ struct turns {
     sd_bus *bus;
     sd_bus_slot *filter;
     struct requests *requests;
+    struct strangers *strangers;
     struct timer timer;
     struct turns_user *first, *last; /* the one whose turn is next is the first */
     size_t n;                        /* calls of all of them */
@@ -218,13 +220,20 @@ static int turns_on_message(sd_bus_message *message, void *userdata, sd_bus_erro
     if (!sender || sd_bus_message_is_method_call(message, NULL, NULL) <= 0 ||
         requests_has(turns->requests, message))
         return 0;
-    int r = requests_get_uid(turns->requests, message, &uid);
+    int r = bus_get_known_uid(message, &uid);
+    if (r == 0) {
+        r = strangers_hold(turns->strangers, message);
+        if (r != 0)
+            return r;
+        r = requests_get_uid(turns->requests, message, &uid);
+    }
     if (r == -ENXIO)
         return 1; /* it has left */
     return r >= 0 && bus_trusts(uid) ? 0 : turns_on_call(turns, message, r < 0 ? (uid_t)-1 : uid);
 }
 
-int turns_new(sd_bus *bus, struct requests *requests, struct turns **ret)
+int turns_new(sd_bus *bus, struct requests *requests, struct strangers *strangers,
+              struct turns **ret)
 {
     _cleanup_(turns_freep) struct turns *turns = calloc(1, sizeof(*turns));
 
@@ -232,6 +241,7 @@ int turns_new(sd_bus *bus, struct requests *requests, struct turns **ret)
         return -ENOMEM;
     turns->bus = bus;
     turns->requests = requests;
+    turns->strangers = strangers;
     timer_init(&turns->timer, sd_bus_get_event(bus), 1, turns_on_timer, turns);
     int r = sd_bus_add_filter(bus, &turns->filter, turns_on_message, turns);
     if (r < 0)

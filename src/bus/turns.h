@@ -12,10 +12,12 @@
 #include "basic/macros.h"
 
 struct requests;
+struct strangers;
 struct turns;
 
 /* Sees each call from now on, before those whose filter is there already. */
-int turns_new(sd_bus *bus, struct requests *requests, struct turns **ret);
+int turns_new(sd_bus *bus, struct requests *requests, struct strangers *strangers,
+              struct turns **ret);
 
 /* What waits is not answered any more. */
 void turns_free(struct turns *turns);

@@ -62,9 +62,9 @@ int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct bus_front *r
     if (r >= 0)
         r = unread_new(bus, host->requests, &front.unread);
     if (r >= 0)
-        r = turns_new(bus, host->requests, &front.turns);
-    if (r >= 0)
-        r = strangers_new(bus, host->requests, &front.strangers); /* sees each call first */
+        r = strangers_new(bus, host->requests, &front.strangers);
+    if (r >= 0) /* sees each call first */
+        r = turns_new(bus, host->requests, front.strangers, &front.turns);
     if (r >= 0)
         r = sd_bus_request_name(bus, BUS_NAME, 0);
     if (r < 0)
@@ -76,10 +76,10 @@ int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct bus_front *r
 
 void bus_end(struct bus_front *front)
 {
-    if (front->strangers)
-        strangers_free(front->strangers);
     if (front->turns)
         turns_free(front->turns);
+    if (front->strangers)
+        strangers_free(front->strangers);
     if (front->unread)
         unread_free(front->unread);
     if (front->authorizer)
