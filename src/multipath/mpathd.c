@@ -267,3 +267,23 @@ int mpathd_config(int timeout_ms, char **ret)
 {
     return mpathd_command("show config", timeout_ms, ret);
 }
+
+int mpathd_path_states(int timeout_ms, char **ret)
+{
+    return mpathd_command("show paths raw format %M=%w", timeout_ms, ret);
+}
+
+bool mpathd_is_marginal(const char *states, const char *wwid)
+{
+    static const char marginal[] = "marginal=";
+
+    while (*states) {
+        size_t length = strcspn(states, "\n"), before = strlen(marginal);
+
+        if (strncmp(states, marginal, before) == 0 && length == before + strlen(wwid) &&
+            strncmp(states + before, wwid, length - before) == 0)
+            return true;
+        states += length + (states[length] == '\n');
+    }
+    return false;
+}

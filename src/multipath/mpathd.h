@@ -41,3 +41,9 @@ int mpathd_wait_until_idle(int timeout_ms);
 
 /* Its configuration as it is in force, merged of all files (an answer of many KiB). */
 int mpathd_config(int timeout_ms, char **ret);
+
+/* The states of all its paths, for mpathd_is_marginal(). */
+int mpathd_path_states(int timeout_ms, char **ret);
+
+/* Whether multipathd has taken a path of the map with that WWID for marginal. Pure. */
+bool mpathd_is_marginal(const char *states, const char *wwid);

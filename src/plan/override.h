@@ -39,8 +39,8 @@ int override_find(const struct mpath_conf *files, const struct override_map *map
 bool override_in_detection(const struct override_map *map, struct override *ret);
 
 /*
- * Whether multipathd moves paths that come and go to a group of their own, whatever an entry says;
- * and what has it do so.
+ * Whether multipathd moves paths that it takes for marginal to a group of their own, whatever an
+ * entry says; and what has it do so.
  */
 bool override_marginal(const struct mpath_conf *files, struct override *ret);
 

@@ -23,6 +23,8 @@ static void check_reply(const char *reply, const uint8_t *data, size_t size)
     CHECK(memcmp(reply, data + sizeof(length), strlen(reply)) == 0);
     if (mpathd_parse_version(reply, &version) >= 0)
         CHECK(strstr(reply, "multipath-tools v"));
+    if (mpathd_is_marginal(reply, "36001"))
+        CHECK(strstr(reply, "marginal=36001"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -20,6 +20,7 @@ import time
 import device_mapper
 
 OWN_SELECTOR = "service-time 0"
+PATH_STATES = "show paths raw format %M=%w"
 PRIOS = {"active/optimized": 50, "active/non-optimized": 10}  # prio sysfs; else 1
 DEFAULTS = {"rr_weight": "uniform", "rr_min_io_rq": "1", "detect_prio": "yes", "detect_pgpolicy": "yes",
             "detect_pgpolicy_use_tpg": "no"}
@@ -62,13 +63,14 @@ class Multipathd:
     answer. While it is `silent` it takes commands, and answers them when it is no more. While it `refuses`
     its files, it keeps what it has read. `asked` has the commands, `loads` counts the tables that it has
     given maps. A reconfiguration takes `seconds` from reading the files to the first map, in which nothing
-    else happens to maps.
+    else happens to maps. Of the disks in `marginal` it says that it has taken them for that.
     """
 
     def __init__(self, path, directory, host):
         self.path, self.directory, self.host = path, directory, host
         self.release = "0.11.1"
         self.answers = {}
+        self.marginal = set()
         self.refuses = False
         self.asked = []
         self.loads = 0
@@ -275,6 +277,8 @@ class Multipathd:
             return f"pid 1 {self._state()}\n"
         if command == "show config":
             return self.config()
+        if command == PATH_STATES:
+            return self._path_states()
         if command == "reconfigure":
             self._reconfigure_later()
             return "ok\n"
@@ -286,6 +290,10 @@ class Multipathd:
         if self._configures:
             return "configure"
         return "running (reconfigure pending)" if self._waiting else "idle"
+
+    def _path_states(self):
+        return "".join(f"{'marginal' if path.disk in self.marginal else 'normal'}={self.host.wwid(minor)}\n"
+                       for minor in self.host.minors() for path in self.host.paths(minor))
 
     def _names(self, minor):
         """What commands find a map by: before 0.10, its WWID is no such thing."""

@@ -3,7 +3,7 @@
 by telling it is left alone."""
 
 import case
-from multipathd import OWN_SELECTOR
+from multipathd import OWN_SELECTOR, PATH_STATES
 from names import FAILOVER, QUEUE_DEPTH, ROUND_ROBIN, SUCCESS
 
 ALL = {1, 2, 3, 4}
@@ -182,21 +182,41 @@ class InsistedOn(OtherHandlers):
 
 
 class Marginal(OverrideTest):
+    MOVED = [(OWN_SELECTOR, {1, 2, 3}), (OWN_SELECTOR, {4})]
+
+    def move(self):
+        """What multipathd does with a path that it takes for marginal; or somebody else with any."""
+        self.host.load_map(0, [(selector, [self.host.tree.disk(sid, 0) for sid in sorted(sids)])
+                               for selector, sids in self.MOVED])
+
     def test_what_moves_paths_is_named(self):
         self.put("defaults {\n marginal_pathgroups yes\n}\n")
         self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
         self.wait_for_agreement()
         self.assertEqual(self.reason(), "")
-        moved = [(OWN_SELECTOR, {1, 2, 3}), (OWN_SELECTOR, {4})]
+        self.multipathd.marginal.add(self.host.tree.disk(4, 0))
         for _ in range(12):
-            self.host.load_map(0, [(selector, [self.host.tree.disk(sid, 0) for sid in sorted(sids)])
-                                   for selector, sids in moved])
-            self.wait_for(lambda: self.host.shape(0) != moved
+            self.move()
+            self.wait_for(lambda: self.host.shape(0) != self.MOVED
                           or self.agent.session("Agreement") == "Contested", "an answer to that")
-            if self.host.shape(0) == moved:
+            if self.host.shape(0) == self.MOVED:
                 break
         self.wait_for(lambda: "multipath.conf line 2: marginal_pathgroups" in self.reason(), "its name")
         self.assertEqual(self.agent.session("Agreement"), "Contested")
+
+    def test_it_is_not_named_where_no_path_is_marginal(self):
+        """Of this map, that is: groups that part for another reason are given back, and that is all."""
+        self.put("defaults {\n marginal_pathgroups yes\n}\n")
+        self.multipathd.marginal.add(self.host.tree.disk(4, 1))
+        self.assertEqual(self.agent.set_policy(QUEUE_DEPTH), SUCCESS)
+        self.wait_for_agreement()
+        self.multipathd.asked.clear()
+        self.move()
+        self.wait_for(lambda: self.agent.session("Reapplications") == 1
+                      and "show config" in self.multipathd.asked, "an answer to that")
+        self.wait_for(lambda: PATH_STATES in self.multipathd.asked, "the question which path is marginal")
+        self.wait_for_agreement()
+        self.assertEqual(self.reason(), "")
 
 
 if __name__ == "__main__":

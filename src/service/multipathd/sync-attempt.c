@@ -30,6 +30,7 @@ struct run {
     struct detection *detections;  /* of each part */
     const struct sync_part **gone; /* that multipathd has read and that are there no more */
     struct sync_verdict *verdicts; /* on each part */
+    char *path_states;             /* multipathd's, of now; NULL: it was not asked */
     bool judged;                   /* they are made */
     struct sync_outcome outcome;
     size_t n_gone;
@@ -53,6 +54,7 @@ static void run_done(struct run *run)
     free(run->detections);
     free(run->gone);
     free(run->verdicts);
+    free(run->path_states);
 }
 
 static int compare_parts(const void *a, const void *b)
@@ -253,6 +255,18 @@ static int sync_attempt_render(const struct run *run, char **ret)
 
 /* --- Judging -------------------------------------------------------------------------------- */
 
+/*
+ * Whether multipathd has moved paths of a map that has lost its groups, and what has it do so. Only
+ * a path that is marginal says so: the groups can have been anybody's.
+ */
+static int find_marginal(struct run *run, const struct sync_part *part, struct override *ret)
+{
+    if (!part->has_lost || !override_marginal(run->configuration.files, ret))
+        return 0;
+    int r = run->path_states ? 0 : mpathd_path_states(TIMEOUT_MS, &run->path_states);
+    return r < 0 ? r : mpathd_is_marginal(run->path_states, part->wwid);
+}
+
 /* Whether a part is in force, and if not, why. */
 static int sync_attempt_judge(struct run *run, size_t i)
 {
@@ -269,8 +283,8 @@ static int sync_attempt_judge(struct run *run, size_t i)
     verdict->override[0] = '\0';
     r = verdict->in_force ? override_in_detection(&map, &override)
                           : override_find(c->files, &map, &override);
-    if (r == 0 && part->has_lost)
-        r = override_marginal(c->files, &override);
+    if (r == 0)
+        r = find_marginal(run, part, &override);
     if (r > 0)
         snprintf(verdict->override, sizeof(verdict->override), "%s line %u: %s", override.file,
                  override.line, override.keyword);
@@ -303,6 +317,7 @@ static int sync_attempt_judge_all(struct run *run, bool *ret_reread)
     int r = has_left_over(run);
     if (r < 0)
         return r;
+    free(TAKE_PTR(run->path_states));
     *ret_reread = r > 0;
     for (size_t i = 0; i < run->attempt->n; i++) {
         r = sync_attempt_judge(run, i);

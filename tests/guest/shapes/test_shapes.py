@@ -229,9 +229,8 @@ class Job:
         for _ in range(8):
             given = wmi.session("Reapplications", shape.TARGET)
             self.say_of(path, "setmarginal")
-            look_in(SECONDS, lambda: (wmi.session("Reapplications", shape.TARGET) > given
-                                      or self.said()[0] == "Contested"), bool)
-            said = self.said()
+            said = look_in(SECONDS, self.said, lambda said: "marginal_pathgroups" in said[2] and (
+                said[0] == "Contested" or wmi.session("Reapplications", shape.TARGET) > given))
             self.say_of(path, "unsetmarginal")
             if said[0] == "Contested":
                 break
