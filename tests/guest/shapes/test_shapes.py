@@ -160,7 +160,7 @@ class Job:
         for function in (iscsi.logout, iscsi.login):
             function(shape.TARGET, portal, iface="default")
         stack.wait_until_whole(self.shape.paths_due)
-        self.assert_right(self.asked, seconds=5)
+        self.assert_right(self.asked, seconds=SECONDS)
         self.agreement()
 
     def turn(self):
