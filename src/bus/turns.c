@@ -229,7 +229,9 @@ static int turns_on_message(sd_bus_message *message, void *userdata, sd_bus_erro
     }
     if (r == -ENXIO)
         return 1; /* it has left */
-    return r >= 0 && bus_trusts(uid) ? 0 : turns_on_call(turns, message, r < 0 ? (uid_t)-1 : uid);
+    if (r < 0)
+        uid = (uid_t)-1;
+    return bus_trusts(uid) ? 0 : turns_on_call(turns, message, uid);
 }
 
 int turns_new(sd_bus *bus, struct requests *requests, struct strangers *strangers,

@@ -48,30 +48,36 @@ static int start_on_message(sd_bus_message *message, void *userdata, sd_bus_erro
     return 0;
 }
 
-int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct bus_front *ret)
+static int start_front(sd_bus *bus, sd_bus *asker, struct host *host, struct bus_front *front)
 {
-    _cleanup_(bus_end) struct bus_front front = {0};
-
     int r = bus_set_asker(asker);
     if (r >= 0)
-        r = authorizer_new(bus, host, &front.authorizer);
+        r = authorizer_new(bus, host, &front->authorizer);
     if (r >= 0)
         r = register_objects(bus, host);
     if (r >= 0)
         r = sd_bus_add_filter(bus, NULL, start_on_message, host);
     if (r >= 0)
-        r = unread_new(bus, host->requests, &front.unread);
+        r = unread_new(bus, host->requests, &front->unread);
     if (r >= 0)
-        r = strangers_new(bus, host->requests, &front.strangers);
+        r = strangers_new(bus, host->requests, &front->strangers);
     if (r >= 0) /* sees each call first */
-        r = turns_new(bus, host->requests, front.strangers, &front.turns);
+        r = turns_new(bus, host->requests, front->strangers, &front->turns);
     if (r >= 0)
         r = sd_bus_request_name(bus, BUS_NAME, 0);
+    return r;
+}
+
+int bus_start(sd_bus *bus, sd_bus *asker, struct host *host, struct bus_front *ret)
+{
+    struct bus_front front = {0};
+
+    int r = start_front(bus, asker, host, &front);
     if (r < 0)
-        return r;
-    *ret = front;
-    front = (struct bus_front){0};
-    return 0;
+        bus_end(&front);
+    else
+        *ret = front;
+    return r < 0 ? r : 0;
 }
 
 void bus_end(struct bus_front *front)
