@@ -18,7 +18,7 @@
 #include "wmi/policy.h"
 #include "wmi/status.h"
 
-static int rules_append(struct details *details, const char *key, const char *value)
+static void rules_append(struct details *details, const char *key, const char *value)
 {
     assert(details->n < DETAILS_MAX);
     struct detail *detail = &details->items[details->n++];
@@ -26,7 +26,6 @@ static int rules_append(struct details *details, const char *key, const char *va
     detail->key = key;
     snprintf(detail->value, sizeof(detail->value), "%s", value);
     sanitize(detail->value, SINK_POLKIT);
-    return 0;
 }
 
 static const char *known(const char *name)
@@ -37,7 +36,10 @@ static const char *known(const char *name)
 static int describe_adapter(sd_bus_message *arguments, struct host *host, struct details *details)
 {
     const struct adapter *adapter = adapter_of_path(host, sd_bus_message_get_path(arguments));
-    return adapter ? rules_append(details, "adapter", adapter->initiator) : -ENOENT;
+    if (!adapter)
+        return -ENOENT;
+    rules_append(details, "adapter", adapter->initiator);
+    return 0;
 }
 
 static int describe_guid(sd_bus_message *arguments, struct host *host, struct details *details)
@@ -53,7 +55,8 @@ static int describe_guid(sd_bus_message *arguments, struct host *host, struct de
         return r;
     if (size == GUID_SIZE)
         guid_format(guid, text);
-    return rules_append(details, "guid", text);
+    rules_append(details, "guid", text);
+    return 0;
 }
 
 static int describe_session(sd_bus_message *arguments, struct host *host, struct details *details)
@@ -71,10 +74,10 @@ static int describe_session(sd_bus_message *arguments, struct host *host, struct
         return r;
     const struct session *session = host_session(host, id);
     snprintf(id_text, sizeof(id_text), "%016" PRIx64, id);
-    r = rules_append(details, "session", id_text);
-    if (r >= 0)
-        r = rules_append(details, "target", known(session ? session->target : NULL));
-    return r < 0 ? r : rules_append(details, "policy", known(lb_policy_name(policy)));
+    rules_append(details, "session", id_text);
+    rules_append(details, "target", known(session ? session->target : NULL));
+    rules_append(details, "policy", known(lb_policy_name(policy)));
+    return 0;
 }
 
 static int describe_disk(sd_bus_message *arguments, struct host *host, struct details *details)
@@ -91,9 +94,11 @@ static int describe_disk(sd_bus_message *arguments, struct host *host, struct de
         r = sd_bus_message_enter_container(arguments, 'r', contents);
     if (r >= 0)
         r = sd_bus_message_read(arguments, "uu", NULL, &policy); /* the version, first */
-    if (r >= 0)
-        r = rules_append(details, "disk", map->wwid);
-    return r < 0 ? r : rules_append(details, "policy", known(dsm_policy_name(policy)));
+    if (r < 0)
+        return r;
+    rules_append(details, "disk", map->wwid);
+    rules_append(details, "policy", known(dsm_policy_name(policy)));
+    return 0;
 }
 
 static bool is_manager(sd_bus_message *message)
@@ -105,7 +110,10 @@ static int describe_default(sd_bus_message *value, struct host *host, struct det
 {
     uint32_t policy;
     int r = is_manager(value) ? sd_bus_message_read(value, "u", &policy) : -ENOENT;
-    return r < 0 ? r : rules_append(details, "policy", known(dsm_policy_name(policy)));
+    if (r < 0)
+        return r;
+    rules_append(details, "policy", known(dsm_policy_name(policy)));
+    return 0;
 }
 
 static int describe_order(sd_bus_message *value, struct host *host, struct details *details)
@@ -115,7 +123,8 @@ static int describe_order(sd_bus_message *value, struct host *host, struct detai
     if (r < 0)
         return r;
     bool is_known = strcmp(order, "lowest-first") == 0 || strcmp(order, "highest-first") == 0;
-    return rules_append(details, "order", known(is_known ? order : NULL));
+    rules_append(details, "order", known(is_known ? order : NULL));
+    return 0;
 }
 
 const struct rule rules[] = {

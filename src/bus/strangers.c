@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "basic/macros.h"
 #include "bus/arguments.h"
 #include "bus/caller.h"
 #include "bus/requests.h"

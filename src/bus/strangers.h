@@ -9,8 +9,6 @@
 
 #include <systemd/sd-bus.h>
 
-#include "basic/macros.h"
-
 struct requests;
 struct strangers;
 
@@ -25,5 +23,3 @@ int strangers_hold(struct strangers *strangers, sd_bus_message *message);
 
 /* What waits is not answered any more. */
 void strangers_free(struct strangers *strangers);
-
-DEFINE_CLEANUP(struct strangers *, strangers_free);

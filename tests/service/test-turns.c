@@ -37,30 +37,12 @@
 
 static void add_sessions(const struct harness *harness)
 {
-    struct store *store = NULL;
-    char *message = NULL, target[64];
-    struct store_path path = {
-        .connection_id = 1,
-        .iface = (char *)"default",
-        .address = (char *)"192.0.2.1",
-        .port = 3260,
-        .primary = true,
-    };
-    struct store_policy policy = {
-        .initiator = (char *)INITIATOR,
-        .target = target,
-        .policy = LB_ROUND_ROBIN,
-        .paths = &path,
-        .n_paths = 1,
-    };
+    char target[64];
 
-    assert_int_equal(store_open(harness->state_file, &store, &message), 0);
     for (unsigned i = 0; i < N_SESSIONS; i++) {
         snprintf(target, sizeof(target), TARGET "%u", i);
-        path.connection_id = i + 1;
-        assert_int_equal(store_put_policy(store, &policy), 0);
+        fixture_add_target(harness, target);
     }
-    store_close(store);
 }
 
 /* ---- the others ---- */

@@ -449,16 +449,23 @@ static uint64_t mpathd_sync_patience(const struct host *host, uint64_t asked_use
     return until > least ? until : least;
 }
 
-int mpathd_sync_ahead(struct host *host, uint64_t asked_usec, void (*func)(int r, void *userdata),
-                      void *userdata)
+static int mpathd_sync_wait_for_beginning(struct host *host, uint64_t asked_usec, bool is_told,
+                                          void (*func)(int r, void *userdata), void *userdata)
 {
     const struct mpathd_sync_waiter waiter = {
         .func = func,
         .userdata = userdata,
         .ahead = true,
         .until = mpathd_sync_patience(host, asked_usec),
+        .is_told = is_told,
     };
     return mpathd_sync_wait(host, &waiter);
+}
+
+int mpathd_sync_ahead(struct host *host, uint64_t asked_usec, void (*func)(int r, void *userdata),
+                      void *userdata)
+{
+    return mpathd_sync_wait_for_beginning(host, asked_usec, false, func, userdata);
 }
 
 /* Whether the attempt that runs, if any does, tells of all entries as they are. */
@@ -470,14 +477,9 @@ static bool mpathd_sync_tells_all(const struct mpathd_sync *s)
 int mpathd_sync_begun(struct host *host, uint64_t asked_usec, void (*func)(int r, void *userdata),
                       void *userdata)
 {
-    const struct mpathd_sync_waiter waiter = {
-        .func = func,
-        .userdata = userdata,
-        .ahead = true,
-        .until = mpathd_sync_patience(host, asked_usec),
-        .is_told = mpathd_sync_tells_all(host->mpathd_sync),
-    };
-    return mpathd_sync_wait(host, &waiter);
+    bool is_told = mpathd_sync_tells_all(host->mpathd_sync);
+
+    return mpathd_sync_wait_for_beginning(host, asked_usec, is_told, func, userdata);
 }
 
 int mpathd_sync_behind(struct host *host, uint64_t asked_usec, void (*func)(int r, void *userdata),
